@@ -1,0 +1,32 @@
+# make course · make test · make lab · make clean. Each sets up .venv by itself.
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(VENV)/bin/python
+
+.PHONY: course test lab clean
+.DEFAULT_GOAL := course
+
+course: $(VENV)/.installed
+	$(RUN) -m dann_lib course
+
+test: $(VENV)/.installed-tests
+	$(RUN) -m pytest
+
+lab: $(VENV)/.installed
+	$(RUN) -m jupyter lab notebooks
+
+clean:
+	rm -rf data/synthetic data/cache data/runs data/course data/scores data/separated .pytest_cache .ruff_cache
+	find dann_lib tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 …"; exit 1; }
+	@echo "Setting up $(VENV): a few minutes, once."
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-tests: $(VENV)/.installed tests/requirements.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@

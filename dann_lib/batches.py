@@ -1,0 +1,134 @@
+"""Batches of chunks for training (report, II.b), as they are or remixed.
+
+All draws follow from the seed and the epoch alone, and each process of a distributed run takes its share
+of the same global batch. So a run can be resumed, or spread over processes, and sees the same chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dann_lib import report, spectrogram
+from dann_lib.config import TrainingConfig
+from dann_lib.errors import CorpusError
+
+if TYPE_CHECKING:
+    from dann_lib.corpus import Track
+
+REMIX_DB = 6.0
+"""Levels of remixed sources vary by up to so many dB either way."""
+
+
+class Batch(NamedTuple):
+    """The waveforms of a batch.
+
+    Attributes:
+        waveforms: `(batch, signal, sample)`: mixture, vocals, drums, bass, with the context of the STFT.
+        n_global: chunks of this batch over all processes.
+    """
+
+    waveforms: Tensor
+    n_global: int
+
+
+def pretreat(waveforms: Tensor, gain: float) -> tuple[Tensor, Tensor]:
+    """Gain and STFT (report, II.b), on the device where the waveforms are.
+
+    Args:
+        waveforms: `(batch, signal, sample)` of a `Batch`.
+        gain: factor on the waveforms.
+
+    Returns:
+        The mixture `(batch, part, freq, frame)` and the sources `(batch, source, part, freq, frame)`.
+    """
+    planes = spectrogram.frames(waveforms * gain)
+    return planes[:, 0], planes[:, 1:]
+
+
+class Chunks:
+    """The chunks of some songs.
+
+    What is left at the end of a song beyond its last whole chunk is not used, as in the report, whose
+    2191 spectrograms all have 88 frames. Where every song is shorter than a chunk, the longest song is
+    the chunk, since frames of zeros teach nothing.
+
+    Args:
+        tracks: songs with `n_samples` and `waveforms`.
+        n_chunk_frames: frames per chunk.
+
+    Raises:
+        CorpusError: if there are no songs.
+    """
+
+    def __init__(self, tracks: Sequence[Track], n_chunk_frames: int = report.N_FRAMES) -> None:
+        if not tracks:
+            raise CorpusError("there are no songs to cut into chunks; choose a subset that has some")
+        self.tracks = tuple(tracks)
+        lengths = [spectrogram.n_frames(track.n_samples) for track in tracks]
+        self.n_chunk_frames = min(n_chunk_frames, max(lengths))
+        self.places = [
+            (song, start * self.n_chunk_frames)
+            for song, length in enumerate(lengths)
+            for start in range(max(1, length // self.n_chunk_frames))
+        ]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def in_order(self, config: TrainingConfig, rank: int = 0, n_processes: int = 1) -> Iterator[Batch]:
+        """Every chunk once, in order: the pass that computes a loss without learning."""
+        for first in range(0, len(self), config.batch_size):
+            chosen = range(first, min(first + config.batch_size, len(self)))
+            mine = [self._as_it_is(index) for index in chosen[rank::n_processes]]
+            yield self._batch(mine, len(chosen))
+
+    def at_random(
+        self, config: TrainingConfig, epoch: int, rank: int = 0, n_processes: int = 1
+    ) -> Iterator[Batch]:
+        """One epoch: every chunk once in random order, or as many remixed ones (report, II.b).
+
+        Args:
+            config: batch size, seed, gain, and whether to remix.
+            epoch: number of the epoch; with the seed it decides every draw.
+            rank: number of this process.
+            n_processes: number of processes that share each batch.
+        """
+        random = np.random.default_rng((config.seed, epoch))
+        order = random.permutation(len(self))
+        for first in range(0, len(self), config.batch_size):
+            chosen = order[first : first + config.batch_size]
+            draws = random.integers(2**63, size=len(chosen))
+            mine = [
+                self._remixed(np.random.default_rng(draw)) if config.remix else self._as_it_is(index)
+                for index, draw in list(zip(chosen, draws, strict=True))[rank::n_processes]
+            ]
+            yield self._batch(mine, len(chosen))
+
+    def _as_it_is(self, index: int) -> np.ndarray:
+        """Mixture and sources of one chunk, `(signal, sample)` without other."""
+        song, frame = self.places[index]
+        signals = self.tracks[song].waveforms[: 1 + len(report.SOURCES)]
+        return spectrogram.chunk_samples(signals, frame, self.n_chunk_frames)
+
+    def _remixed(self, random: np.random.Generator) -> np.ndarray:
+        """A chunk whose sources come from different songs, places and levels, `(signal, sample)` without other."""
+        stems = []
+        for stem in report.STEMS:
+            track = self.tracks[random.integers(len(self.tracks))]
+            latest = max(0, spectrogram.n_frames(track.n_samples) - self.n_chunk_frames)
+            waveform = track.waveforms[report.SIGNALS.index(stem)]
+            piece = spectrogram.chunk_samples(waveform, int(random.integers(latest + 1)), self.n_chunk_frames)
+            level = 10 ** (random.uniform(-REMIX_DB, REMIX_DB) / 20)
+            stems.append(piece * np.float32(level * random.choice((-1, 1))))
+        return np.stack((np.sum(stems, axis=0), *stems[: len(report.SOURCES)]))
+
+    def _batch(self, pieces: list[np.ndarray], n_global: int) -> Batch:
+        if pieces:
+            return Batch(torch.from_numpy(np.stack(pieces)), n_global)
+        n_samples = (self.n_chunk_frames - 1) * report.HOP + report.N_FFT
+        return Batch(torch.zeros(0, 1 + len(report.SOURCES), n_samples), n_global)

@@ -1,0 +1,140 @@
+"""Weights, checkpoints and history on disk; each file is written whole or not at all.
+
+Weights are `safetensors`, with the configuration inside. A checkpoint is read with
+`weights_only=True`. A pickle, which can run any code when it is opened, is never trusted.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from dann_lib.config import TrainingConfig, differences
+from dann_lib.errors import CheckpointError
+from dann_lib.files import atomic_write
+from dann_lib.network import build
+
+HISTORY_COLUMNS = ("epoch", "update", "seconds", "train_loss", "test_loss")
+
+
+def save_weights(path: Path, network: nn.Module, config: TrainingConfig) -> None:
+    """Write a network's weights and configuration as `safetensors`.
+
+    Raises:
+        OutputError: if the file cannot be written.
+    """
+    weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    with atomic_write(path) as temporary:
+        save_file(weights, temporary, metadata={"format": "pt", "config": config.to_json()})
+
+
+def load_weights(path: Path) -> tuple[nn.Module, TrainingConfig]:
+    """Read a network and the configuration it was trained with.
+
+    Args:
+        path: a file that `save_weights` wrote.
+
+    Returns:
+        The network, in evaluation mode on the CPU, and its configuration.
+
+    Raises:
+        CheckpointError: if the file is missing, truncated, a pickle, or of another network.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"there are no weights at {path}; train first, or name another file")
+    _refuse_pickles(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is truncated or no safetensors file ({error}); copy it again") from error
+    if "config" not in metadata:
+        raise CheckpointError(f"{path} has no configuration of this project inside; name weights it has trained")
+    config = TrainingConfig.from_json(metadata["config"])
+    try:
+        network = build(config.network, **config.network_options)
+        network.load_state_dict(weights)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"the weights in {path} do not fit its network ({error})") from error
+    return network.eval(), config
+
+
+def save_checkpoint(path: Path, state: dict[str, Any], config: TrainingConfig, corpus: str) -> None:
+    """Write all that a run needs to go on: `state` and what it belongs to.
+
+    Raises:
+        OutputError: if the file cannot be written; the older checkpoint stays.
+    """
+    with atomic_write(path) as temporary:
+        torch.save({**state, "config": config.to_json(), "corpus": corpus}, temporary)
+
+
+def load_checkpoint(path: Path, config: TrainingConfig, corpus: str) -> dict[str, Any]:
+    """Read the state of a run.
+
+    Args:
+        path: a file that `save_checkpoint` wrote.
+        config: what the run is now asked to be.
+        corpus: fingerprint of the corpus it now learns from.
+
+    Raises:
+        CheckpointError: if the file is truncated, holds anything but tensors and plain values, or belongs
+            to another configuration or corpus.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        stored, stored_corpus = TrainingConfig.from_json(state["config"]), state["corpus"]
+    except (RuntimeError, EOFError, OSError, KeyError, TypeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            f"{path} is truncated, or no checkpoint of this project, or a pickle with code in it, which is "
+            "refused; remove it to start anew, or name another folder"
+        ) from error
+    changed = differences(stored, config)
+    if stored_corpus != corpus:
+        changed.append("corpus: other songs there")
+    if changed:
+        raise CheckpointError(
+            f"{path.parent} holds a run of another configuration ({'; '.join(changed)}); "
+            "name another folder, or restart to replace that run"
+        )
+    return state
+
+
+def save_history(path: Path, history: list[dict[str, float]]) -> None:
+    """Write the losses of each epoch as CSV with the columns `HISTORY_COLUMNS`."""
+    with atomic_write(path) as temporary:
+        pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).to_csv(temporary, index=False)
+
+
+def load_history(path: Path) -> pd.DataFrame:
+    """Read a history: a row for each epoch, with the columns `HISTORY_COLUMNS`; seconds are cumulative.
+
+    Raises:
+        CheckpointError: if there is none, or it has other columns.
+    """
+    if not Path(path).is_file():
+        raise CheckpointError(f"there is no history at {path}; train first, or name another file")
+    history = pd.read_csv(path)
+    if tuple(history.columns) != HISTORY_COLUMNS:
+        raise CheckpointError(f"{path} has the columns {list(history.columns)}, expected {list(HISTORY_COLUMNS)}")
+    return history
+
+
+def _refuse_pickles(path: Path) -> None:
+    with open(path, "rb") as file:
+        start = file.read(4)
+    if start[:1] == b"\x80" or start == b"PK\x03\x04":
+        raise CheckpointError(
+            f"{path} is a pickle, which can run any code when it is opened, and is refused; "
+            "name weights in .safetensors format"
+        )

@@ -1,0 +1,110 @@
+"""What a training run is made of; the defaults are the report's."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dann_lib import report
+from dann_lib.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Every choice that changes the result of a training run.
+
+    Attributes:
+        network: a key of `dann_lib.network.NETWORKS`.
+        network_options: arguments of its class, such as `{"skips": (2, 3)}`.
+        optimizer: `"sgd"` (report, II.c) or `"adam"`.
+        learning_rate: 0.0001 in the report; about 0.001 for Adam.
+        momentum: of SGD (report, II.c).
+        schedule: `"constant"` (report) or `"one-cycle"` (Smith and Topin, 2019, arXiv:1708.07120).
+        gain: factor on the waveform before the STFT (report, II.b; see the erratum).
+        remix: draw each source of a chunk from another song at another level, and add them up
+            (Uhlich et al., 2017, doi:10.1109/ICASSP.2017.7952158); else chunks of the songs as they are.
+        n_chunk_frames: frames per chunk; fewer where every song is shorter.
+        batch_size: chunks per update, over all processes.
+        epochs: passes over the chunks of the training songs.
+        train_on: subset that is learned from: `"train"` (without the validation songs) or `"train+valid"`.
+        held_out: subset of the other loss curve: `"test"` as in figure 8, or `"valid"`.
+        patience: stop after so many epochs without a lower loss on the validation songs; `None`: never.
+        seed: of the first weights, the order of chunks and the remixing.
+    """
+
+    network: str = "dann"
+    network_options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    learning_rate: float = report.LEARNING_RATE
+    momentum: float = report.MOMENTUM
+    schedule: Literal["constant", "one-cycle"] = "constant"
+    gain: float = report.GAIN
+    remix: bool = False
+    n_chunk_frames: int = report.N_FRAMES
+    batch_size: int = report.BATCH_SIZE
+    epochs: int = report.EPOCHS
+    train_on: Literal["train", "train+valid"] = "train"
+    held_out: Literal["test", "valid"] = "valid"
+    patience: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be meant.
+
+        Raises:
+            ValueError: naming the value, what was expected, and why.
+        """
+        for name in ("learning_rate", "gain", "n_chunk_frames", "batch_size", "epochs"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name, known in (("optimizer", ("sgd", "adam")), ("schedule", ("constant", "one-cycle")),
+                            ("train_on", ("train", "train+valid")), ("held_out", ("test", "valid"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(known)}")
+        if self.patience is not None and self.held_out == "test":
+            raise ValueError("early stopping would choose on the test songs; set held_out to 'valid'")
+        if self.train_on == "train+valid" and self.held_out == "valid":
+            raise ValueError("the validation songs cannot be learned from and held out; choose held_out 'test'")
+        object.__setattr__(self, "network_options", _lists(self.network_options))
+
+    def to_json(self) -> str:
+        """The configuration as one line of JSON."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> TrainingConfig:
+        """The configuration that `to_json` wrote.
+
+        Raises:
+            CheckpointError: if the text is no configuration, or one of another version.
+        """
+        try:
+            return TrainingConfig(**json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"the stored configuration cannot be read ({error}); train again") from error
+
+
+def differences(found: TrainingConfig, expected: TrainingConfig) -> list[str]:
+    """Where two configurations differ, as `name: found, expected`.
+
+    The number of epochs and the patience do not count where the learning rate is constant: such a run
+    can go on for longer.
+    """
+    ignored = {"epochs", "patience"} if expected.schedule == "constant" else set()
+    left, right = dataclasses.asdict(found), dataclasses.asdict(expected)
+    return [
+        f"{name}: {left[name]!r} there, {right[name]!r} asked for"
+        for name in left
+        if name not in ignored and left[name] != right[name]
+    ]
+
+
+def _lists(options: dict[str, Any]) -> dict[str, Any]:
+    """Tuples as lists, as they come back from JSON, so that equal configurations compare equal."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
+
+
+MODERN = TrainingConfig(optimizer="adam", learning_rate=1e-3, schedule="one-cycle", remix=True)
+"""Today's training of the same network: Adam, one cycle of the learning rate, remixed songs."""

@@ -1,0 +1,77 @@
+"""Files that are either written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dann_lib.errors import OutputError
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full; free some space or choose another folder",
+    errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
+    errno.EROFS: "the file system is read-only; choose another folder",
+    errno.EACCES: "there is no permission to write there; choose another folder",
+    errno.EPERM: "there is no permission to write there; choose another folder",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder",
+    errno.EEXIST: "a part of the path is a file, not a folder; choose another folder",
+}
+
+
+def data_folder() -> Path:
+    """The folder of everything that is generated: `DANN_DATA`, or `data/` beside the package."""
+    return Path(os.environ.get("DANN_DATA") or Path(__file__).resolve().parents[1] / "data")
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Write a file so that a reader sees the old one or the new one, never a part.
+
+    Args:
+        path: the file to write; missing folders are made.
+
+    Yields:
+        A temporary path in the same folder, with the same suffix, to be written by the caller. It
+        replaces `path` when the block ends, and is removed when the block fails.
+
+    Raises:
+        OutputError: if the folder cannot be made or written, or the disk is full; an older file stays.
+    """
+    path = Path(path)
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:80]}.", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            os.chmod(temporary, 0o644)
+            _flush_to_disk(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Turn an operating system's refusal to write `path` into one clear sentence.
+
+    Raises:
+        OutputError: in place of an `OSError` about space, quota or permission.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = _REASONS.get(error.errno)
+        if reason is None:
+            raise
+        raise OutputError(f"cannot write {path}: {reason}") from error
+
+
+def _flush_to_disk(path: Path) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,322 @@
+"""Loss (3), the training loop, resuming, devices (report, I.c and II.c)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, PartialState
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from dann_lib import report
+from dann_lib.batches import Batch, Chunks, pretreat
+from dann_lib.checkpoint import load_checkpoint, save_checkpoint, save_history, save_weights
+from dann_lib.config import TrainingConfig
+from dann_lib.network import apply_masks, build
+
+if TYPE_CHECKING:
+    from dann_lib.corpus import Corpus
+
+
+class Run(NamedTuple):
+    """A finished training run.
+
+    Attributes:
+        network: with the weights of the last epoch, or of the lowest loss on the validation songs where
+            those were held out; in evaluation mode.
+        config: what it was trained with.
+        history: a row for each epoch: epoch, update, seconds, train_loss, test_loss.
+        folder: where weights, checkpoint and history are.
+    """
+
+    network: nn.Module
+    config: TrainingConfig
+    history: pd.DataFrame
+    folder: Path
+
+    @property
+    def weights(self) -> Path:
+        """The file with the weights of `network`."""
+        return self.folder / "weights.safetensors"
+
+
+def train(
+    corpus: Corpus,
+    config: TrainingConfig,
+    folder: Path,
+    *,
+    device: str | None = None,
+    precision: str | None = None,
+    restart: bool = False,
+    progress: bool = True,
+) -> Run:
+    """Train a network, or go on where an interrupted run stopped (report, II.c).
+
+    After each epoch a checkpoint is written; a run that is killed at any moment and started again ends
+    with the same bits as one that was not. Under `accelerate launch` or `torchrun` the processes share
+    each batch and average their gradients, so that the result does not depend on their number.
+
+    Args:
+        corpus: the songs.
+        config: everything that changes the result.
+        folder: where `weights.safetensors`, `checkpoint.pt`, `history.csv` and `config.json` go.
+        device: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`; chosen by itself if `None`.
+        precision: `"bf16"` or `"float32"`; chosen by the device if `None` (see `choose_precision`).
+        restart: forget what `folder` holds.
+        progress: show a bar with the losses.
+
+    Returns:
+        The run.
+
+    Raises:
+        CorpusError: if a subset has no songs.
+        CheckpointError: if `folder` holds a damaged run, or one of another configuration.
+        OutputError: if `folder` cannot be written.
+        FloatingPointError: if the loss is no longer a number; the last good checkpoint stays.
+    """
+    accelerator = make_accelerator(device, precision)
+    trainer = _Trainer(corpus, config, Path(folder), accelerator)
+    if not restart and trainer.checkpoint.exists():
+        trainer.resume()
+    with tqdm(total=config.epochs, initial=trainer.epoch, unit="epoch", leave=False,
+              disable=not (progress and accelerator.is_main_process), desc="training") as bar:
+        while trainer.epoch < config.epochs and not trainer.out_of_patience():
+            losses = trainer.run_epoch()
+            bar.update()
+            bar.set_postfix({name: f"{losses[name]:.4g}" for name in ("train_loss", "test_loss")})
+    return trainer.finish()
+
+
+def l1_loss(masks: Tensor, mixture: Tensor, sources: Tensor, reduction: str = "mean") -> Tensor:
+    """Equation (3): the absolute difference between the masked mixture and the true sources.
+
+    The equation is a sum; the learning rate of the report fits a mean (see the erratum).
+
+    Args:
+        masks: `M`, `(batch, source, part, freq, frame)`.
+        mixture: `I`, `(batch, part, freq, frame)`.
+        sources: `N`, `(batch, source, part, freq, frame)`.
+        reduction: `"mean"` over all elements, or `"sum"`.
+
+    Returns:
+        A scalar, in units of the spectrogram.
+    """
+    return nn.functional.l1_loss(apply_masks(masks, mixture), sources, reduction=reduction)
+
+
+def choose_precision(device: torch.device) -> str:
+    """`"bf16"` where the hardware multiplies bfloat16 by itself, else `"float32"`.
+
+    A training step in bfloat16 autocast takes half the time of one in float32 or less, with the same
+    loss to about four digits; `python -m dann_lib bench` measures it.
+    """
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    if device.type == "cpu":
+        supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return "bf16" if supported else "float32"
+    return "float32"
+
+
+def make_accelerator(device: str | None = None, precision: str | None = None) -> Accelerator:
+    """The `accelerate` object that knows devices, processes and precision.
+
+    Args:
+        device: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`; the best that there is if `None`.
+        precision: `"bf16"`, `"float32"`, or `None` for `choose_precision`.
+
+    Raises:
+        ValueError: if the device or the precision is not one of these, or the device is not there.
+    """
+    if precision not in (None, "bf16", "float32"):
+        raise ValueError(f"precision is {precision!r}; choose bf16 or float32")
+    _check_device(device)
+    with _environment("ACCELERATE_TORCH_DEVICE", device if device not in (None, "cpu") else None):
+        # One process may train several networks: forget the precision of the last one, keep its processes.
+        AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
+        state = PartialState(cpu=device == "cpu")
+        precision = precision or choose_precision(state.device)
+        return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
+
+
+class _Trainer:
+    """The state of a run between two epochs."""
+
+    def __init__(self, corpus: Corpus, config: TrainingConfig, folder: Path, accelerator: Accelerator) -> None:
+        self.config, self.folder, self.accelerator = config, folder, accelerator
+        self.fingerprint = corpus.fingerprint
+        self.chunks = Chunks(corpus.select(config.train_on), config.n_chunk_frames)
+        self.held_out = Chunks(corpus.select(config.held_out), config.n_chunk_frames)
+        torch.manual_seed(config.seed)
+        network = build(config.network, **config.network_options).to(memory_format=torch.channels_last)
+        optimizer = _optimizer(network, config)
+        self.network, self.optimizer = accelerator.prepare(network, optimizer)
+        self.schedule = _schedule(self.optimizer, config, updates=-(-len(self.chunks) // config.batch_size))
+        self.epoch, self.update, self.seconds = 0, 0, 0.0
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Tensor] = {}
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def plain_network(self) -> nn.Module:
+        """The network itself, without what `accelerate` wrapped around it."""
+        return self.accelerator.unwrap_model(self.network)
+
+    def run_epoch(self) -> dict[str, float]:
+        """Learn from every chunk once, compute the other loss, write the checkpoint."""
+        start = time.perf_counter()
+        train_loss = self._learn()
+        test_loss = self._held_out_loss()
+        self.seconds += time.perf_counter() - start
+        self.epoch += 1
+        losses = {"epoch": self.epoch, "update": self.update, "seconds": round(self.seconds, 3),
+                  "train_loss": train_loss, "test_loss": test_loss}
+        if not all(value == value for value in losses.values()):
+            raise FloatingPointError(
+                f"the loss is not a number in epoch {self.epoch}; lower the learning rate or the gain"
+            )
+        self.history.append(losses)
+        if self.config.held_out == "valid" and test_loss == self.lowest_loss():
+            self.best = {name: value.detach().cpu().clone() for name, value in self._weights().items()}
+        self._save()
+        return losses
+
+    def lowest_loss(self) -> float:
+        return min(row["test_loss"] for row in self.history)
+
+    def out_of_patience(self) -> bool:
+        """Whether the loss on the validation songs has not fallen for `patience` epochs."""
+        if self.config.patience is None or not self.history:
+            return False
+        losses = [row["test_loss"] for row in self.history]
+        return len(losses) - 1 - losses.index(min(losses)) >= self.config.patience
+
+    def resume(self) -> None:
+        state = load_checkpoint(self.checkpoint, self.config, self.fingerprint)
+        self.plain_network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
+        torch.set_rng_state(state["random"])
+        self.epoch, self.update, self.seconds = state["epoch"], state["update"], state["seconds"]
+        self.history, self.best = state["history"], state["best"]
+
+    def finish(self) -> Run:
+        """Write the weights and hand over the network."""
+        network = build(self.config.network, **self.config.network_options)
+        network.load_state_dict(self.best or {name: value.cpu() for name, value in self._weights().items()})
+        run = Run(network.eval(), self.config, pd.DataFrame(self.history), self.folder)
+        if self.accelerator.is_main_process:
+            save_weights(run.weights, network, self.config)
+            (self.folder / "config.json").write_text(self.config.to_json() + "\n")
+        self.accelerator.wait_for_everyone()
+        return run
+
+    def _learn(self) -> float:
+        """Train on the chunks of one epoch; the mean of the loss over them."""
+        self.network.train()
+        total = torch.zeros((), device=self.accelerator.device)
+        for batch in self.chunks.at_random(self.config, self.epoch, *self._share()):
+            loss = self._loss(batch)
+            # Processes average their gradients, and may hold unequal shares of a batch.
+            self.accelerator.backward(loss * self.accelerator.num_processes)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            if self.schedule is not None:
+                self.schedule.step()
+            self.update += 1
+            total += loss.detach() * batch.n_global
+        return self._mean(total, len(self.chunks))
+
+    @torch.no_grad()
+    def _held_out_loss(self) -> float:
+        self.network.eval()
+        total = torch.zeros((), device=self.accelerator.device)
+        for batch in self.held_out.in_order(self.config, *self._share()):
+            total += self._loss(batch) * batch.n_global
+        return self._mean(total, len(self.held_out))
+
+    def _loss(self, batch: Batch) -> Tensor:
+        """This process' part of the mean loss over the batch of all processes."""
+        waveforms = batch.waveforms.to(self.accelerator.device)
+        if len(waveforms) == 0:
+            # More processes than chunks: take part in the exchange of gradients without adding to them.
+            mixture, _ = pretreat(waveforms.new_zeros(1, *waveforms.shape[1:]), self.config.gain)
+            return self.network(mixture).sum() * 0.0
+        mixture, sources = pretreat(waveforms, self.config.gain)
+        with self.accelerator.autocast():
+            masks = self.network(mixture.contiguous(memory_format=torch.channels_last))
+        n_elements = batch.n_global * sources[0].numel()
+        return l1_loss(masks.float(), mixture, sources, reduction="sum") / n_elements
+
+    def _mean(self, total: Tensor, n_chunks: int) -> float:
+        return float(self.accelerator.reduce(total, reduction="sum")) / n_chunks
+
+    def _share(self) -> tuple[int, int]:
+        return self.accelerator.process_index, self.accelerator.num_processes
+
+    def _weights(self) -> dict[str, Tensor]:
+        return self.plain_network.state_dict()
+
+    def _save(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        state: dict[str, Any] = {
+            "network": self._weights(), "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict() if self.schedule is not None else None,
+            "random": torch.get_rng_state(), "epoch": self.epoch, "update": self.update,
+            "seconds": self.seconds, "history": self.history, "best": self.best,
+        }
+        save_checkpoint(self.checkpoint, state, self.config, self.fingerprint)
+        save_history(self.folder / "history.csv", self.history)
+
+
+def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(network.parameters(), lr=config.learning_rate, momentum=config.momentum)
+    return torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, config: TrainingConfig, updates: int
+) -> torch.optim.lr_scheduler.LRScheduler | None:
+    if config.schedule == "constant":
+        return None
+    return torch.optim.lr_scheduler.OneCycleLR(
+        getattr(optimizer, "optimizer", optimizer), config.learning_rate, total_steps=config.epochs * updates,
+        cycle_momentum=False,
+    )
+
+
+def _check_device(device: str | None) -> None:
+    if device is None:
+        return
+    kind = device.split(":")[0]
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(kind, False):
+        there = ", ".join(name for name, found in available.items() if found)
+        raise ValueError(f"device {device!r} is not available here; choose one of {there}")
+
+
+@contextmanager
+def _environment(name: str, value: str | None) -> Iterator[None]:
+    """Set an environment variable for a moment; `None` leaves it as it is."""
+    before = os.environ.get(name)
+    if value is not None:
+        os.environ[name] = value
+    try:
+        yield
+    finally:
+        if value is not None:
+            os.environ.pop(name) if before is None else os.environ.update({name: before})

@@ -1,0 +1,121 @@
+"""The network of section I: equations (1) and (2), shapes, skips, and the networks beside it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from dann_lib import report
+from dann_lib.network import DANN, NETWORKS, apply_masks, build, n_parameters, up_sample
+
+
+def test_equation_1_max_pooling_takes_the_highest_value():
+    matrix = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    assert DANN().pool(matrix).item() == 4
+
+
+def test_equation_2_up_sampling_as_printed():
+    matrix = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    printed = torch.tensor([
+        [1.00, 1.33, 1.67, 2.00],
+        [1.67, 2.00, 2.33, 2.67],
+        [2.33, 2.67, 3.00, 3.33],
+        [3.00, 3.33, 3.67, 4.00],
+    ])
+    torch.testing.assert_close(up_sample(matrix, (4, 4))[0, 0], printed, atol=0.005, rtol=0)
+
+
+def test_dann_has_near_half_a_million_parameters():
+    assert 400_000 < n_parameters(DANN()) < 600_000
+
+
+def test_layers_grow_thinner_towards_the_bottleneck():
+    sizes = []
+    network = DANN()
+    for stage in (*network.encoder[1:], network.bottleneck):
+        stage.register_forward_hook(lambda _, __, output: sizes.append(output.shape[1:].numel()))
+    network(torch.zeros(1, 2, 64, 32))
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == 4
+
+
+@pytest.mark.parametrize("skips", [(), (1,), (2,), (3,), (2, 3), (1, 2, 3), (4,), (1, 2, 3, 4)])
+def test_any_subset_of_skips(skips):
+    masks = DANN(skips=skips)(torch.randn(2, 2, 65, 33))
+    assert masks.shape == (2, 3, 2, 65, 33)
+
+
+@pytest.mark.parametrize(("skip", "resolution"), [(1, 8), (2, 4), (3, 2), (4, 1)])
+def test_concat_k_joins_at_its_resolution(skip, resolution):
+    network, seen = DANN(skips=(skip,)), []
+    without = DANN(skips=())
+    for stage, (wide, narrow) in enumerate(zip(network.decoder, without.decoder, strict=True)):
+        if wide[0].in_channels > narrow[0].in_channels:
+            seen.append(2**stage)
+    assert seen == [resolution]
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 31), (1025, 88), (513, 60)])
+def test_any_size_in_the_same_size_out(size):
+    with torch.no_grad():
+        assert DANN()(torch.randn(1, 2, *size)).shape == (1, 3, 2, *size)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_have_one_interface(name):
+    network = build(name)
+    masks = network(torch.randn(2, 2, report.N_BINS, 30))
+    assert masks.shape == (2, 3, 2, report.N_BINS, 30)
+    masks.square().mean().backward()
+    assert all(weight.grad is not None for weight in network.parameters())
+
+
+def test_the_feed_forward_network_is_much_larger_than_dann():
+    assert n_parameters(build("feedforward")) > 10 * n_parameters(DANN())
+
+
+def test_the_denoising_auto_encoder_has_the_size_of_reference_1():
+    network = build("cdae")
+    per_source = n_parameters(network) / 3
+    # 37 101 with one plane in and out and biases; ours has two planes and scale and shift of the normalisation
+    assert per_source == pytest.approx(37_101, rel=0.02)
+
+
+def test_without_skips_nothing_passes_beside_the_bottleneck():
+    network = DANN(skips=())
+    nn.init.zeros_(network.bottleneck[0].weight)
+    one, other = (network(torch.randn(1, 2, 48, 32)) for _ in range(2))
+    torch.testing.assert_close(one, other)
+
+
+def test_masks_multiply_each_part():
+    mixture = torch.tensor([3.0, 5.0]).view(1, 2, 1, 1)
+    masks = torch.tensor([[2.0, -1.0], [0.0, 1.0]]).view(1, 2, 2, 1, 1)
+    assert apply_masks(masks, mixture).flatten().tolist() == [6.0, -5.0, 0.0, 5.0]
+
+
+def test_masks_do_not_depend_on_the_level_nor_on_the_batch():
+    network = DANN().eval()
+    one, loud = torch.randn(1, 2, 64, 32), 100 * torch.randn(1, 2, 64, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(network(100 * one), network(1000 * one), atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(network(torch.cat((one, loud)))[:1], network(one), atol=1e-5, rtol=1e-4)
+
+
+def test_silence_gives_finite_masks():
+    assert torch.isfinite(DANN()(torch.zeros(1, 2, 64, 32))).all()
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: build("unet"), "no network 'unet'"),
+    (lambda: DANN(skips=(5,)), "no skip connection"),
+    (lambda: DANN(channels=(8, 8)), "expected 4"),
+    (lambda: DANN()(torch.zeros(1, 3, 64, 64)), "2 parts"),
+    (lambda: DANN()(torch.zeros(1, 2, 64, 15)), "at least 16"),
+    (lambda: build("feedforward")(torch.zeros(1, 2, 64, 15)), "built for 1025"),
+    (lambda: build("feedforward", context=4), "odd"),
+])
+def test_wrong_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
