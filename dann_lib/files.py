@@ -14,6 +14,7 @@ from dann_lib.errors import OutputError
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
+    errno.EFBIG: "the file would be larger than the system allows; raise the limit or choose another folder",
     errno.EROFS: "the file system is read-only; choose another folder",
     errno.EACCES: "there is no permission to write there; choose another folder",
     errno.EPERM: "there is no permission to write there; choose another folder",

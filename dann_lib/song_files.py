@@ -173,7 +173,7 @@ def _write_all(
     with ThreadPoolExecutor(len(files)) as pool, output_errors(song.parent), _write_errors(files):
         pairs = separate_blocks(_read_blocks(source, song), source.samplerate, source.channels, separator)
         for mixture, estimates in pairs:
-            stems = {**dict(zip(report.SOURCES, estimates, strict=True)), "other": mixture - estimates.sum(axis=0)}
+            stems = {**dict(zip(report.SOURCES, estimates, strict=True)), "other": _rest(mixture, estimates)}
             jobs = {name: pool.submit(_write, files[name], stems[name], gains[name]) for name in stems}
             for name, job in jobs.items():
                 counts[name] += job.result()
@@ -184,12 +184,22 @@ def _write_all(
     return n_samples
 
 
+def _rest(mixture: np.ndarray, estimates: np.ndarray) -> np.ndarray:
+    """What is left of the mixture `(sample, channel)` without the estimates `(source, sample, channel)`."""
+    rest = mixture.copy()
+    for estimate in estimates:
+        rest -= estimate
+    return rest
+
+
 def _write(file: soundfile.SoundFile, samples: np.ndarray, gain: float) -> int:
     """Write samples at a gain; the number of those beyond full scale."""
     samples = samples if gain == 1.0 else samples * np.float32(gain)
-    n_clipped = int(np.count_nonzero(np.abs(samples) > 1.0))
-    file.write(np.clip(samples, -1.0, 1.0) if n_clipped else samples)
-    return n_clipped
+    if max(samples.max(initial=0.0), -samples.min(initial=0.0)) <= 1.0:
+        file.write(samples)
+        return 0
+    file.write(np.clip(samples, -1.0, 1.0))
+    return int(np.count_nonzero(np.abs(samples) > 1.0))
 
 
 def _read_blocks(source: soundfile.SoundFile, song: Path) -> Iterator[np.ndarray]:
@@ -203,7 +213,7 @@ def _read_blocks(source: soundfile.SoundFile, song: Path) -> Iterator[np.ndarray
             ) from error
         if len(block) == 0:
             return
-        if not np.isfinite(block).all():
+        if not np.isfinite(block.sum(dtype=np.float64)):
             bad = position + int(np.argmin(np.isfinite(block).all(axis=1)))
             raise AudioError(
                 f"{song} has a sample that is no finite number at {bad / source.samplerate:.2f} s; export it again"

@@ -92,7 +92,7 @@ def _pad(song: Song, style: PartStyle, riff: str, rng: np.random.Generator) -> l
     voicings = voice_chords(song.chords, style.centre, 4)
     events: list[_Event] = []
     for index, (chord, voicing) in enumerate(zip(song.chords, voicings, strict=True)):
-        before = voicings[index - 1] if index and not index % 2 == 0 else ()
+        before = voicings[index - 1] if index % 2 == 1 else ()
         for pitch in voicing:
             if pitch in before:
                 continue

@@ -51,12 +51,13 @@ def parse_numeral(numeral: str) -> tuple[int, tuple[int, ...]]:
 def lay_out_chords(
     tonic: int, sections: Sequence[Section], progressions: dict[str, Sequence[str]], per_bar: int
 ) -> tuple[Chord, ...]:
-    """Place a progression under each section, from its first chord on.
+    """Place the verse's progression under intro and verse, and the chorus' under the chorus.
 
     Args:
         tonic: pitch class of the key.
         sections: of the song, in order.
-        progressions: Roman numerals by section name; repeated or cut to fit.
+        progressions: Roman numerals of "verse" and "chorus"; repeated or cut to fit. The verse starts
+            with its progression's first chord, the chorus ends with its progression's last one.
         per_bar: chords per bar, 1 or 2.
 
     Returns:
@@ -65,9 +66,13 @@ def lay_out_chords(
     beats = BEATS_PER_BAR / per_bar
     chords = []
     for section in sections:
-        numerals = progressions[section.name]
-        for index in range(section.bars * per_bar):
-            numeral = numerals[index % len(numerals)]
+        n_chords = section.bars * per_bar
+        if section.name == "chorus":
+            numerals, first = progressions["chorus"], -n_chords
+        else:
+            numerals, first = progressions["verse"], section.start_bar * per_bar
+        for index in range(n_chords):
+            numeral = numerals[(first + index) % len(numerals)]
             offset, intervals = parse_numeral(numeral)
             start = section.start_bar * BEATS_PER_BAR + index * beats
             chords.append(Chord(start, beats, (tonic + offset) % 12, intervals, numeral))

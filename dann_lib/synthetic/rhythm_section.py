@@ -23,8 +23,8 @@ TOMS = (50, 48, 47, 45, 43, 41)
 
 _VELOCITIES = {"X": 116, "x": 94, "o": 42}
 _LOUDNESS = {"hat": 0.80, "open": 0.72, "ride": 0.80, "crash": 0.85, "china": 0.72, "tambourine": 0.55, "clap": 0.9}
-_LOWEST_BASS = 28
-"""E1, the open lowest string."""
+_LOWEST_BASS = 31
+"""G1: roots lie from here up, where records have their bass; the lowest string is E1."""
 
 
 def play_drums(song: Song, pattern: DrumPattern, timing_ms: float, rng: np.random.Generator) -> tuple[Note, ...]:

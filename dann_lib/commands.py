@@ -1,0 +1,197 @@
+"""The commands of `python -m dann_lib`: arguments, what they run, what they print."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dann_lib import report
+from dann_lib.files import data_folder
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """One word after `python -m dann_lib`."""
+
+    name: str
+    help: str
+    description: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int | None]
+
+
+def _prepare_arguments(parser: argparse.ArgumentParser) -> None:
+    _corpus_argument(parser)
+    parser.add_argument("--download", action="store_true", help="fetch musdb18-7 (140 MB) if it is not there")
+    parser.add_argument("--verify", action="store_true", help="compare all checksums, and repair")
+    parser.add_argument("--jobs", type=int, help="songs decoded at the same time (default: all processors)")
+    _json_argument(parser)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from dann_lib.corpus import open_corpus
+
+    start = time.perf_counter()
+    corpus = open_corpus(options.corpus, download=options.download, jobs=options.jobs, verify=options.verify)
+    seconds = time.perf_counter() - start
+    splits = [track.split for track in corpus.tracks]
+    result = {
+        "corpus": corpus.name, "kind": corpus.kind, "fingerprint": corpus.fingerprint,
+        **{split: splits.count(split) for split in ("train", "valid", "test")},
+        "hours": round(sum(track.n_samples for track in corpus.tracks) / report.SAMPLE_RATE / 3600, 4),
+        "skipped": dict(corpus.skipped), "seconds": round(seconds, 3),
+    }
+    _print(options, result, f"{corpus.name}: {len(splits)} songs ready ({result['train']} train, {result['valid']} "
+           f"valid, {result['test']} test), {result['hours']:.2f} h, {len(corpus.skipped)} skipped, in {seconds:.1f} s")
+
+
+def _train_arguments(parser: argparse.ArgumentParser) -> None:
+    from dann_lib.config import TrainingConfig
+
+    defaults = TrainingConfig()
+    _corpus_argument(parser)
+    parser.add_argument("--folder", type=Path, default=data_folder() / "runs" / "dann",
+                        help="where weights, checkpoint and history go; a run in it is gone on with")
+    parser.add_argument("--preset", choices=("report", "modern"), default="report",
+                        help="report: SGD as in II.c; modern: Adam, one cycle, remixed songs")
+    parser.add_argument("--network", default=defaults.network, help="dann, autoencoder, feedforward or cdae")
+    parser.add_argument("--skips", type=_skips, help="skip connections of dann: 1,2,3 or none")
+    for name in ("optimizer", "schedule", "held_out", "train_on"):
+        parser.add_argument(f"--{name.replace('_', '-')}", help=f"in place of the preset's ({getattr(defaults, name)})")
+    for name, kind in (("learning_rate", float), ("momentum", float), ("gain", float), ("n_chunk_frames", int),
+                       ("batch_size", int), ("epochs", int), ("patience", int), ("seed", int)):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind,
+                            help=f"in place of the preset's ({getattr(defaults, name)})")
+    parser.add_argument("--remix", action=argparse.BooleanOptionalAction, default=None,
+                        help="draw each source from another song")
+    parser.add_argument("--restart", action="store_true", help="forget the run in the folder")
+    _device_arguments(parser)
+    _json_argument(parser)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from dann_lib.checkpoint import HISTORY_COLUMNS
+    from dann_lib.config import MODERN, TrainingConfig
+    from dann_lib.corpus import open_corpus
+    from dann_lib.network import n_parameters
+    from dann_lib.training import train
+
+    names = [field.name for field in dataclasses.fields(TrainingConfig)]
+    chosen = {name: value for name in names if (value := getattr(options, name, None)) is not None}
+    if options.skips is not None:
+        chosen["network_options"] = {"skips": options.skips}
+    config = dataclasses.replace(MODERN if options.preset == "modern" else TrainingConfig(), **chosen)
+    run = train(open_corpus(options.corpus), config, options.folder, device=options.device,
+                precision=options.precision, restart=options.restart)
+    if int(os.environ.get("RANK", 0)) > 0:
+        return
+    last, best = run.history.iloc[-1], run.history.loc[run.history["test_loss"].idxmin()]
+    result = {"weights": str(run.weights), "parameters": n_parameters(run.network), "lowest_epoch": int(best["epoch"]),
+              "lowest_test_loss": float(best["test_loss"]), **{name: float(last[name]) for name in HISTORY_COLUMNS}}
+    _print(options, result, f"{int(last['epoch'])} epochs, {int(last['update'])} updates in {last['seconds']:.0f} s: "
+           f"training loss {last['train_loss']:.4g}, {config.held_out} loss {last['test_loss']:.4g} "
+           f"(lowest {best['test_loss']:.4g}, epoch {int(best['epoch'])})\nweights: {run.weights}")
+
+
+def _separate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("songs", nargs="+", type=Path, help="WAV, FLAC, MP3 or OGG files")
+    _weights_argument(parser)
+    parser.add_argument("--out", type=Path, default=data_folder() / "separated",
+                        help="each song's stems go into a folder of its name in here")
+    parser.add_argument("--gain", action="append", default=[], type=_gain, metavar="STEM=DB",
+                        help="level change of a stem in dB, such as vocals=3; may be repeated")
+    parser.add_argument("--format", choices=("wav", "flac"), default="wav", help="of the stems")
+    parser.add_argument("--bits", type=int, choices=(16, 24), default=16, help="per sample")
+    _device_arguments(parser)
+    _json_argument(parser)
+
+
+def _separate(options: argparse.Namespace) -> None:
+    from dann_lib.separation import Separator
+    from dann_lib.song_files import separate_file
+
+    separator = Separator.load(options.weights or newest_weights(), options.device, options.precision)
+    for song in options.songs:
+        done = separate_file(song, options.out / song.stem, separator, gains_db=dict(options.gain),
+                             file_format=options.format, bits=options.bits)
+        result = {"song": str(song), **done._asdict(), "stems": {name: str(path) for name, path in done.stems.items()},
+                  "times_real_time": round(done.duration_s / done.elapsed_s, 1)}
+        clipped = ", ".join(f"{count} samples of {name}" for name, count in done.n_clipped.items() if count)
+        _print(options, result, f"{song.name}: {done.duration_s:.1f} s in {done.elapsed_s:.1f} s "
+               f"({result['times_real_time']}x real time) → {options.out / song.stem}"
+               + (f"\nlimited at full scale: {clipped}; lower the gains" if clipped else ""))
+
+
+def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
+    _corpus_argument(parser)
+    parser.add_argument("--weights", type=Path, action="append", default=[],
+                        help="trained networks to score; may be repeated (default: oracles and mixture alone)")
+    parser.add_argument("--subset", choices=("train", "valid", "test"), default="test", help="songs to score")
+    parser.add_argument("--rate", type=int, choices=(report.SAMPLE_RATE, report.SONG_RATE), default=report.SAMPLE_RATE,
+                        help="Hz at which estimates and sources are compared")
+    parser.add_argument("--no-v4", action="store_true", help="leave out BSS Eval v4, which takes the most time")
+    parser.add_argument("--no-oracles", action="store_true", help="score the networks alone")
+    parser.add_argument("--out", type=Path, default=data_folder() / "scores",
+                        help="scores of each song; what is there is not computed again")
+    parser.add_argument("--jobs", type=int, help="songs scored at the same time (default: all processors)")
+    _json_argument(parser)
+
+
+def newest_weights() -> Path:
+    """The weights that `separate` takes if none are named: the reference run's, else the newest of one's own.
+
+    Raises:
+        CheckpointError: if there are none.
+    """
+    from dann_lib.errors import CheckpointError
+
+    reference = sorted((data_folder() / "reference" / "weights").glob("*.safetensors"))
+    own = sorted((data_folder() / "runs").glob("*/weights.safetensors"), key=lambda path: path.stat().st_mtime)
+    if not reference and not own:
+        raise CheckpointError("no weights were named and none were trained; run: python -m dann_lib train")
+    return reference[-1] if reference else own[-1]
+
+
+def _corpus_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--corpus", default="synthetic",
+                        help="synthetic, musdb18-7, or the folder of a MUSDB18 or MUSDB18-HQ corpus")
+
+
+def _weights_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--weights", type=Path, help="a .safetensors file (default: the reference's, or your newest)")
+
+
+def _device_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 or mps (default: the best there is)")
+    parser.add_argument("--precision", choices=("bf16", "float32"), help="(default: bf16 where the hardware has it)")
+
+
+def _json_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line in place of sentences")
+
+
+def _print(options: argparse.Namespace, result: dict[str, Any], sentence: str) -> None:
+    print(json.dumps(result) if options.json else sentence)
+    sys.stdout.flush()
+
+
+def _skips(text: str) -> list[int]:
+    try:
+        return [] if text == "none" else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list such as 1,2,3, nor none") from None
+
+
+def _gain(text: str) -> tuple[str, float]:
+    stem, _, level = text.partition("=")
+    try:
+        return stem, float(level)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no STEM=DB such as vocals=3") from None

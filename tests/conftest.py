@@ -1,0 +1,27 @@
+"""What several test files need: the embedded corpus and the real songs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def synthetic_root() -> Path:
+    """Return the embedded corpus in its usual place; rendered by the first test that asks, if need be."""
+    from dann_lib.synthetic import make_corpus
+
+    return make_corpus(progress=False)
+
+
+@pytest.fixture(scope="session")
+def musdb_path() -> Path:
+    """Return a folder of real songs: MUSDB18, or its 7-s excerpts."""
+    stated = os.environ.get("MUSDB_PATH")
+    if not stated:
+        pytest.skip("MUSDB_PATH is not set: no real songs to test with")
+    if not Path(stated).is_dir():
+        pytest.skip(f"MUSDB_PATH is {stated}, which is no folder: no real songs to test with")
+    return Path(stated)

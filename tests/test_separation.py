@@ -1,0 +1,222 @@
+"""A song through the network: the stream equals the whole, the stems add up, bad input ends in a sentence."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from torch import nn
+
+from dann_lib import report, song_files, spectrogram
+from dann_lib.checkpoint import save_weights
+from dann_lib.config import TrainingConfig
+from dann_lib.errors import AudioError, OutputError
+from dann_lib.network import build
+from dann_lib.separation import Separator
+from dann_lib.song_files import separate_file
+
+SMALL = {"channels": [4, 8, 8, 8], "bottleneck": 4}
+
+
+@pytest.fixture(scope="module")
+def separator() -> Separator:
+    torch.manual_seed(0)
+    return Separator.of(build("dann", **SMALL), TrainingConfig(network_options=SMALL), "cpu", "float32")
+
+
+class Share(nn.Module):
+    """A network whose masks are the same everywhere: vocals 0.5, drums 0.25, bass 0."""
+
+    def forward(self, planes: torch.Tensor) -> torch.Tensor:
+        shares = torch.tensor([0.5, 0.25, 0.0]).view(1, 3, 1, 1, 1)
+        return shares.expand(len(planes), 3, *planes.shape[1:])
+
+
+@pytest.fixture(scope="module")
+def share() -> Separator:
+    return Separator.of(Share(), TrainingConfig(), "cpu", "float32")
+
+
+def noise(*shape: int) -> np.ndarray:
+    return (0.1 * np.random.default_rng(7).standard_normal(shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("seconds", [0.01, 1.0, 10.21, 41.0, 97.3])
+def test_the_stream_gives_what_the_whole_song_gives(separator, seconds):
+    waveform = noise(2, int(seconds * report.SAMPLE_RATE))
+    planes = spectrogram.stft(torch.from_numpy(waveform))
+    whole = spectrogram.istft(separator.separate_spectrogram(planes), waveform.shape[-1]).numpy()
+    np.testing.assert_allclose(separator.separate_waveform(waveform), whole, atol=1e-5)
+
+
+def test_chunks_are_separated_as_in_the_report(separator):
+    waveform = torch.from_numpy(noise(2 * 88 * 1024 - 1))
+    planes = spectrogram.stft(waveform) * separator.config.gain
+    with torch.no_grad():
+        masks = spectrogram.stitch(separator.network(spectrogram.chunk(planes)), planes.shape[-1])
+    expected = spectrogram.istft(masks * planes / separator.config.gain, len(waveform)).numpy()
+    np.testing.assert_allclose(separator.separate_waveform(waveform.numpy()), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("block_s", [0.05, 3.0])
+def test_the_size_of_the_pieces_read_does_not_matter(separator, block_s):
+    song = noise(44_100 * 12, 2)
+
+    def stems(size: int) -> np.ndarray:
+        blocks = (song[start : start + size] for start in range(0, len(song), size))
+        return np.concatenate([s for _, s in song_files.separate_blocks(blocks, 44_100, 2, separator)], axis=1)
+
+    np.testing.assert_allclose(stems(int(block_s * 44_100)), stems(len(song)), atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [8000, 8820, 11_025, 22_050, 44_100, 48_000, 96_000, 192_000])
+def test_any_rate_comes_back_in_time_and_level(share, tmp_path, rate):
+    time = np.arange(int(2.5 * rate)) / rate
+    song = (0.4 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+    soundfile.write(tmp_path / "song.wav", song, rate, subtype="FLOAT")
+    done = separate_file(tmp_path / "song.wav", tmp_path / "stems", share, progress=False, bits=24)
+    stems = {name: soundfile.read(path)[0] for name, path in done.stems.items()}
+    assert (done.rate_hz, done.n_channels) == (rate, 1)
+    assert {len(stem) for stem in stems.values()} == {len(song)}
+    middle = slice(rate // 2, 2 * rate)
+    np.testing.assert_allclose(stems["vocals"][middle], 0.5 * song[middle], atol=2e-3)
+    np.testing.assert_allclose(stems["other"][middle], 0.25 * song[middle], atol=2e-3)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_stems_keep_the_channels_and_add_up(separator, tmp_path, channels):
+    song = noise(44_100 * 3, channels)
+    soundfile.write(tmp_path / "song.flac", song, 44_100, subtype="PCM_24")
+    done = separate_file(tmp_path / "song.flac", tmp_path / "stems", separator, progress=False, bits=24, file_format="flac")
+    stems = [soundfile.read(path, always_2d=True)[0] for path in done.stems.values()]
+    assert [path.suffix for path in done.stems.values()] == [".flac"] * 4
+    assert stems[0].shape == song.shape
+    np.testing.assert_allclose(sum(stems), song, atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".ogg"])
+def test_formats_that_are_read(share, tmp_path, suffix):
+    soundfile.write(tmp_path / f"song{suffix}", noise(44_100, 2), 44_100)
+    done = separate_file(tmp_path / f"song{suffix}", tmp_path / "stems", share, progress=False)
+    assert done.duration_s == pytest.approx(1.0, abs=0.06)
+    assert soundfile.info(done.stems["vocals"]).subtype == "PCM_16"
+
+
+def test_gains_are_applied_and_clipping_is_counted(share, tmp_path):
+    soundfile.write(tmp_path / "song.wav", 5 * noise(44_100, 1), 44_100, subtype="FLOAT")
+    quiet = separate_file(tmp_path / "song.wav", tmp_path / "a", share, progress=False)
+    loud = separate_file(tmp_path / "song.wav", tmp_path / "b", share, progress=False,
+                         gains_db={"drums": -6.0206, "vocals": 20.0})
+    drums = [soundfile.read(done.stems["drums"])[0] for done in (quiet, loud)]
+    np.testing.assert_allclose(drums[1], 0.5 * drums[0], atol=1e-4)
+    assert loud.n_clipped["vocals"] > 100
+    assert quiet.n_clipped["vocals"] == loud.n_clipped["drums"] == 0
+
+
+@pytest.mark.parametrize("n_samples", [1, 200, 5000])
+def test_a_song_shorter_than_one_chunk(separator, tmp_path, n_samples):
+    soundfile.write(tmp_path / "song.wav", noise(n_samples, 2), 44_100)
+    done = separate_file(tmp_path / "song.wav", tmp_path / "stems", separator, progress=False)
+    assert soundfile.info(done.stems["bass"]).frames == n_samples
+
+
+def test_silence_stays_silent(separator, tmp_path):
+    soundfile.write(tmp_path / "song.wav", np.zeros((44_100, 2)), 44_100)
+    done = separate_file(tmp_path / "song.wav", tmp_path / "stems", separator, progress=False)
+    assert all(np.all(soundfile.read(path)[0] == 0) for path in done.stems.values())
+
+
+def broken_songs(folder: Path) -> dict[str, str]:
+    """Files that are no song, and a word of the sentence that says so."""
+    (folder / "text.mp3").write_text("this is no audio at all, whatever its name says. " * 40)
+    (folder / "nothing.wav").write_bytes(b"")
+    soundfile.write(folder / "empty.wav", np.zeros((0, 2)), 44_100)
+    for name, value in (("nan", np.nan), ("inf", -np.inf)):
+        song = noise(44_100 * 12, 2)
+        song[44_100 * 11, 1] = value
+        soundfile.write(folder / f"{name}.wav", song, 44_100, subtype="FLOAT")
+    soundfile.write(folder / "cut.flac", noise(44_100 * 20, 2), 44_100)
+    content = (folder / "cut.flac").read_bytes()
+    (folder / "cut.flac").write_bytes(content[: len(content) // 2])
+    return {"text.mp3": "no audio", "nothing.wav": "no audio", "empty.wav": "no samples",
+            "nan.wav": "no finite number at 11.00 s", "inf.wav": "no finite number at 11.00 s",
+            "cut.flac": "damaged after", "missing.wav": "no file"}
+
+
+def test_bad_songs_end_in_a_sentence_and_older_stems_stay(share, tmp_path):
+    stems = tmp_path / "stems"
+    soundfile.write(tmp_path / "good.wav", noise(4410, 1), 44_100)
+    before = {path: path.read_bytes() for path in separate_file(tmp_path / "good.wav", stems, share, progress=False).stems.values()}
+    for name, words in broken_songs(tmp_path).items():
+        with pytest.raises(AudioError, match=words):
+            separate_file(tmp_path / name, stems, share, progress=False)
+        assert {path: path.read_bytes() for path in before} == before, name
+        assert len(list(stems.iterdir())) == 4, f"{name} left something behind"
+
+
+def test_a_folder_that_cannot_be_written(share, tmp_path):
+    soundfile.write(tmp_path / "song.wav", noise(4410, 1), 44_100)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="choose another folder"):
+        separate_file(tmp_path / "song.wav", tmp_path / "file" / "stems", share, progress=False)
+
+
+FULL_DISK = """
+import resource, sys
+from test_separation import Share, noise
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+from dann_lib.config import TrainingConfig
+from dann_lib.errors import OutputError
+from dann_lib.separation import Separator
+from dann_lib.song_files import separate_file
+try:
+    separate_file(sys.argv[1], sys.argv[2], Separator.of(Share(), TrainingConfig(), "cpu", "float32"), progress=False)
+except OutputError as error:
+    print("OUTPUT ERROR", error)
+"""
+
+
+def run_child(script: str, *arguments: str | Path) -> subprocess.CompletedProcess:
+    paths = os.pathsep.join(map(str, (Path(__file__).parent, Path(__file__).parents[1])))
+    return subprocess.run([sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": paths}, timeout=500)
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path):
+    soundfile.write(tmp_path / "song.wav", noise(44_100 * 30, 2), 44_100)
+    result = run_child(FULL_DISK, tmp_path / "song.wav", tmp_path / "stems")
+    assert "OUTPUT ERROR cannot write" in result.stdout, result.stderr
+    assert list((tmp_path / "stems").iterdir()) == []
+
+
+HOUR = """
+import resource, sys
+import torch
+from dann_lib.separation import Separator
+from dann_lib.song_files import separate_file
+separator = Separator.load(sys.argv[3], "cpu")
+done = separate_file(sys.argv[1], sys.argv[2], separator, progress=False)
+print(done.duration_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, done.duration_s / done.elapsed_s)
+"""
+
+
+def test_an_hour_of_stereo_in_under_a_gigabyte(tmp_path):
+    weights, song = tmp_path / "weights.safetensors", tmp_path / "hour.wav"
+    save_weights(weights, build("dann", **SMALL), TrainingConfig(network_options=SMALL))
+    block = noise(16_000 * 60, 2)
+    with soundfile.SoundFile(song, "w", 16_000, 2, "PCM_16") as file:
+        for _ in range(60):
+            file.write(block)
+    result = run_child(HOUR, song, tmp_path / "stems", weights)
+    assert result.returncode == 0, result.stderr
+    seconds, megabytes, _ = map(float, result.stdout.split())
+    assert seconds == 3600
+    assert megabytes < 1000

@@ -1,0 +1,328 @@
+"""Loss (3), learning, resuming, processes, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import tiny_corpus
+
+from dann_lib import report
+from dann_lib.batches import Chunks, pretreat
+from dann_lib.checkpoint import load_history, load_weights
+from dann_lib.config import MODERN, TrainingConfig
+from dann_lib.errors import CheckpointError, CorpusError
+from dann_lib.network import DANN
+from dann_lib.training import choose_precision, l1_loss, train
+
+SMALL = {"channels": [4, 8, 8, 8], "bottleneck": 4}
+CONFIG = TrainingConfig(network_options=SMALL, n_chunk_frames=18, batch_size=2, epochs=4)
+QUICK = {"device": "cpu", "progress": False, "precision": "float32"}
+
+
+def weights(run) -> dict[str, torch.Tensor]:
+    return run.network.state_dict()
+
+
+def assert_same_run(left, right):
+    for name, value in weights(left).items():
+        assert torch.equal(value, weights(right)[name]), name
+    columns = ["epoch", "update", "train_loss", "test_loss"]
+    assert left.history[columns].equals(right.history[columns])
+
+
+def test_equation_3_by_hand():
+    mixture = torch.tensor([1.0, -2.0]).view(1, 2, 1, 1)
+    masks = torch.tensor([0.5, 0.5, 1.0, 0.0, 0.0, -1.0]).view(1, 3, 2, 1, 1)
+    sources = torch.tensor([1.0, 1.0, 1.0, 0.0, 3.0, 2.0]).view(1, 3, 2, 1, 1)
+    # |0.5 - 1| + |-1 - 1| + |1 - 1| + |0 - 0| + |0 - 3| + |2 - 2|
+    assert l1_loss(masks, mixture, sources, reduction="sum").item() == 5.5
+    assert l1_loss(masks, mixture, sources).item() == pytest.approx(5.5 / 6)
+
+
+def test_the_gain_scales_the_gradient():
+    chunks = Chunks(tiny_corpus(1, 1).tracks[:1], 18)
+    batch = next(chunks.in_order(CONFIG))
+    norms = []
+    for gain in (1.0, 300.0):
+        torch.manual_seed(0)
+        network = DANN(**SMALL)
+        mixture, sources = pretreat(batch.waveforms, gain)
+        l1_loss(network(mixture), mixture, sources).backward()
+        norms.append(sum(weight.grad.square().sum() for weight in network.parameters()).sqrt().item())
+    assert norms[1] / norms[0] == pytest.approx(300, rel=0.05)
+
+
+def test_defaults_are_the_report():
+    config = TrainingConfig()
+    assert (config.optimizer, config.learning_rate, config.momentum) == ("sgd", 0.0001, 0.9)
+    assert (config.batch_size, config.n_chunk_frames, config.epochs, config.remix) == (16, 88, 100, False)
+
+
+def test_every_chunk_is_seen_once_an_epoch():
+    chunks = Chunks(tiny_corpus(5, 1, seconds=4.5).select("train"), 18)
+    assert len(chunks) == 10
+    orders = []
+    for epoch in (0, 1):
+        batches = list(chunks.at_random(CONFIG, epoch))
+        assert sum(batch.n_global for batch in batches) == 10
+        stacked = torch.cat([batch.waveforms for batch in batches])
+        known = torch.cat([batch.waveforms for batch in chunks.in_order(CONFIG)])
+        orders.append([int(torch.cdist(row[None, 0], known[:, 0]).argmin()) for row in stacked])
+        assert sorted(orders[-1]) == list(range(10))
+    assert orders[0] != orders[1]
+
+
+def test_processes_share_each_batch_without_overlap():
+    chunks = Chunks(tiny_corpus(5).select("train"), 18)
+    config = replace(CONFIG, batch_size=3)
+    for batches in zip(chunks.at_random(config, 2), chunks.at_random(config, 2, 0, 2), chunks.at_random(config, 2, 1, 2),
+                       strict=True):
+        whole, *shares = (batch.waveforms for batch in batches)
+        assert torch.equal(whole[0::2], shares[0])
+        assert torch.equal(whole[1::2], shares[1])
+
+
+def test_a_remixed_mixture_is_the_sum_of_its_sources():
+    corpus = tiny_corpus()
+    config = replace(CONFIG, remix=True, batch_size=5)
+    batch = next(Chunks(corpus.select("train"), 18).at_random(config, 0)).waveforms
+    other = batch[:, 0] - batch[:, 1:].sum(dim=1)
+    powers = torch.fft.rfft(other).abs().argmax(dim=-1) * report.SAMPLE_RATE / batch.shape[-1]
+    assert torch.all((powers > 1500) & (powers < 1900)), "the rest of a remix is a song's other"
+    plain = next(Chunks(corpus.select("train"), 18).in_order(replace(config, remix=False))).waveforms
+    assert not torch.allclose(batch[0, 1], plain[0, 1])
+
+
+def test_a_short_song_is_its_own_chunk():
+    chunks = Chunks(tiny_corpus(2, 1).select("train"), report.N_FRAMES)
+    assert (len(chunks), chunks.n_chunk_frames) == (2, 1 + int(2.2 * 8820) // 1024)
+
+
+def test_it_overfits_one_batch(tmp_path):
+    corpus = tiny_corpus(2, 1)
+    config = replace(MODERN, network_options={}, remix=False, n_chunk_frames=18, epochs=60, held_out="test",
+                     learning_rate=3e-3)
+    run = train(corpus, config, tmp_path, **QUICK)
+    assert run.history["train_loss"].iloc[-1] < 0.3 * run.history["train_loss"].iloc[0]
+
+
+def test_sgd_at_the_reports_rate_needs_the_gain(tmp_path):
+    corpus, fall = tiny_corpus(2, 1), {}
+    for gain in (1.0, report.GAIN):
+        config = replace(CONFIG, gain=gain, epochs=4, held_out="test")
+        losses = train(corpus, config, tmp_path / str(gain), **QUICK).history["train_loss"]
+        fall[gain] = 1 - losses.iloc[-1] / losses.iloc[0]
+    assert fall[report.GAIN] > 10 * abs(fall[1.0])
+
+
+@pytest.mark.parametrize("config", [CONFIG, replace(CONFIG, optimizer="adam", schedule="one-cycle", remix=True)],
+                         ids=["report", "modern"])
+def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, monkeypatch, config):
+    corpus = tiny_corpus()
+    whole = train(corpus, config, tmp_path / "whole", **QUICK)
+    from dann_lib import training
+
+    saves = []
+
+    def stop_after_two(*arguments):
+        saves.append(arguments)
+        if len(saves) == 3:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    original = training.save_checkpoint
+    monkeypatch.setattr(training, "save_checkpoint", stop_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        train(corpus, config, tmp_path / "cut", **QUICK)
+    monkeypatch.setattr(training, "save_checkpoint", original)
+    assert len(load_history(tmp_path / "cut" / "history.csv")) == 2
+    torch.manual_seed(99)
+    assert_same_run(train(corpus, config, tmp_path / "cut", **QUICK), whole)
+
+
+CHILD = """
+import sys
+from pathlib import Path
+sys.path[:0] = [{tests!r}]
+from test_training import CONFIG, QUICK
+from dataclasses import replace
+from tiny import tiny_corpus
+from dann_lib.training import train
+train(tiny_corpus(), replace(CONFIG, epochs={epochs}, batch_size={batch}), Path(sys.argv[1]), **QUICK)
+"""
+
+
+def child(epochs: int, batch: int = 2) -> str:
+    return CHILD.format(tests=str(Path(__file__).parent), epochs=epochs, batch=batch)
+
+
+def test_a_killed_process_can_go_on_bit_for_bit(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", child(200), str(tmp_path / "killed")])
+    history = tmp_path / "killed" / "history.csv"
+    deadline = time.monotonic() + 120
+    while not (history.exists() and len(load_history(history)) >= 2):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    reached = len(load_history(history))
+    config = replace(CONFIG, epochs=reached + 2)
+    resumed = train(tiny_corpus(), config, tmp_path / "killed", **QUICK)
+    assert_same_run(resumed, train(tiny_corpus(), config, tmp_path / "whole", **QUICK))
+    assert not list((tmp_path / "killed").glob(".*")), "a killed write leaves nothing that counts"
+
+
+@pytest.mark.parametrize("batch", [4, 5], ids=["equal shares", "unequal shares"])
+def test_two_processes_learn_what_one_learns(tmp_path, batch):
+    one = train(tiny_corpus(), replace(CONFIG, batch_size=batch), tmp_path / "one", **QUICK)
+    script = tmp_path / "child.py"
+    script.write_text(child(4, batch))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run(
+        [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
+         "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "29611",
+         str(script), str(tmp_path / "two")],
+        check=True, env=environment, timeout=300,
+    )
+    two, _ = load_weights(tmp_path / "two" / "weights.safetensors")
+    for name, value in weights(one).items():
+        torch.testing.assert_close(two.state_dict()[name], value, atol=1e-4, rtol=1e-3, msg=name)
+    history = load_history(tmp_path / "two" / "history.csv")
+    np.testing.assert_allclose(history["train_loss"], one.history["train_loss"], rtol=1e-4)
+    np.testing.assert_allclose(history["test_loss"], one.history["test_loss"], rtol=1e-4)
+
+
+def test_bfloat16_learns_the_same(tmp_path):
+    losses = {}
+    for precision in ("float32", "bf16"):
+        run = train(tiny_corpus(), CONFIG, tmp_path / precision, **{**QUICK, "precision": precision})
+        losses[precision] = run.history["test_loss"].to_numpy()
+    np.testing.assert_allclose(losses["bf16"], losses["float32"], rtol=1e-2)
+
+
+def test_early_stopping_keeps_the_best_epoch(tmp_path):
+    config = replace(CONFIG, optimizer="adam", learning_rate=0.3, epochs=40, patience=2)
+    run = train(tiny_corpus(), config, tmp_path, **QUICK)
+    losses = run.history["test_loss"]
+    assert len(losses) < 40
+    assert losses.idxmin() == len(losses) - 3
+    best, _ = load_weights(run.weights)
+    held_out = Chunks(tiny_corpus().select("valid"), 18)
+    (batch,) = held_out.in_order(replace(config, batch_size=10))
+    mixture, sources = pretreat(batch.waveforms, config.gain)
+    with torch.no_grad():
+        assert l1_loss(best(mixture), mixture, sources).item() == pytest.approx(losses.min(), rel=1e-4)
+
+
+def test_a_longer_run_goes_on_where_the_shorter_one_ended(tmp_path):
+    train(tiny_corpus(), replace(CONFIG, epochs=2), tmp_path / "a", **QUICK)
+    longer = train(tiny_corpus(), CONFIG, tmp_path / "a", **QUICK)
+    assert_same_run(longer, train(tiny_corpus(), CONFIG, tmp_path / "b", **QUICK))
+
+
+def test_seeds_differ_and_repeat(tmp_path):
+    runs = [train(tiny_corpus(), replace(CONFIG, seed=seed, epochs=1), tmp_path / str(index), **QUICK)
+            for index, seed in enumerate((1, 1, 2))]
+    assert_same_run(runs[0], runs[1])
+    assert not torch.equal(weights(runs[0])["masks.weight"], weights(runs[2])["masks.weight"])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return train(tiny_corpus(), replace(CONFIG, epochs=1), tmp_path_factory.mktemp("run"), **QUICK)
+
+
+def copy_of(run, tmp_path) -> Path:
+    for file in run.folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(finished, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    with pytest.raises(CheckpointError, match="learning_rate: 0.0001 there, 0.001 asked for"):
+        train(tiny_corpus(), replace(CONFIG, learning_rate=1e-3), folder, **QUICK)
+    with pytest.raises(CheckpointError, match="other songs"):
+        train(replace(tiny_corpus(), fingerprint="else"), CONFIG, folder, **QUICK)
+    train(tiny_corpus(), replace(CONFIG, learning_rate=1e-3, epochs=1), folder, restart=True, **QUICK)
+
+
+def test_a_truncated_checkpoint_is_refused_and_kept(finished, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    content = (folder / "checkpoint.pt").read_bytes()
+    (folder / "checkpoint.pt").write_bytes(content[: len(content) // 2])
+    with pytest.raises(CheckpointError, match="truncated"):
+        train(tiny_corpus(), CONFIG, folder, **QUICK)
+    assert (folder / "checkpoint.pt").stat().st_size == len(content) // 2
+
+
+class Bomb:
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self):
+        return (Path.touch, (self.marker,))
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "weights.safetensors"])
+def test_a_pickle_is_refused_and_never_runs(finished, tmp_path, name):
+    folder, marker = copy_of(finished, tmp_path), tmp_path / "ran"
+    for write in (lambda path: path.write_bytes(pickle.dumps(Bomb(marker))), lambda path: torch.save(Bomb(marker), path)):
+        write(folder / name)
+        with pytest.raises(CheckpointError, match="pickle"):
+            if name == "checkpoint.pt":
+                train(tiny_corpus(), CONFIG, folder, **QUICK)
+            else:
+                load_weights(folder / name)
+        assert not marker.exists()
+
+
+def test_damaged_or_foreign_weights_are_refused(finished, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    weights_file = folder / "weights.safetensors"
+    content = weights_file.read_bytes()
+    weights_file.write_bytes(content[:-100])
+    with pytest.raises(CheckpointError, match="truncated"):
+        load_weights(weights_file)
+    weights_file.write_bytes(content.replace(b'"bottleneck', b'"bottlenick'))
+    with pytest.raises(CheckpointError):
+        load_weights(weights_file)
+    with pytest.raises(CheckpointError, match="no weights"):
+        load_weights(folder / "missing.safetensors")
+
+
+def test_impossible_choices_are_named():
+    for wrong, message in [({"gain": 0}, "above 0"), ({"optimizer": "lion"}, "choose one of"),
+                           ({"patience": 3, "held_out": "test"}, "test songs"),
+                           ({"train_on": "train+valid"}, "validation songs")]:
+        with pytest.raises(ValueError, match=message):
+            replace(CONFIG, **wrong)
+    with pytest.raises(CorpusError, match="no songs"):
+        Chunks(())
+
+
+def test_devices_are_chosen_and_named(tmp_path):
+    with pytest.raises(ValueError, match="not available"):
+        train(tiny_corpus(), CONFIG, tmp_path, device="tpu", progress=False)
+    assert choose_precision(torch.device("cpu")) in ("bf16", "float32")
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(tmp_path):
+    train(tiny_corpus(), replace(CONFIG, epochs=1), tmp_path, **QUICK)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    broken = tiny_corpus()
+    broken.tracks[0].waveforms[1] = np.nan
+    with pytest.raises(FloatingPointError, match="not a number"):
+        train(broken, CONFIG, tmp_path, **QUICK)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
