@@ -202,12 +202,13 @@ def _prepare(
     stop = threading.Event()
     with ThreadPoolExecutor(n_jobs(jobs)) as pool:
         futures = {pool.submit(_prepare_song, song, folder, stop.is_set): song for song in songs}
+        bar = tqdm(total=len(futures), desc="preparing songs", unit="song", disable=not progress, leave=False)
         try:
-            bar = tqdm(as_completed(futures), total=len(futures), desc="preparing songs", unit="song",
-                       disable=not progress, leave=False)
-            for future in bar:
-                yield futures.pop(future), future.result()
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+                bar.update()
         finally:
+            bar.close()
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dann_lib import report
+from dann_lib import bench, report
 from dann_lib.files import data_folder
 
 
@@ -144,6 +144,47 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     _json_argument(parser)
 
 
+def _evaluate(options: argparse.Namespace) -> None:
+    from dann_lib.corpus import open_corpus
+    from dann_lib.evaluation import evaluate, gap_closed, oracles, summarise, write_scores
+    from dann_lib.separation import Separator
+
+    networks = {_run_name(path): Separator.load(path, "cpu") for path in options.weights}
+    separators = networks if options.no_oracles else {**oracles(options.rate), **networks}
+    if not separators:
+        raise ValueError("there is nothing to score; name --weights, or leave out --no-oracles")
+    corpus = open_corpus(options.corpus)
+    folder = options.out / f"{corpus.name}-{corpus.fingerprint[:8]}"
+    scores = evaluate(corpus.select(options.subset), separators, out=folder / "songs", rate_hz=options.rate,
+                      v4=not options.no_v4, jobs=options.jobs)
+    table = folder / f"scores-{options.subset}-{options.rate}.csv"
+    write_scores(scores, table)
+    summary = summarise(scores)
+    result = {"scores": str(table), "songs": int(scores["song"].nunique()), "failed": scores.attrs.get("failed", {}),
+              "summary": json.loads(summary.to_json(orient="records"))}
+    text = _summary_table(summary)
+    for name in networks if "mixture" in separators else ():
+        closed = gap_closed(scores, name)
+        result[f"gap_closed {name}"] = json.loads(closed.to_json(orient="records"))
+        shares = ", ".join(f"{row.source} {100 * row.gap_closed:.0f} %" for row in closed.itertuples())
+        text += f"\n{name} closes of the gap between mixture and ideal ratio mask: {shares}"
+    _print(options, result, f"{text}\nscores of {result['songs']} songs: {table}")
+
+
+def _run_name(weights: Path) -> str:
+    """`data/runs/mine/weights.safetensors` is `mine`; any other file is its own name."""
+    return weights.parent.resolve().name if weights.stem == "weights" else weights.stem
+
+
+def _summary_table(summary: Any) -> str:
+    """Medians over songs with their 95 % intervals, a line for each run and source."""
+    summary = summary.assign(text=[f"{row.median:.1f} [{row.low:.1f}, {row.high:.1f}]" for row in summary.itertuples()])
+    table = summary.pivot(index=["run", "source"], columns="metric", values="text")
+    runs = list(dict.fromkeys(summary["run"]))
+    order = [(run, source) for run in runs for source in report.SOURCES]
+    return table.reindex(index=order, columns=list(dict.fromkeys(summary["metric"]))).to_string()
+
+
 def newest_weights() -> Path:
     """The weights that `separate` takes if none are named: the reference run's, else the newest of one's own.
 
@@ -195,3 +236,21 @@ def _gain(text: str) -> tuple[str, float]:
         return stem, float(level)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no STEM=DB such as vocals=3") from None
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("prepare", "decode a corpus into the cache that training reads",
+            "Open a corpus; the first time its songs are decoded to mono, 8.82 kHz.", _prepare_arguments, _prepare),
+    Command("train", "train a network, or go on with an interrupted run",
+            "Train a network on the chunks of a corpus (report, II). Ctrl-C is safe: the same command goes on.",
+            _train_arguments, _train),
+    Command("separate", "split songs into vocals, drums, bass and other",
+            "Separate songs of any length, rate and number of channels; the stems add up to the song.",
+            _separate_arguments, _separate),
+    Command("evaluate", "score networks and oracles on the songs of a corpus",
+            "SDR, SIR, SAR of equations (4) to (7), and BSS Eval v4, per song and in the median.",
+            _evaluate_arguments, _evaluate),
+    Command("bench", "speed and memory of this machine, as ratios",
+            "Measure training, separation, preparation and opening against baselines of the same run.",
+            bench.add_arguments, bench.run),
+)

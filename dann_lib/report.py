@@ -101,7 +101,7 @@ class Erratum:
 
 CLAIMS = (
     Claim("cnn-parameters", "I", "A CNN reaches a feed-forward network's result with far fewer parameters.", 3),
-    Claim("near-skip", "I.c", "With the nearest skip connection alone (Concat 1) the network cannot learn properly.", 4),
+    Claim("near-skip", "I.c", "With the nearest skip connection alone (Concat 1) it cannot learn properly.", 4),
     Claim("concat-2-3", "I.c", "Concat 2 learns faster than Concat 3 and ends at a higher loss.", 4),
     Claim("concat-2+3", "I.c", "Concat 2+3 learns more slowly than Concat 3 and ends at a lower loss.", 4),
     Claim("full-resolution", "I.c", "A skip connection at full resolution would bring the other instruments back.", 4),

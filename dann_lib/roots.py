@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import zipfile
 from importlib.util import find_spec
@@ -133,7 +135,7 @@ def _download(root: Path) -> None:
         room = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
     try:
         socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
-        with output_errors(root):
+        with output_errors(root), contextlib.redirect_stdout(sys.stderr):  # stdout is for results
             musdb.DB(root=str(room), download=True)
             _move(room, root)
     except (OSError, zipfile.BadZipFile, RuntimeError) as error:

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from dann_lib import report, spectrogram
 from dann_lib.checkpoint import load_weights
 from dann_lib.config import TrainingConfig
+from dann_lib.devices import best_device, choose_precision
 from dann_lib.network import apply_masks
-from dann_lib.training import choose_precision
 
 CHUNKS_AT_ONCE = 4
 """Chunks that go through the network together: 41 s of song."""
@@ -65,7 +65,7 @@ class Separator:
         cls, network: nn.Module, config: TrainingConfig, device: str | None = None, precision: str | None = None
     ) -> Separator:
         """Make a separator of a network in memory; arguments as in `load`."""
-        chosen = torch.device(device or _best_device())
+        chosen = torch.device(device or best_device())
         network = network.to(chosen, memory_format=torch.channels_last).eval()
         return cls(network, config, chosen, precision or choose_precision(chosen))
 
@@ -188,9 +188,3 @@ class Stream:
         estimates = estimates[..., : self.n_in - self.n_out]
         self.n_out += estimates.shape[-1]
         return estimates
-
-
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

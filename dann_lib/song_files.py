@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -237,7 +237,9 @@ def _open_song(song: Path) -> Iterator[soundfile.SoundFile]:
 
 
 @contextlib.contextmanager
-def _new_stems(folder: Path, source: soundfile.SoundFile, file_format: str, bits: int):
+def _new_stems(
+    folder: Path, source: soundfile.SoundFile, file_format: str, bits: int
+) -> Iterator[tuple[dict[str, soundfile.SoundFile], Callable[[], dict[str, Path]]]]:
     """Open a file for each stem in a hidden folder beside the final ones; yields files and what moves them."""
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -249,7 +251,7 @@ def _new_stems(folder: Path, source: soundfile.SoundFile, file_format: str, bits
             file.close()
         paths = {name: folder / f"{name}.{file_format}" for name in files}
         with output_errors(folder):
-            for name, path in paths.items():
+            for path in paths.values():
                 os.replace(hidden / path.name, path)
         return paths
 
@@ -268,7 +270,7 @@ def _new_stems(folder: Path, source: soundfile.SoundFile, file_format: str, bits
 
 @contextlib.contextmanager
 def _write_errors(files: dict[str, soundfile.SoundFile]) -> Iterator[None]:
-    """libsndfile does not say why it could not write; a look at the disk does."""
+    """The library does not say why it could not write; a look at the disk does."""
     try:
         yield
     except (soundfile.LibsndfileError, AssertionError) as error:

@@ -1,25 +1,21 @@
-"""Loss (3), the training loop, resuming, devices (report, I.c and II.c)."""
+"""Loss (3), the training loop, resuming (report, I.c and II.c)."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState, PartialState
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dann_lib import report
 from dann_lib.batches import Batch, Chunks, pretreat
 from dann_lib.checkpoint import load_checkpoint, save_checkpoint, save_history, save_weights
 from dann_lib.config import TrainingConfig
+from dann_lib.devices import make_accelerator
 from dann_lib.network import apply_masks, build
 
 if TYPE_CHECKING:
@@ -69,7 +65,7 @@ def train(
         config: everything that changes the result.
         folder: where `weights.safetensors`, `checkpoint.pt`, `history.csv` and `config.json` go.
         device: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`; chosen by itself if `None`.
-        precision: `"bf16"` or `"float32"`; chosen by the device if `None` (see `choose_precision`).
+        precision: `"bf16"` or `"float32"`; chosen by the device if `None` (see `devices.choose_precision`).
         restart: forget what `folder` holds.
         progress: show a bar with the losses.
 
@@ -110,41 +106,6 @@ def l1_loss(masks: Tensor, mixture: Tensor, sources: Tensor, reduction: str = "m
         A scalar, in units of the spectrogram.
     """
     return nn.functional.l1_loss(apply_masks(masks, mixture), sources, reduction=reduction)
-
-
-def choose_precision(device: torch.device) -> str:
-    """`"bf16"` where the hardware multiplies bfloat16 by itself, else `"float32"`.
-
-    A training step in bfloat16 autocast takes half the time of one in float32 or less, with the same
-    loss to about four digits; `python -m dann_lib bench` measures it.
-    """
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    if device.type == "cpu":
-        supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        return "bf16" if supported else "float32"
-    return "float32"
-
-
-def make_accelerator(device: str | None = None, precision: str | None = None) -> Accelerator:
-    """The `accelerate` object that knows devices, processes and precision.
-
-    Args:
-        device: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`; the best that there is if `None`.
-        precision: `"bf16"`, `"float32"`, or `None` for `choose_precision`.
-
-    Raises:
-        ValueError: if the device or the precision is not one of these, or the device is not there.
-    """
-    if precision not in (None, "bf16", "float32"):
-        raise ValueError(f"precision is {precision!r}; choose bf16 or float32")
-    _check_device(device)
-    with _environment("ACCELERATE_TORCH_DEVICE", device if device not in (None, "cpu") else None):
-        # One process may train several networks: forget the precision of the last one, keep its processes.
-        AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
-        state = PartialState(cpu=device == "cpu")
-        precision = precision or choose_precision(state.device)
-        return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
 
 
 class _Trainer:
@@ -248,7 +209,7 @@ class _Trainer:
         return self._mean(total, len(self.held_out))
 
     def _loss(self, batch: Batch) -> Tensor:
-        """This process' part of the mean loss over the batch of all processes."""
+        """The part of this process of the mean loss over the batch of all processes."""
         waveforms = batch.waveforms.to(self.accelerator.device)
         if len(waveforms) == 0:
             # More processes than chunks: take part in the exchange of gradients without adding to them.
@@ -297,26 +258,3 @@ def _schedule(
         getattr(optimizer, "optimizer", optimizer), config.learning_rate, total_steps=config.epochs * updates,
         cycle_momentum=False,
     )
-
-
-def _check_device(device: str | None) -> None:
-    if device is None:
-        return
-    kind = device.split(":")[0]
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(kind, False):
-        there = ", ".join(name for name, found in available.items() if found)
-        raise ValueError(f"device {device!r} is not available here; choose one of {there}")
-
-
-@contextmanager
-def _environment(name: str, value: str | None) -> Iterator[None]:
-    """Set an environment variable for a moment; `None` leaves it as it is."""
-    before = os.environ.get(name)
-    if value is not None:
-        os.environ[name] = value
-    try:
-        yield
-    finally:
-        if value is not None:
-            os.environ.pop(name) if before is None else os.environ.update({name: before})

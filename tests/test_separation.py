@@ -93,7 +93,8 @@ def test_any_rate_comes_back_in_time_and_level(share, tmp_path, rate):
 def test_stems_keep_the_channels_and_add_up(separator, tmp_path, channels):
     song = noise(44_100 * 3, channels)
     soundfile.write(tmp_path / "song.flac", song, 44_100, subtype="PCM_24")
-    done = separate_file(tmp_path / "song.flac", tmp_path / "stems", separator, progress=False, bits=24, file_format="flac")
+    done = separate_file(tmp_path / "song.flac", tmp_path / "stems", separator, progress=False, bits=24,
+                         file_format="flac")
     stems = [soundfile.read(path, always_2d=True)[0] for path in done.stems.values()]
     assert [path.suffix for path in done.stems.values()] == [".flac"] * 4
     assert stems[0].shape == song.shape
@@ -152,7 +153,8 @@ def broken_songs(folder: Path) -> dict[str, str]:
 def test_bad_songs_end_in_a_sentence_and_older_stems_stay(share, tmp_path):
     stems = tmp_path / "stems"
     soundfile.write(tmp_path / "good.wav", noise(4410, 1), 44_100)
-    before = {path: path.read_bytes() for path in separate_file(tmp_path / "good.wav", stems, share, progress=False).stems.values()}
+    done = separate_file(tmp_path / "good.wav", stems, share, progress=False)
+    before = {path: path.read_bytes() for path in done.stems.values()}
     for name, words in broken_songs(tmp_path).items():
         with pytest.raises(AudioError, match=words):
             separate_file(tmp_path / name, stems, share, progress=False)

@@ -20,9 +20,10 @@ from dann_lib import report
 from dann_lib.batches import Chunks, pretreat
 from dann_lib.checkpoint import load_history, load_weights
 from dann_lib.config import MODERN, TrainingConfig
+from dann_lib.devices import choose_precision
 from dann_lib.errors import CheckpointError, CorpusError
 from dann_lib.network import DANN
-from dann_lib.training import choose_precision, l1_loss, train
+from dann_lib.training import l1_loss, train
 
 SMALL = {"channels": [4, 8, 8, 8], "bottleneck": 4}
 CONFIG = TrainingConfig(network_options=SMALL, n_chunk_frames=18, batch_size=2, epochs=4)
@@ -85,8 +86,8 @@ def test_every_chunk_is_seen_once_an_epoch():
 def test_processes_share_each_batch_without_overlap():
     chunks = Chunks(tiny_corpus(5).select("train"), 18)
     config = replace(CONFIG, batch_size=3)
-    for batches in zip(chunks.at_random(config, 2), chunks.at_random(config, 2, 0, 2), chunks.at_random(config, 2, 1, 2),
-                       strict=True):
+    shares = (chunks.at_random(config, 2), chunks.at_random(config, 2, 0, 2), chunks.at_random(config, 2, 1, 2))
+    for batches in zip(*shares, strict=True):
         whole, *shares = (batch.waveforms for batch in batches)
         assert torch.equal(whole[0::2], shares[0])
         assert torch.equal(whole[1::2], shares[1])
@@ -278,8 +279,9 @@ class Bomb:
 @pytest.mark.parametrize("name", ["checkpoint.pt", "weights.safetensors"])
 def test_a_pickle_is_refused_and_never_runs(finished, tmp_path, name):
     folder, marker = copy_of(finished, tmp_path), tmp_path / "ran"
-    for write in (lambda path: path.write_bytes(pickle.dumps(Bomb(marker))), lambda path: torch.save(Bomb(marker), path)):
-        write(folder / name)
+    torch.save(Bomb(marker), folder / "bomb.pt")
+    for content in (pickle.dumps(Bomb(marker)), (folder / "bomb.pt").read_bytes()):
+        (folder / name).write_bytes(content)
         with pytest.raises(CheckpointError, match="pickle"):
             if name == "checkpoint.pt":
                 train(tiny_corpus(), CONFIG, folder, **QUICK)

@@ -1,0 +1,141 @@
+"""The networks that the report compares DANN with or cites; same interface (report, I)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dann_lib import report
+from dann_lib.layers import N_PARTS, check_spectrogram, convolution, dense, up_sample
+
+
+class DeepAutoEncoder(nn.Module):
+    """A plain deep auto-encoder as in figure 3: each frame through a narrow layer and back, fully connected.
+
+    It sees one frame at a time, so it has no notion of time, and no skip connection.
+
+    Args:
+        widths: sizes of the layers down to the narrowest; the decoder mirrors them.
+        n_bins: frequency bins; fixed, since the layers are fully connected.
+        n_sources: number of sources.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (512, 128, 32),
+        n_bins: int = report.N_BINS,
+        n_sources: int = len(report.SOURCES),
+    ) -> None:
+        super().__init__()
+        self.n_bins, self.n_sources = n_bins, n_sources
+        sizes = (N_PARTS * n_bins, *widths, *reversed(widths[:-1]))
+        hidden = [dense(*pair) for pair in pairwise(sizes)]
+        self.layers = nn.Sequential(*hidden, nn.Conv1d(sizes[-1], n_sources * N_PARTS * n_bins, 1))
+
+    def forward(self, spectrogram: Tensor) -> Tensor:
+        """Masks `(batch, source, part, freq, frame)` of `(batch, part, freq, frame)`, of `n_bins` bins.
+
+        Raises:
+            ValueError: if the spectrogram has another number of bins.
+        """
+        check_spectrogram(spectrogram, n_bins=self.n_bins)
+        masks = self.layers(spectrogram.flatten(1, 2))
+        return masks.unflatten(1, (self.n_sources, N_PARTS, self.n_bins))
+
+
+class FeedForward(nn.Module):
+    """A feed-forward network: a few frames in, the masks of the middle frame out (after reference [1]).
+
+    Three fully connected hidden layers look at `context` frames around each frame; this is the kind of
+    network whose result a CNN reaches "with far less parameters" (report, I).
+
+    Args:
+        context: frames seen at once, odd.
+        width: units of each hidden layer.
+        n_bins: frequency bins; fixed, since the layers are fully connected.
+        n_sources: number of sources.
+
+    Raises:
+        ValueError: if `context` is even.
+    """
+
+    def __init__(
+        self,
+        context: int = 15,
+        width: int = 512,
+        n_bins: int = report.N_BINS,
+        n_sources: int = len(report.SOURCES),
+    ) -> None:
+        super().__init__()
+        if context % 2 == 0:
+            raise ValueError(f"context is {context}; an odd number has a middle frame")
+        self.n_bins, self.n_sources = n_bins, n_sources
+        self.layers = nn.Sequential(
+            dense(N_PARTS * n_bins, width, context),
+            dense(width, width),
+            dense(width, width),
+            nn.Conv1d(width, n_sources * N_PARTS * n_bins, 1),
+        )
+
+    forward = DeepAutoEncoder.forward
+
+
+class DenoisingAutoEncoder(nn.Module):
+    """The convolutional denoising auto-encoders of reference [1], one per source.
+
+    Grais and Plumbley (2017, arXiv:1703.08019) train one network per source on magnitudes: 3x3
+    convolutions with 12, 20, 30, 40, 30, 20 and 12 filters and one output, 37 101 parameters. Here
+    each gets real and imaginary part and returns two masks, like every network of this module. Pooling by
+    5 in frequency (1025 = 5 x 5 x 41) and 3 in time, undone by up-sampling; no skip connections.
+
+    Args:
+        filters: filters of the encoder, the last one of the middle; the decoder mirrors them.
+        n_sources: number of sources, each with its own auto-encoder.
+    """
+
+    POOLINGS = ((5, 3), (5, 1))
+
+    def __init__(
+        self, filters: Sequence[int] = (12, 20, 30, 40), n_sources: int = len(report.SOURCES)
+    ) -> None:
+        super().__init__()
+        self.auto_encoders = nn.ModuleList(_OneSource(filters, self.POOLINGS) for _ in range(n_sources))
+
+    def forward(self, spectrogram: Tensor) -> Tensor:
+        """Masks `(batch, source, part, freq, frame)` of `(batch, part, freq, frame)`.
+
+        Raises:
+            ValueError: if there are fewer than 25 bins or 3 frames.
+        """
+        check_spectrogram(spectrogram, smallest=25)
+        return torch.stack([network(spectrogram) for network in self.auto_encoders], dim=1)
+
+
+class _OneSource(nn.Module):
+    """The auto-encoder of one source: `(batch, part, freq, frame)` → its masks, of the same shape."""
+
+    def __init__(self, filters: Sequence[int], poolings: Sequence[tuple[int, int]]) -> None:
+        super().__init__()
+        self.poolings = poolings
+        sizes = (N_PARTS, *filters)
+        self.encoder = nn.ModuleList(convolution(*pair, 3) for pair in pairwise(sizes))
+        backwards = tuple(reversed(filters))
+        self.decoder = nn.ModuleList(convolution(*pair, 3) for pair in pairwise(backwards))
+        self.masks = nn.Conv2d(filters[0], N_PARTS, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        sizes = []
+        for index, layer in enumerate(self.encoder):
+            features = layer(features)
+            if index < len(self.poolings):
+                sizes.append(features.shape[-2:])
+                features = functional.max_pool2d(features, self.poolings[index])
+        for layer in self.decoder:
+            features = layer(features)
+            if sizes and layer is not self.decoder[0]:
+                features = up_sample(features, sizes.pop())
+        return self.masks(features)

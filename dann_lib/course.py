@@ -1,0 +1,270 @@
+"""The course: runs the lessons in order on fresh kernels and writes them as pages that work offline.
+
+    build()                     # all lessons → data/course/index.html
+    build(["05"], write=True)   # one lesson, and store it with its outputs beside its source
+
+The pages need no network: figures and sounds are inside them, equations are set by MathJax from a wheel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from dann_lib.course_page import Page, write_pages
+from dann_lib.errors import DannError
+from dann_lib.files import data_folder
+from dann_lib.lesson_files import differs, read_lesson, write_lesson
+
+CELL_TIMEOUT_S = 600
+"""A cell that takes longer counts as failed."""
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson that was run.
+
+    Attributes:
+        source: its `.py`, or its `.ipynb` where there is no other.
+        notebook: with outputs, up to the cell that failed.
+        seconds: from the start of the kernel to its end.
+        error: what failed and where; empty if nothing did.
+    """
+
+    source: Path
+    notebook: NotebookNode
+    seconds: float
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        """As in the name of the file."""
+        return self.source.stem
+
+
+def build(
+    notebooks: Sequence[str | Path] | None = None, out: Path | None = None, write: bool = False
+) -> int:
+    """Run lessons from top to bottom, each on a fresh kernel, and write them as HTML pages with an index.
+
+    Args:
+        notebooks: paths, or names such as `"03"` or `"03_unet"`; all lessons if `None`.
+        out: folder of the pages; `data/course` if `None`.
+        write: store each lesson that ran without error as `.ipynb` beside its source.
+
+    Returns:
+        0, or 1 if a cell failed; the other lessons are run all the same.
+
+    Raises:
+        DannError: if there is no such notebook, or one cannot be read.
+        OutputError: if the pages or notebooks cannot be written.
+        KeyboardInterrupt: on Ctrl-C; the pages of the lessons that were finished are written.
+    """
+    sources = _find(notebooks)
+    out = Path(out or data_folder() / "course")
+    lessons: list[Lesson] = []
+    try:
+        for number, source in enumerate(sources, start=1):
+            lesson = run_lesson(source, _Progress(f"[{number}/{len(sources)}] {source.stem}"))
+            lessons.append(lesson)
+            if write and not lesson.error:
+                write_lesson(lesson.notebook, source)
+    finally:
+        index = write_pages([Page(lesson.name, lesson.notebook, lesson.source, lesson.seconds, lesson.error)
+                             for lesson in lessons], out) if lessons else None
+    _print_table(lessons, index)
+    return int(any(lesson.error for lesson in lessons))
+
+
+def run_lesson(source: Path, progress: _Progress | None = None) -> Lesson:
+    """Run one lesson on a fresh kernel of this Python, in the lesson's own folder.
+
+    Args:
+        source: a `.py` in percent format, or an `.ipynb`.
+        progress: shows which cell is running.
+
+    Returns:
+        The lesson; of one that failed, with the outputs up to there.
+
+    Raises:
+        DannError: if the file cannot be read as a notebook.
+    """
+    notebook = read_lesson(source)
+    progress = progress or _Progress(source.stem, quiet=True)
+    if differs(source):
+        progress.note(f"{source.stem}.ipynb has other text than {source.name}, which is what runs; "
+                      f"to take over what was changed in Jupyter: jupytext --update --to py {source.stem}.ipynb")
+    start = time.perf_counter()
+    error = _run_cells(notebook, source, progress)
+    lesson = Lesson(source, notebook, time.perf_counter() - start, error)
+    progress.end(f"{lesson.seconds:.0f} s {'FAILED' if error else 'ok'}")
+    if error:
+        progress.note(error)
+    return lesson
+
+
+def _run_cells(notebook: NotebookNode, source: Path, progress: _Progress) -> str:
+    """Execute all cells in place; what went wrong, or nothing."""
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    client = NotebookClient(
+        notebook, km=_kernel_manager(), timeout=CELL_TIMEOUT_S, record_timing=False, coalesce_streams=True,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        resources={"metadata": {"path": str(source.parent.resolve())}},
+    )
+    client.owns_km = True
+    client.reset_execution_trackers()
+    n_code = 0
+    cell = notebook.cells[0] if notebook.cells else None
+    try:
+        with client.setup_kernel(env=_environment()):
+            for index, cell in enumerate(notebook.cells):
+                n_code += cell.cell_type == "code" and bool(cell.source.strip())
+                progress.step(index + 1, len(notebook.cells))
+                client.execute_cell(cell, index)
+    except CellExecutionError as error:
+        return f"{_where(source, cell, n_code)}: {error.ename}: {_first_line(error.evalue)}"
+    except CellTimeoutError:
+        return f"{_where(source, cell, n_code)}: took more than {CELL_TIMEOUT_S} s"
+    except (DeadKernelError, RuntimeError) as error:
+        return (f"{_where(source, cell, n_code)}: the kernel ended ({_first_line(str(error))}); "
+                "often there was too little memory")
+    return ""
+
+
+def _kernel_manager() -> object:
+    """A kernel of the Python that runs this, whatever kernels are installed elsewhere."""
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+
+    class ThisPython(KernelSpecManager):
+        """Looks into no folder, so that only `ipykernel`'s own kernel of `sys.executable` is left."""
+
+        def _kernel_dirs_default(self) -> list[str]:
+            return []
+
+    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
+
+
+def _environment() -> dict[str, str]:
+    """For the kernel: this package can be imported, progress bars leave nothing in stored outputs."""
+    paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TQDM_DISABLE": "1",
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+
+
+def _where(source: Path, cell: NotebookNode | None, number: int) -> str:
+    """The notebook, the number of the code cell as Jupyter shows it, and its first line."""
+    first = _first_line(cell.source) if cell is not None else ""
+    return f"{source.stem}, cell [{number}] `{first}`"
+
+
+def _first_line(text: str) -> str:
+    lines = [line for line in str(text).strip().splitlines() if line.strip()]
+    return lines[0].strip() if lines else ""
+
+
+def _find(notebooks: Sequence[str | Path] | None) -> list[Path]:
+    """Sources of lessons, in the order of their names or as asked for.
+
+    Raises:
+        DannError: if there are none, or one is unknown.
+    """
+    folder = REPOSITORY / "notebooks"
+    known = sorted(folder.glob("[0-9][0-9]_*.py")) or sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    if notebooks is None:
+        if not known:
+            raise DannError(f"there are no lessons in {folder}; clone the whole repository")
+        return known
+    chosen = []
+    for wanted in notebooks:
+        path = Path(wanted)
+        matches = [path] if path.is_file() else [
+            lesson for lesson in known if str(wanted).strip() and lesson.name.startswith(str(wanted))
+        ]
+        if len(matches) != 1:
+            names = ", ".join(lesson.stem for lesson in known)
+            raise DannError(f"{wanted} names {len(matches)} notebooks; name a file, or one of {names}")
+        source = matches[0].with_suffix(".py")
+        chosen.append(source if source.is_file() else matches[0])
+    return chosen
+
+
+def _print_table(lessons: list[Lesson], index: Path | None) -> None:
+    """Notebook, seconds, result; then the path to open."""
+    width = max([len(lesson.name) for lesson in lessons], default=8)
+    print(f"\n{'notebook':{width}}  seconds  result")
+    for lesson in lessons:
+        print(f"{lesson.name:{width}}  {lesson.seconds:7.1f}  {'FAILED' if lesson.error else 'ok'}")
+    print(f"{'together':{width}}  {sum(lesson.seconds for lesson in lessons):7.1f}")
+    for lesson in lessons:
+        if lesson.error:
+            print(f"FAILED {lesson.error}", file=sys.stderr)
+    print(f"\nOpen in a browser: {index}", flush=True)
+
+
+class _Progress:
+    """One line a notebook; on a terminal it also counts cells."""
+
+    def __init__(self, title: str, quiet: bool = False) -> None:
+        self.title, self.quiet = title, quiet
+        self.live = sys.stdout.isatty() and not quiet
+        self.begun = False
+
+    def step(self, cell: int, n_cells: int) -> None:
+        if self.live:
+            print(f"\r{self.title} … cell {cell} of {n_cells} ", end="", flush=True)
+        elif not self.begun and not self.quiet:
+            print(f"{self.title} … ", end="", flush=True)
+        self.begun = True
+
+    def end(self, text: str) -> None:
+        if not self.quiet:
+            print(f"\r\x1b[K{self.title} … {text}" if self.live else text, flush=True)
+
+    def note(self, text: str) -> None:
+        if not self.quiet:
+            print(f"      {text}", flush=True)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `python -m dann_lib course`."""
+    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK",
+                        help="files, or names such as 03 or 03_unet (default: all lessons)")
+    parser.add_argument("--out", type=Path, default=data_folder() / "course", help="folder of the pages")
+    parser.add_argument("--write", action="store_true",
+                        help="also store the lessons with their outputs, as .ipynb beside their .py")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `python -m dann_lib course`; 0, or 1 if a lesson failed."""
+    return build(options.notebooks or None, options.out, options.write)
+
+
+@contextmanager
+def _clean_exit() -> Iterator[None]:
+    try:
+        yield
+    except DannError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    _parser = argparse.ArgumentParser(prog="python -m dann_lib.course", description=__doc__)
+    add_arguments(_parser)
+    with _clean_exit():
+        sys.exit(run(_parser.parse_args()))

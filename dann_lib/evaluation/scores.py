@@ -1,0 +1,270 @@
+"""The table of scores: every separator on every song, resumable per song, songs in parallel."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from dann_lib import report
+from dann_lib.errors import DannError, OutputError
+from dann_lib.evaluation import bss_eval, store
+from dann_lib.evaluation.projection import sdr_sir_sar
+from dann_lib.evaluation.store import COLUMNS
+from dann_lib.evaluation.waveforms import Separator, Track, load_signals, resample
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PROJECTION_METRICS = ("sdr", "sir", "sar")
+"""Equations (5) to (7), in dB."""
+
+METRICS = (*PROJECTION_METRICS, *bss_eval.METRICS)
+"""Every score in dB."""
+
+WINDOWS, EXCLUDED = "windows_v4", "excluded_v4"
+"""Rows that count the windows of BSS Eval v4: all of them, and those without a score."""
+
+
+def evaluate(
+    tracks: Sequence[Track], separators: Mapping[str, Separator], *, out: Path | None = None,
+    rate_hz: int = report.SAMPLE_RATE, v4: bool = True, jobs: int | None = None, progress: bool = True,
+) -> pd.DataFrame:
+    """Score separators on songs, in mono.
+
+    Every separator works at 8.82 kHz. At another `rate_hz` its estimates are resampled (report, II.b) and
+    compared with the songs' own files, so that what the low rate costs is part of the score.
+
+    The scores of BSS Eval v4 are medians over the windows of the song; the estimate of `other`, which
+    `museval` needs, is the rest of the mixture. They take about 50 times as long as (5) to (7): 0.5 s to
+    1.5 s per separator for an excerpt of 7 s, on one core.
+
+    With `out`, each song and separator leaves a file, and what is there already is not computed again, unless
+    the song or the separator (its `fingerprint`) has changed.
+
+    Args:
+        tracks: songs with their true sources.
+        separators: name of the run → separator; see `oracles.oracles` and `separation.Separator`. They
+            are pickled where several songs are scored at once.
+        out: folder of the per-song files; nothing is stored if `None`.
+        rate_hz: 8820 or the rate of the songs, 44 100.
+        v4: also score with BSS Eval v4.
+        jobs: songs at the same time, each on one thread; as many as there are processors if `None`, or one
+            if a separator computes on an accelerator.
+        progress: show a bar over the songs.
+
+    Returns:
+        One score per row: `run, song, source, rate_hz, metric, value`. `metric` is one of `METRICS`, in dB,
+        or `windows_v4` or `excluded_v4`, counts. A value is NaN where a source is silent. Songs that failed
+        are missing, named in a warning and in `attrs["failed"]`: song → reason.
+
+    Raises:
+        DannError: if all songs failed, or there are none.
+        OutputError: if the files of `out` cannot be written.
+        ValueError: if two songs have the same name, or `out` is given and a separator has no fingerprint.
+    """
+    import pandas as pd
+
+    _check(tracks, separators)
+    plan = _Plan(rate_hz, v4, out)
+    fingerprints = {run: store.fingerprint(separators[run], run) if out else "" for run in separators}
+    tables, failed, todo = [], {}, []
+    for track in tracks:
+        known, missing = _resume(track, plan, separators, fingerprints)
+        tables += known
+        if missing:
+            todo.append((track, missing))
+    with tqdm(total=len(tracks), initial=len(tracks) - len(todo), unit="song", desc="scoring",
+              disable=not progress, leave=False) as bar:
+        for name, rows, reason in _score_all(todo, plan, _n_jobs(jobs, len(todo), separators)):
+            tables.append(pd.DataFrame(rows, columns=list(COLUMNS)))
+            if reason:
+                failed[name] = reason
+            bar.update()
+    return _collect(tables, tracks, separators, failed)
+
+
+def score_song(
+    estimates: np.ndarray, signals: np.ndarray, rate_hz: int = report.SAMPLE_RATE, v4: bool = True
+) -> list[tuple[str, str, float]]:
+    """Score the estimates of one song.
+
+    Args:
+        estimates: `(source, sample)`: vocals, drums, bass.
+        signals: the truth, `(signal, sample)` in the order of `report.SIGNALS`, at the same rate.
+        rate_hz: sample rate of both.
+        v4: also score with BSS Eval v4.
+
+    Returns:
+        Rows `(source, metric, value)`.
+
+    Raises:
+        ValueError: if shapes do not fit, or there are NaN or infinite samples.
+    """
+    ratios = sdr_sir_sar(estimates, signals[1:])
+    columns = dict(zip(PROJECTION_METRICS, ratios, strict=True))
+    if v4:
+        windows = bss_eval.bss_eval_v4(bss_eval.with_other(estimates, signals[0]), signals[1:], rate_hz)
+        for metric, values in windows.items():
+            columns[metric] = _median_of_windows(values)
+        scored = np.isfinite(windows["sdr_v4"]) | np.isinf(windows["sdr_v4"])
+        columns[WINDOWS] = np.full(len(scored), scored.shape[-1])
+        columns[EXCLUDED] = np.sum(~scored, axis=-1)
+    return [
+        (source, metric, float(values[index]))
+        for index, source in enumerate(report.SOURCES) for metric, values in columns.items()
+    ]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is the same for all songs."""
+
+    rate_hz: int
+    v4: bool
+    out: Path | None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of a song and separator."""
+        n_metrics = len(METRICS) + 2 if self.v4 else len(PROJECTION_METRICS)
+        return len(report.SOURCES) * n_metrics
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """A separator whose scores of a song are not there, and where they go."""
+
+    run: str
+    separator: Separator
+    path: Path | None
+
+
+def _resume(
+    track: Track, plan: _Plan, separators: Mapping[str, Separator], fingerprints: Mapping[str, str]
+) -> tuple[list[pd.DataFrame], list[_Missing]]:
+    """Stored tables of a song, and what is still to be computed."""
+    if plan.out is None:
+        return [], [_Missing(run, separator, None) for run, separator in separators.items()]
+    known, missing = [], []
+    for run, separator in separators.items():
+        stamp = store.stamp(track, fingerprints[run])
+        table = store.load(plan.out, run, track.name, plan.rate_hz, stamp, plan.v4, plan.n_rows)
+        if table is not None:
+            known.append(table)
+            continue
+        path = store.score_file(plan.out, run, track.name, plan.rate_hz, stamp, plan.v4)
+        missing.append(_Missing(run, separator, path))
+    return known, missing
+
+
+def _score_all(
+    todo: list[tuple[Track, list[_Missing]]], plan: _Plan, jobs: int
+) -> Iterator[tuple[str, list[tuple], str]]:
+    """Name, rows and reason of failure of each song, in the order in which they are done."""
+    if jobs == 1:
+        yield from (_score_track(track, missing, plan) for track, missing in todo)
+        return
+    import joblib
+
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+        yield from parallel(
+            joblib.delayed(_score_track)(track, missing, plan, one_thread=True) for track, missing in todo
+        )
+
+
+def _score_track(
+    track: Track, missing: list[_Missing], plan: _Plan, one_thread: bool = False
+) -> tuple[str, list[tuple], str]:
+    """Score separators on a song, store what is done; a failure is reported, not raised."""
+    if one_thread:
+        import torch
+
+        torch.set_num_threads(1)
+    rows: list[tuple] = []
+    run = ""
+    try:
+        low = load_signals(track)
+        truth = low if plan.rate_hz == report.SAMPLE_RATE else load_signals(track, plan.rate_hz)
+        for item in missing:
+            run = item.run
+            estimates = _separate(item.separator, low)
+            estimates = resample(estimates, report.SAMPLE_RATE, plan.rate_hz, truth.shape[-1])
+            fresh = [
+                (run, track.name, source, plan.rate_hz, metric, value)
+                for source, metric, value in score_song(estimates, truth, plan.rate_hz, plan.v4)
+            ]
+            store.save(fresh, item.path)
+            rows += fresh
+    except OutputError:
+        raise  # the next song could not be stored either
+    except Exception as error:  # whatever a separator or a file does, the other songs go on
+        where = f"{run}: " if run else ""
+        return track.name, rows, f"{where}{type(error).__name__}: {error}"
+    return track.name, rows, ""
+
+
+def _separate(separator: Separator, signals: np.ndarray) -> np.ndarray:
+    estimates = np.asarray(separator(signals))
+    expected = (len(report.SOURCES), signals.shape[-1])
+    if estimates.shape != expected:
+        raise ValueError(f"the separator gave estimates of shape {estimates.shape}; {expected} was expected")
+    return estimates
+
+
+def _median_of_windows(values: np.ndarray) -> np.ndarray:
+    """Median over windows `(stem, window)` → `(stem,)`; NaN where none is scored."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmedian(values, axis=-1)
+
+
+def _collect(
+    tables: list[pd.DataFrame], tracks: Sequence[Track], separators: Mapping[str, Separator],
+    failed: dict[str, str],
+) -> pd.DataFrame:
+    """One table in the order of separators and songs; failures are named."""
+    import pandas as pd
+
+    if len(failed) == len(tracks):
+        name, reason = next(iter(failed.items()))
+        raise DannError(f"none of the {len(tracks)} songs could be scored; {name}: {reason}")
+    table = pd.concat([part for part in tables if len(part)], ignore_index=True)
+    order = {
+        "run": {run: index for index, run in enumerate(separators)},
+        "song": {track.name: index for index, track in enumerate(tracks)},
+    }
+    table = table.sort_values(
+        ["run", "song"], kind="stable", ignore_index=True, key=lambda column: column.map(order[column.name])
+    )
+    if failed:
+        listed = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+        warnings.warn(f"{len(failed)} of {len(tracks)} songs could not be scored ({listed})", stacklevel=3)
+    table.attrs["failed"] = failed
+    return table
+
+
+def _check(tracks: Sequence[Track], separators: Mapping[str, Separator]) -> None:
+    names = [track.name for track in tracks]
+    if not names or not separators:
+        raise DannError(
+            f"there are {len(names)} songs and {len(separators)} separators; at least one of each is needed"
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"several songs are called {', '.join(twice)}; their scores could not be told apart")
+
+
+def _n_jobs(jobs: int | None, n_songs: int, separators: Mapping[str, Any]) -> int:
+    if jobs is None:
+        import joblib
+
+        devices = (getattr(separator, "device", None) for separator in separators.values())
+        jobs = 1 if any(getattr(device, "type", "cpu") != "cpu" for device in devices) else joblib.cpu_count()
+    return max(1, min(jobs, n_songs))

@@ -1,0 +1,157 @@
+"""Scores as files: one table, and one small file per song and separator from which a run resumes."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dann_lib.errors import DannError
+from dann_lib.evaluation.waveforms import Separator, Track
+from dann_lib.files import atomic_write
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("run", "song", "source", "rate_hz", "metric", "value")
+"""Of every table of scores."""
+
+VERSION = 1
+"""Of the scores; a higher one makes every stored file stale. Raise it when a definition changes."""
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Read a table of scores; values come back bit for bit.
+
+    Args:
+        path: CSV with the columns `COLUMNS`.
+
+    Raises:
+        DannError: if the file is missing, or is no table of scores.
+    """
+    import pandas as pd
+
+    texts = ("run", "song", "source", "metric")
+    try:
+        # A song may be called "NA"; only a value can be missing.
+        table = pd.read_csv(
+            path, dtype={**dict.fromkeys(texts, str), "rate_hz": "int64", "value": "float64"},
+            keep_default_na=False, na_values={"value": [""]}, float_precision="round_trip",
+        )
+    except (OSError, ValueError) as error:
+        raise DannError(f"{path} cannot be read as a table of scores: {error}") from error
+    if tuple(table.columns) != COLUMNS:
+        raise DannError(f"{path} has the columns {', '.join(table.columns)}; expected {', '.join(COLUMNS)}")
+    return table
+
+
+def write_scores(scores: pd.DataFrame, path: Path) -> None:
+    """Write a table of scores, whole or not at all.
+
+    Args:
+        scores: with the columns `COLUMNS`.
+        path: CSV file.
+
+    Raises:
+        OutputError: if it cannot be written; an older file stays.
+    """
+    with atomic_write(path) as temporary:
+        scores.to_csv(temporary, index=False, columns=list(COLUMNS), lineterminator="\n")
+
+
+def fingerprint(separator: Separator, run: str) -> str:
+    """What tells one separator from another: its attribute `fingerprint`, or the name of a function.
+
+    Args:
+        separator: any.
+        run: its name, for the message.
+
+    Raises:
+        ValueError: if it has neither, so that stored scores could be of another one.
+    """
+    stated = getattr(separator, "fingerprint", None)
+    if stated is not None:
+        return str(stated)
+    if isinstance(separator, functools.partial):
+        return f"{fingerprint(separator.func, run)} {separator.args} {sorted(separator.keywords.items())}"
+    name = getattr(separator, "__qualname__", "<")
+    if "<" in name:
+        raise ValueError(
+            f"the separator {run!r} has no fingerprint, so stored scores could not be recognised; give it "
+            "an attribute `fingerprint`, or evaluate without `out`"
+        )
+    return f"{separator.__module__}.{name}"
+
+
+def stamp(track: Track, separator_fingerprint: str) -> str:
+    """Hash of all that a song's scores depend on: song, separator, and definitions.
+
+    The song is known by its length and by every few hundredth sample, since hashing hours of song would
+    take longer than resuming.
+    """
+    waveforms = track.waveforms
+    digest = hashlib.sha256(f"{VERSION} {separator_fingerprint} {waveforms.shape}".encode())
+    step = max(1, waveforms.shape[-1] // 512)
+    digest.update(np.ascontiguousarray(waveforms[:, ::step]).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def score_file(out: Path, run: str, song: str, rate_hz: int, stamp: str, v4: bool) -> Path:
+    """Where the scores of a song by a separator lie."""
+    return Path(out) / safe_name(run) / f"{safe_name(song)}-{rate_hz}-{stamp}{'-v4' if v4 else ''}.csv"
+
+
+def load(
+    out: Path, run: str, song: str, rate_hz: int, stamp: str, v4: bool, n_rows: int
+) -> pd.DataFrame | None:
+    """Stored scores of a song by a separator; `None` if there are none, or they are stale or damaged.
+
+    Without `v4`, those of a run with `v4` are taken and its rows left out. `n_rows` are expected.
+    """
+    for stored_v4 in {v4, True}:
+        path = score_file(out, run, song, rate_hz, stamp, stored_v4)
+        if not path.exists():
+            continue
+        try:
+            table = read_scores(path)
+        except DannError:
+            continue
+        if not v4:
+            table = table[~table["metric"].str.endswith("_v4")]
+        of_song = (table["run"] == run) & (table["song"] == song)
+        if len(table) == n_rows and of_song.all() and path.read_bytes().endswith(b"\n"):
+            return table
+    return None
+
+
+def save(rows: list[tuple[Any, ...]], path: Path | None) -> None:
+    """Store the scores of a song by a separator, and remove those that they replace.
+
+    Args:
+        rows: as `COLUMNS`.
+        path: of `score_file`; nothing is stored if `None`.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    if path is None:
+        return
+    import pandas as pd
+
+    write_scores(pd.DataFrame(rows, columns=list(COLUMNS)), path)
+    parts = path.stem.removesuffix("-v4").rsplit("-", 1)
+    for other in path.parent.glob(f"{parts[0]}-*.csv"):
+        if re.fullmatch(r"[0-9a-f]{16}(-v4)?", other.stem[len(parts[0]) + 1 :]) and other != path:
+            other.unlink(missing_ok=True)
+
+
+def safe_name(name: str) -> str:
+    """Make a file name of any name: the same if it is plain and short, else with a hash to be unique."""
+    plain = re.sub(r"[^A-Za-z0-9_. -]", "_", name)[:80].strip(" .")
+    if plain == name:
+        return plain
+    return f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}".lstrip("-")

@@ -1,0 +1,152 @@
+"""One style for all figures: colours, sizes, and a figure that carries its description."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from dann_lib.files import atomic_write
+
+COLOURS: Mapping[str, str] = MappingProxyType(
+    {"mixture": "#4d4d4d", "vocals": "#d55e00", "drums": "#0072b2", "bass": "#009e73", "other": "#cc79a7"}
+)
+"""Colour of each signal, the same everywhere (palette of Okabe and Ito, safe for colour-blind readers)."""
+
+LINE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Colours of curves that are no signals, in this order."""
+
+LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+"""Dashes that go with `LINE_COLOURS`, so that colour is never the only sign."""
+
+PART_COLOURS: Mapping[str, str] = MappingProxyType(
+    {"encoder": "#9ecae9", "bottleneck": "#bdbdbd", "decoder": "#a5d6a7", "skip": "#f6c667", "masks": "white"}
+)
+"""Fill colours of a network's parts; each is also named in writing."""
+
+DB_LIMITS = (-80.0, 0.0)
+"""Limits of every spectrogram in dB, below the loudest bin that the figure shows."""
+
+WIDTH_IN = 7.0
+"""Width of every figure in inches: 700 pixels at `DPI`."""
+
+DPI = 100
+
+_STYLE = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "axes.facecolor": "white",
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.5,
+    "xtick.labelsize": 9.0,
+    "ytick.labelsize": 9.0,
+    "legend.fontsize": 9.0,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.7,
+    "lines.linewidth": 1.7,
+    "image.interpolation": "auto",
+    "image.cmap": "magma",
+    "hatch.linewidth": 0.6,
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure and its description in words, which a notebook shows below it.
+
+    Attributes:
+        figure: the matplotlib figure.
+        description: what it shows, for those who cannot see it, and for those who do not see it yet.
+    """
+
+    figure: Figure
+    description: str
+
+    def __post_init__(self) -> None:
+        """Refuse a figure without words.
+
+        Raises:
+            ValueError: if the description is empty.
+        """
+        if not self.description.strip():
+            raise ValueError("the figure has no description; say in a sentence what it shows")
+
+    def png(self, dpi: int = DPI) -> bytes:
+        """The figure as PNG, the same bytes for the same drawing."""
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+        return buffer.getvalue()
+
+    def save(self, path: Path | str, dpi: int = 150) -> Path:
+        """Write the figure; the suffix decides the format (`.png`, `.svg`, `.pdf`).
+
+        Raises:
+            OutputError: if the file cannot be written.
+            ValueError: if matplotlib does not know the format.
+        """
+        path = Path(path)
+        with atomic_write(path) as temporary:
+            self.figure.savefig(temporary, dpi=dpi)
+        return path
+
+    def _repr_html_(self) -> str:
+        text = html.escape(self.description, quote=True)
+        image = base64.b64encode(self.png()).decode()
+        return (
+            f'<figure style="margin:0.5em 0"><img alt="{text}" src="data:image/png;base64,{image}" '
+            f'style="max-width:100%;background:white"><figcaption style="max-width:44em">{text}'
+            "</figcaption></figure>"
+        )
+
+    def __repr__(self) -> str:
+        return self.description
+
+
+def use_style() -> None:
+    """Set matplotlib's defaults to the course's style: white background, sizes readable at 700 pixels."""
+    mpl.rcParams.update(_STYLE)
+
+
+def canvas(rows: int = 1, columns: int = 1, height_in: float = 3.0, **options: Any) -> tuple[Figure, Any]:
+    """An empty figure in the course's style, as wide as a page.
+
+    Args:
+        rows: number of rows of axes.
+        columns: number of columns of axes.
+        height_in: height in inches.
+        options: of `Figure.subplots`, such as `sharex`.
+
+    Returns:
+        The figure, and its axes as `plt.subplots` gives them. It does not show itself: see `show`.
+    """
+    use_style()
+    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+    return figure, figure.subplots(rows, columns, **options)
+
+
+def show(figure: Figure, description: str) -> Drawing:
+    """A figure of one's own with its description, to be the last line of a cell."""
+    return Drawing(figure, description)
+
+
+def join(words: list[str] | tuple[str, ...] | np.ndarray) -> str:
+    """`a, b and c`."""
+    words = [str(word) for word in words]
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

@@ -1,0 +1,113 @@
+"""Lessons as files: the text in `.py` (percent format), and the same with outputs in `.ipynb`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+from jupytext.combine import combine_inputs_with_outputs
+from jupytext.compare import NotebookDifference, compare_notebooks
+from nbformat import NotebookNode
+
+from dann_lib.errors import DannError
+from dann_lib.files import atomic_write
+
+FORMAT = "py:percent"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def read_lesson(source: Path) -> NotebookNode:
+    """Read a lesson without outputs.
+
+    Args:
+        source: `.py` in percent format, or `.ipynb`. The identities of cells come from the `.ipynb` where
+            there is one, so that they stay the same.
+
+    Raises:
+        DannError: if it is no notebook.
+    """
+    source = Path(source)
+    try:
+        notebook = jupytext.read(source)
+        stored = source.with_suffix(".ipynb")
+        if source.suffix == ".py" and stored.is_file():
+            notebook = combine_inputs_with_outputs(notebook, nbformat.read(stored, as_version=4), fmt=FORMAT)
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise DannError(f"{source} cannot be read as a notebook ({error}); restore it") from error
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    _name_cells(notebook, source)
+    return notebook
+
+
+def write_lesson(notebook: NotebookNode, source: Path) -> Path:
+    """Store a lesson that was run as `.ipynb` beside its source, without what changes from run to run.
+
+    Args:
+        notebook: with outputs.
+        source: its `.py`, or the `.ipynb` itself.
+
+    Returns:
+        The file.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    path = Path(source).with_suffix(".ipynb")
+    with atomic_write(path) as temporary:
+        nbformat.write(cleaned(notebook), temporary)
+    return path
+
+
+def differs(source: Path) -> bool:
+    """Whether a lesson's `.py` and its `.ipynb` have different text."""
+    stored = Path(source).with_suffix(".ipynb")
+    if source.suffix != ".py" or not stored.is_file():
+        return False
+    try:
+        compare_notebooks(jupytext.read(stored), jupytext.read(source), fmt=FORMAT)
+    except NotebookDifference:
+        return True
+    except (ValueError, nbformat.ValidationError):
+        return True
+    return False
+
+
+def cleaned(notebook: NotebookNode) -> NotebookNode:
+    """A copy without widgets, progress bars, times, versions."""
+    copy = nbformat.from_dict(notebook)
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    copy.metadata = nbformat.from_dict({"kernelspec": copy.metadata.get("kernelspec", kernel)})
+    copy.nbformat, copy.nbformat_minor = 4, 5
+    for cell in copy.cells:
+        cell.metadata = nbformat.from_dict({"tags": tags} if (tags := cell.metadata.get("tags")) else {})
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_noise(output)]
+    return copy
+
+
+def _is_noise(output: NotebookNode) -> bool:
+    """A widget, which shows nothing without a kernel, or what a progress bar left."""
+    if WIDGET_VIEW in output.get("data", {}):
+        return True
+    return output.get("name") == "stderr" and re.search(r"\d+%\|", output.text) is not None
+
+
+def _name_cells(notebook: NotebookNode, source: Path) -> None:
+    """Give new cells an identity that follows from their text, so that no two runs differ."""
+    stored = source.with_suffix(".ipynb")
+    known = {cell.get("id") for cell in nbformat.read(stored, as_version=4).cells} if stored.is_file() else set()
+    used: set[str] = set()
+    for cell in notebook.cells:
+        identity, attempt = cell.get("id"), 0
+        while identity not in known or identity in used:
+            text = f"{source.stem}\n{cell.cell_type}\n{cell.source}\n{attempt}"
+            identity, attempt = hashlib.sha256(text.encode()).hexdigest()[:8], attempt + 1
+            if identity not in used:
+                break
+        cell.id = identity
+        used.add(identity)

@@ -1,0 +1,141 @@
+"""The command line: the whole way on the embedded corpus, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from dann_lib.__main__ import main
+from dann_lib.commands import COMMANDS
+
+
+def run(capsys, *arguments: object) -> tuple[int, str, str]:
+    code = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def trained(synthetic_root, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "mine"
+    assert main(["train", "--epochs", "2", "--folder", str(folder), "--device", "cpu", "--json"]) == 0
+    return folder
+
+
+def test_prepare_counts_the_songs(synthetic_root, capsys):
+    code, out, _ = run(capsys, "prepare", "--json")
+    result = json.loads(out)
+    assert code == 0
+    assert (result["train"] + result["valid"], result["test"]) == (16, 8)
+    assert result["skipped"] == {}
+
+
+def test_train_writes_what_it_says(trained):
+    assert {path.name for path in trained.iterdir()} == {
+        "weights.safetensors", "checkpoint.pt", "history.csv", "config.json"}
+    history = pd.read_csv(trained / "history.csv")
+    assert history["epoch"].tolist() == [1, 2]
+    assert history["test_loss"].iloc[1] < history["test_loss"].iloc[0]
+
+
+def test_separate_prints_where_the_stems_are(trained, tmp_path, capsys):
+    song = tmp_path / "my song.wav"
+    soundfile.write(song, 0.1 * np.random.default_rng(0).standard_normal((44_100, 2)), 44_100)
+    code, out, _ = run(capsys, "separate", song, "--weights", trained / "weights.safetensors",
+                       "--out", tmp_path / "out", "--format", "flac", "--gain", "vocals=-6", "--json")
+    result = json.loads(out)
+    assert code == 0
+    assert [Path(path).name for path in result["stems"].values()] == [
+        "vocals.flac", "drums.flac", "bass.flac", "other.flac"]
+    assert all(soundfile.info(path).frames == 44_100 for path in result["stems"].values())
+    assert Path(result["stems"]["bass"]).parent == tmp_path / "out" / "my song"
+
+
+def test_evaluate_scores_network_and_oracles(trained, tmp_path, capsys):
+    arguments = ("evaluate", "--weights", trained / "weights.safetensors", "--no-v4", "--out", tmp_path, "--json")
+    code, out, _ = run(capsys, *arguments)
+    result = json.loads(out)
+    scores = pd.read_csv(result["scores"])
+    assert code == 0
+    assert list(scores.columns) == ["run", "song", "source", "rate_hz", "metric", "value"]
+    assert result["songs"] == 8
+    sdr = scores[scores["metric"] == "sdr"].groupby("run")["value"].median()
+    assert sdr["ideal_ratio_mask"] > sdr["mine"]
+    assert sdr["ideal_ratio_mask"] > sdr["mixture"] + 5
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("songs/**/*") if path.is_file()}
+    assert written
+    run(capsys, *arguments)
+    assert {path: path.stat().st_mtime_ns for path in written} == written, "scores that are there stay"
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("prepare", "--corpus", "/no/such/folder"), "/no/such/folder"),
+    (("train", "--skips", "7"), "no skip connection [7]"),
+    (("train", "--network", "unet"), "no network 'unet'"),
+    (("train", "--patience", "3", "--held-out", "test"), "test songs"),
+    (("train", "--device", "tpu"), "not available"),
+    (("separate", "missing.wav", "--weights", "missing.safetensors"), "no weights at"),
+    (("evaluate", "--weights", "missing.safetensors"), "no weights at"),
+])
+def test_wrong_input_is_one_line_and_exit_code_2(synthetic_root, tmp_path, capsys, arguments, words):
+    if arguments[0] == "train":
+        arguments = (*arguments, "--folder", tmp_path)
+    code, out, err = run(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    (line,) = [line for line in err.splitlines() if line.startswith("error:")]
+    assert words in line
+
+
+def test_a_song_that_is_no_audio(trained, tmp_path, capsys):
+    (tmp_path / "song.mp3").write_text("no audio" * 100)
+    code, _, err = run(capsys, "separate", tmp_path / "song.mp3", "--weights", trained / "weights.safetensors")
+    assert code == 2
+    assert "is no audio that can be read" in err
+
+
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert len(capsys.readouterr().out) > 300
+
+
+def test_interrupting_is_exit_code_130(monkeypatch, capsys):
+    from dann_lib import corpus
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(corpus, "open_corpus", interrupted)
+    assert main(["prepare"]) == 130
+    assert "goes on from there" in capsys.readouterr().err
+
+
+def test_bench_prints_ratios_and_writes_them(synthetic_root, tmp_path, capsys):
+    file = tmp_path / "bench.json"
+    code, out, _ = run(capsys, "bench", "--only", "opening", "--only", "preparation", "--runs", "1", "--json", file,
+                       "--peer", "demucs")
+    results = json.loads(file.read_text())
+    assert code == 0
+    assert results["preparation"]["ratio"] > 1
+    assert results["opening"]["songs"] == 24
+    assert results["opening"]["peak_mb"] > 10
+    assert "peer demucs" in out
+
+
+def test_the_module_runs_from_any_folder(tmp_path):
+    root = Path(__file__).parents[1]
+    result = subprocess.run([sys.executable, "-m", "dann_lib", "--help"], cwd=tmp_path, capture_output=True, text=True,
+                            env={**os.environ, "PYTHONPATH": str(root)}, check=True)
+    for command in ("prepare", "train", "separate", "evaluate", "bench", "course"):
+        assert command in result.stdout
