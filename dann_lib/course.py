@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -120,7 +121,6 @@ def _run_cells(notebook: NotebookNode, source: Path, progress: _Progress) -> str
 
     client = NotebookClient(
         notebook, km=_kernel_manager(), timeout=CELL_TIMEOUT_S, record_timing=False, coalesce_streams=True,
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
         resources={"metadata": {"path": str(source.parent.resolve())}},
     )
     client.owns_km = True
@@ -128,7 +128,7 @@ def _run_cells(notebook: NotebookNode, source: Path, progress: _Progress) -> str
     n_code = 0
     cell = notebook.cells[0] if notebook.cells else None
     try:
-        with client.setup_kernel(env=_environment()):
+        with client.setup_kernel(env=_environment(), stderr=subprocess.DEVNULL):
             for index, cell in enumerate(notebook.cells):
                 n_code += cell.cell_type == "code" and bool(cell.source.strip())
                 progress.step(index + 1, len(notebook.cells))

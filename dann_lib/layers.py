@@ -25,10 +25,10 @@ def up_sample(features: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def convolution(n_in: int, n_out: int, kernel: int) -> nn.Sequential:
-    """Convolution of unchanged size, normalisation of each chunk by itself, rectifier."""
+    """Convolution of unchanged size, normalisation of each feature map of each chunk, rectifier."""
     return nn.Sequential(
         nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=False),
-        nn.GroupNorm(1, n_out),
+        nn.GroupNorm(n_out, n_out),
         nn.ReLU(),
     )
 

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 1 · Open a song and hear what it is made of
 #
-# At the end you hold songs as five waveforms each, have checked to the last digit that a mixture is the sum of
-# its sources, and know how many training examples 100 songs make.
+# At the end you hold songs as five waveforms each, have checked to the last digit that a mixture is the sum
+# of its sources, and know how many training examples 100 songs make.
 #
 # **What you will learn**
 #
@@ -47,8 +47,8 @@ from dann_lib.corpus import open_corpus
 # **stems**: vocals, drums, bass, and *other*, which is everything else.
 #
 # MUSDB18 takes 5 GB and its own licence, so these lessons come with a small corpus in the same layout: 24
-# invented songs of 11 s in four genres, with sampled instruments and a synthetic singer. It is no replacement for real
-# music, but everything that you do with it works the same with the real one (step 8).
+# invented songs of 11 s in four genres, with sampled instruments and a synthetic singer. It is no replacement
+# for real music, but everything that you do with it works the same with the real one (step 8).
 
 # %%
 corpus = open_corpus("synthetic")
@@ -80,13 +80,14 @@ player.tracks(
 # %%
 figures.waveforms(
     {signal: track.signal(signal) for signal in report.SIGNALS},
-    "The mixture above its four stems, on one scale. Drums are spikes; the bass is a band that is nearly even; "
+    "The mixture above its four stems, on one scale. Drums are spikes; the bass is a chain of even notes; "
     "vocals come in phrases with rests between them.",
 )
 
 # %% [markdown]
-# *What to notice.* In the picture of the mixture you cannot see the bass, though you can hear it at once. Your
-# ear separates by frequency, and a waveform shows none. That is why the next lesson turns waveforms into spectrograms.
+# *What to notice.* In the picture of the mixture you cannot see the bass, though you can hear it at once.
+# Your ear separates by frequency, and a waveform shows none. That is why the next lesson turns waveforms into
+# spectrograms.
 #
 # ## 3. A mixture is the sum of its stems
 #
@@ -108,18 +109,19 @@ assert difference < 2e-4
 assert prepared < 2e-4
 
 # %% [markdown]
-# *What to notice.* Rounding is all that is left, also after resampling: taking a mean and filtering are *linear*, so
-# they may be done before or after the sum. Separation is the way back, from one number per
-# sample to four that add up to it. Infinitely many quadruples do, so the equation alone cannot tell which is right: the
-# network has to *learn* what drums and voices are like. And since the true stems are known, its answer can be scored.
+# *What to notice.* Rounding is all that is left, also after resampling: taking a mean and filtering are
+# *linear*, so they may be done before or after the sum. Separation is the way back, from one number per
+# sample to four that add up to it. Infinitely many quadruples do, so the equation alone cannot tell which is
+# right: the network has to *learn* what drums and voices are like. And since the true stems are known, its
+# answer can be scored.
 #
 # (In MUSDB18's compressed files, each of the five streams was encoded by itself, so there the difference
 # is larger, though not audible.)
 #
 # ## 4. From stereo to mono
 #
-# The report takes the mean of the two channels (II.b). What is equal on the left and on the right stays; what is
-# different is lost. With *mid* $= (L + R)/2$ and *side* $= (L - R)/2$, mono is the mid alone.
+# The report takes the mean of the two channels (II.b). What is equal on the left and on the right stays; what
+# is different is lost. With *mid* $= (L + R)/2$ and *side* $= (L - R)/2$, mono is the mid alone.
 #
 # **Predict:** of which source does the most get lost?
 
@@ -133,17 +135,21 @@ side = {signal: level_db((left - right)[index] / 2) - level_db((left + right)[in
         for index, signal in enumerate(report.SIGNALS)}
 figures.bars(side, "level of the side, relative to the mid (dB)", form=".1f", description=(
     "What mono takes away, for each signal of this song: level of the side relative to the mid, in dB. "
-    "Bars that reach further to the left lose less; -120 dB means that both channels are the same."))
+    "The longer a bar, the less is lost: -30 dB is a thousandth of the energy."))
+
+# %%
+assert min(side, key=side.get) == "bass" and max(side, key=side.get) == "other"
 
 # %% [markdown]
-# *What to notice.* Voice and bass stand in the middle, in this corpus as in most pop music, so mono costs them
-# next to nothing; instruments that were placed to the left and right lose more. The network never sees
+# *What to notice.* The bass stands in the middle, in this song as in most pop music, so mono costs it next to
+# nothing; the other instruments, placed to the left and to the right, lose most. The network never sees
 # *where* an instrument stands. A separator for stereo could use that.
 #
 # ## 5. From 44.1 kHz to 8.82 kHz
 #
-# Next the report resamples from 44.1 kHz to "8,8 kHz". A signal with $f$ samples per second holds
-# frequencies below $f/2$ only, so all above 4.41 kHz is gone. In exchange there are 5 times fewer samples to compute with.
+# Next the report resamples from 44.1 kHz to "8,8 kHz". A signal with $f$ samples per second holds frequencies
+# below $f/2$ only, so all above 4.41 kHz is gone. In exchange there are 5 times fewer samples to compute
+# with.
 #
 # **Predict:** how many per cent of the drums' energy lie above 4.41 kHz? And of the bass'?
 
@@ -164,14 +170,14 @@ player.tracks({
 }, rate_hz=report.SONG_RATE, description="The same mixture in mono, before and after resampling to 8.82 kHz and back.")
 
 # %% [markdown]
-# *What to notice.* In energy the loss is small, since music has most of it below 1 kHz. To the ear it is not:
-# cymbals and the consonants of the singer turn dull. "It doesn't affect a lot the quality of the song", says the
-# report; lesson 2 listens to exactly what is missing.
+# *What to notice.* In energy the loss is small, since music has most of it in low frequencies. To the ear it
+# is larger: listen to the cymbals, whose sparkle is all above 4.41 kHz. "It doesn't affect a lot the quality
+# of the song", says the report; lesson 2 listens to exactly what is missing.
 #
 # ## 6. How loud is each source?
 #
-# One more number decides how hard separation is: how loud a source is beside the rest of the mixture. At 0 dB it is as
-# loud as everything else together.
+# One more number decides how hard separation is: how loud a source is beside the rest of the mixture. At 0 dB
+# it is as loud as everything else together.
 
 # %%
 def against_the_rest_db(waveforms: np.ndarray, source: str) -> float:
@@ -182,25 +188,30 @@ def against_the_rest_db(waveforms: np.ndarray, source: str) -> float:
 levels = pd.DataFrame([{source: against_the_rest_db(each.waveforms, source) for source in report.SOURCES}
                        for each in corpus.tracks])
 figure, axis = figures.canvas(height_in=2.4)
-for row, source in enumerate(report.SOURCES):
+for row, source in enumerate(reversed(report.SOURCES)):
     axis.plot(levels[source], [row] * len(levels), "o", color=figures.COLOURS[source], alpha=0.6)
     axis.plot(levels[source].median(), row, "|", color="black", markersize=22)
-axis.set(yticks=range(3), yticklabels=report.SOURCES, xlabel="level relative to all other sources (dB)", ylim=(-0.5, 2.5))
+axis.set(yticks=range(3), yticklabels=report.SOURCES[::-1], ylim=(-0.5, 2.5),
+         xlabel="level relative to all other sources (dB)")
 medians = ", ".join(f"{source} {levels[source].median():.1f} dB" for source in report.SOURCES)
 figures.show(figure, f"Level of each source relative to the rest of its mixture; a dot for each of {len(levels)} "
                      f"songs, a black line at the median: {medians}.")
 
+# %%
+assert (levels < 0).all(axis=None)
+
 # %% [markdown]
-# *What to notice.* Nearly all dots lie left of 0 dB: each source is quieter than the rest. Were you to hand in the mixture
-# itself as your "separated vocals", this very number would be your score (SDR, lesson 6). It is what a separator
-# has to improve on, and the further left a dot lies, the more has to be taken away. The report finds the same: instruments in the
-# background come out worse (III.b).
+# *What to notice.* All dots lie left of 0 dB: each source is quieter than the rest. Were you to hand in the
+# mixture itself as your "separated vocals", this very number would be your score (SDR, lesson 6). It is what
+# a separator has to improve on, and the further left a dot lies, the more has to be taken away. The report
+# finds the same: instruments in the background come out worse (III.b).
 #
 # ## 7. Three kinds of songs
 #
-# **Training songs** are what the network learns from. **Test songs** are for the final figures. If you
-# look at them before, and choose whatever does best on them, your figures describe your choice and no longer
-# tell how well an unknown song will be separated. For choosing, some songs are taken out of the training set: **validation songs**.
+# **Training songs** are what the network learns from. **Test songs** are for the final figures. If you look
+# at them before, and choose whatever does best on them, your figures describe your choice and no longer tell
+# how well an unknown song will be separated. For choosing, some songs are taken out of the training set:
+# **validation songs**.
 
 # %% tags=["nbval-check-output"]
 counts = pd.crosstab([songs["split"]], songs["genre"], margins=True, margins_name="all")
@@ -213,33 +224,35 @@ assert not names["valid"] & (names["train"] | names["test"])
 print(pd.crosstab(songs["split"], songs["n_instruments"]).loc[["train", "valid", "test"]])
 
 # %% [markdown]
-# *What to notice.* Genres and numbers of instruments are balanced, so that lesson 6 can ask whether either matters. In
-# MUSDB18 it is 86 training, 14 validation and 50 test songs. The report has no validation songs: it
-# watches the loss on the test songs to decide when to stop (II.c). Lessons 4 and 5 rebuild its
-# figures that way, and say what it does to the result.
+# *What to notice.* Genres and numbers of instruments are balanced, so that lesson 6 can ask whether either
+# matters. In MUSDB18 it is 86 training, 14 validation and 50 test songs. The report has no validation songs:
+# it watches the loss on the test songs to decide when to stop (II.c). Lessons 4 and 5 rebuild its figures
+# that way, and say what it does to the result.
 #
 # ## 8. How many chunks do 100 songs make?
 #
-# The network does not get whole songs but **chunks** of 88 frames, and a frame starts every 1024
-# samples (lesson 2 shows what a frame is). The report says that a chunk "corresponds to 2 seconds of the song",
-# and that the training songs make 2191 chunks.
+# The network does not get whole songs but **chunks** of 88 frames, and a frame starts every 1024 samples
+# (lesson 2 shows what a frame is). The report says that a chunk "corresponds to 2 seconds of the song", and
+# that the training songs make 2191 chunks.
 #
-# **Compute before you go on:** how long is a chunk at 44.1 kHz? At 8.82 kHz? Which of the two fits 2191 chunks?
+# **Compute before you go on:** how long is a chunk at 44.1 kHz? At 8.82 kHz? Which of the two fits 2191
+# chunks?
 
 # %% tags=["nbval-check-output"]
 samples = report.N_FRAMES * report.HOP
 print(f"a chunk: {report.N_FRAMES} frames x {report.HOP} samples = {samples} samples")
 for rate in (report.SONG_RATE, report.SAMPLE_RATE):
     seconds = samples / rate
-    print(f"at {rate:5} Hz: {seconds:5.2f} s; {report.N_CHUNKS} chunks last {report.N_CHUNKS * seconds / 3600:.1f} hours")
+    hours = report.N_CHUNKS * seconds / 3600
+    print(f"at {rate:5} Hz: {seconds:5.2f} s; {report.N_CHUNKS} chunks last {hours:.1f} hours")
 
 # %%
 n_chunks = sum(spectrogram.n_frames(each.n_samples) // report.N_FRAMES for each in corpus.select("train"))
-hours = sum(each.seconds for each in corpus.tracks) / 3600
+minutes = sum(each.seconds for each in corpus.tracks) / 60
 Markdown(
     f"MUSDB18's 150 songs last about 10 hours, its 100 training songs two thirds of that. So 2191 chunks are chunks of "
     f"**{samples / report.SAMPLE_RATE:.1f} s**: the report's 2 s belong to a song that was not resampled. "
-    f"The embedded corpus lasts {60 * hours:.1f} minutes in all, and its training songs make **{n_chunks} chunks**, "
+    f"The embedded corpus lasts {minutes:.1f} minutes in all, and its training songs make **{n_chunks} chunks**, "
     f"{report.N_CHUNKS / n_chunks:.0f} times fewer than the report had: enough to see everything work, too little "
     "to separate real music well."
 )
@@ -255,8 +268,9 @@ Markdown(
 # corpus = open_corpus("musdb18-7", download=True)          # the 7-s excerpts of MUSDB18: 140 MB, only when asked for
 # ```
 #
-# Which of them it is, is recognised; the first time, all songs are decoded to 8.82 kHz into a cache, and from then on the corpus opens
-# at once. MUSDB18 is free for education and research; see [its page](https://sigsep.github.io/datasets/musdb.html).
+# Which of them it is, is recognised; the first time, all songs are decoded to 8.82 kHz into a cache, and from
+# then on the corpus opens at once. MUSDB18 is free for education and research; see [its
+# page](https://sigsep.github.io/datasets/musdb.html).
 #
 # ## The report says / we find
 
@@ -272,24 +286,26 @@ Markdown("\n".join(["| section | the report says | we find | so here |", "|---|-
 # %% [markdown]
 # ## Try it
 #
-# 1. *Warm-up.* Play another song: change the index in step 1 to any other training song, and run the cells below it again.
-# 2. *A karaoke track.* Make the mixture without vocals in two ways, as a sum of three stems and as the mixture minus
-#    the vocals, and show that they are the same.
-# 3. *Open end.* Which genre loses most above 4.41 kHz? Compute step 5 for all training songs, and take the median for each
-#    `track.metadata["genre"]`. What in the genre's sound explains the order?
+# 1. *Warm-up.* Play another song: change the index in step 1 to any other training song, and run the cells
+#    below it again.
+# 2. *A karaoke track.* Make the mixture without vocals in two ways, as a sum of three stems and as the
+#    mixture minus the vocals, and show that they are the same.
+# 3. *Open end.* Which genre loses most above 4.41 kHz? Compute step 5 for all training songs, and take the
+#    median for each `track.metadata["genre"]`. What in the genre's sound explains the order?
 #
 # ## Recap
 #
 # 1. A corpus holds songs; a song is a mixture and its stems, one per source: vocals, drums, bass, other.
-# 2. The mixture is the sum of its stems, before and after resampling; that is why an estimate can be compared with the truth.
+# 2. The mixture is the sum of its stems, before and after resampling; that is why an estimate can be compared
+#    with the truth.
 # 3. The network gets mono at 8.82 kHz: what differs between left and right is lost, and all above 4.41 kHz.
 # 4. Training songs teach, validation songs choose, test songs tell the final figures and nothing else.
 # 5. A chunk is 88 frames of 1024 samples: 10.2 s at 8.82 kHz, not 2 s.
 #
 # ## Further reading
 #
-# - Z. Rafii, A. Liutkus, F.-R. Stöter, S. I. Mimilakis, R. Bittner: *The MUSDB18 corpus for music separation*, 2017.
-#   [doi:10.5281/zenodo.1117372](https://doi.org/10.5281/zenodo.1117372)
+# - Z. Rafii, A. Liutkus, F.-R. Stöter, S. I. Mimilakis, R. Bittner: *The MUSDB18 corpus for music
+#   separation*, 2017. [doi:10.5281/zenodo.1117372](https://doi.org/10.5281/zenodo.1117372)
 # - F.-R. Stöter, A. Liutkus, N. Ito: *The 2018 Signal Separation Evaluation Campaign*, 2018.
 #   [arXiv:1804.06267](https://arxiv.org/abs/1804.06267)
 #

@@ -17,8 +17,8 @@ RATE = 4000
 def pair() -> tuple[np.ndarray, np.ndarray]:
     """Estimates and true sources `(2, sample)`, 3.5 s."""
     random = np.random.default_rng(3)
-    references = random.standard_normal((2, 14_000))
-    return references[::1] + 0.3 * references[::-1] + 0.2 * random.standard_normal((2, 14_000)), references
+    references = 0.1 * random.standard_normal((2, 14_000))
+    return references[::1] + 0.3 * references[::-1] + 0.02 * random.standard_normal((2, 14_000)), references
 
 
 def test_sdr_is_the_plain_signal_to_noise_ratio_of_each_second(pair):
@@ -28,7 +28,7 @@ def test_sdr_is_the_plain_signal_to_noise_ratio_of_each_second(pair):
         part = slice(window * RATE, (window + 1) * RATE)
         truth, guess = references[:, part], estimates[:, part]
         plain = 10 * np.log10(np.sum(truth**2, -1) / np.sum((guess - truth) ** 2, -1))
-        np.testing.assert_allclose(scores["sdr_v4"][:, window], plain, atol=1e-8)
+        np.testing.assert_allclose(scores["sdr_v4"][:, window], plain, atol=1e-2)
 
 
 def test_windows_last_one_second_at_the_given_rate(pair):
@@ -43,8 +43,11 @@ def test_equals_museval_with_its_own_windows(pair):
     scores = bss_eval_v4(estimates, references, RATE)
     import museval
 
-    theirs = museval.evaluate(references[..., None], estimates[..., None], win=RATE, hop=RATE)
+    rounded = np.round(references * 2**15) / 2**15
+    theirs = museval.evaluate(rounded[..., None], estimates[..., None], win=RATE, hop=RATE)
     np.testing.assert_array_equal(list(scores.values()), theirs)
+    exact = museval.evaluate(references[..., None], estimates[..., None], win=RATE, hop=RATE)
+    np.testing.assert_allclose(list(scores.values()), exact, atol=0.05)
     assert list(scores) == ["sdr_v4", "isr_v4", "sir_v4", "sar_v4"]
 
 
@@ -55,6 +58,18 @@ def test_the_level_changes_sdr_v4_and_not_the_sdr_of_the_report(pair):
     assert np.abs(before["sdr_v4"] - after["sdr_v4"]).min() > 1
     np.testing.assert_allclose(before["sir_v4"], after["sir_v4"], atol=1e-6)
     np.testing.assert_allclose(sdr_sir_sar(estimates, references).sdr, sdr_sir_sar(quiet, references).sdr)
+
+
+def test_an_empty_band_below_half_the_rate_spoils_no_score():
+    """Resampling leaves that band empty; without a noise floor museval then gives SIR -36 dB and SAR 0 dB."""
+    random = np.random.default_rng(5)
+    spectrum = np.fft.rfft(random.standard_normal((2, 14_000)))
+    spectrum[:, 6300:] = 0
+    references = 0.1 * np.fft.irfft(spectrum)
+    estimates = references + 0.3 * references[::-1] + 1e-4 * random.standard_normal((2, 14_000))
+    scores, projected = bss_eval_v4(estimates, references, RATE), sdr_sir_sar(estimates, references)
+    np.testing.assert_allclose(np.median(scores["sir_v4"], axis=-1), projected.sir, atol=1)
+    assert scores["sar_v4"].min() > 30
 
 
 def test_windows_in_which_anything_is_silent_are_excluded_for_all(pair):

@@ -50,7 +50,7 @@ class Page:
     @property
     def result(self) -> str:
         """The sentence below the heading, as Markdown: what the reader knows in the end."""
-        found = re.search(r"^# +.+\n+((?:(?!#|\n\n).)+)", self._first_text, re.MULTILINE | re.DOTALL)
+        found = re.search(r"^# +[^\n]+\n+((?:(?!#|\n\n).)+)", self._first_text, re.MULTILINE | re.DOTALL)
         return found.group(1).strip() if found else ""
 
     @property

@@ -15,6 +15,9 @@ import numpy as np
 METRICS = ("sdr_v4", "isr_v4", "sir_v4", "sar_v4")
 """Names in the tables of scores, in museval's order: distortion, image, interference, artefacts."""
 
+FULL_SCALE = 2**15
+"""Steps of a 16-bit file between silence and full scale."""
+
 
 def bss_eval_v4(
     estimates: np.ndarray, references: np.ndarray, rate_hz: int, window_s: float = 1.0
@@ -29,10 +32,16 @@ def bss_eval_v4(
     throughout the song is left out with its estimate, since `museval` refuses such a song; nothing can
     interfere from it. An estimate which is silent throughout leaves no window to score.
 
+    The true sources are rounded to 16 bits, as the field's files are. Resampling to 8.82 kHz leaves next to
+    nothing just below 4.41 kHz, where the filters of 512 taps may then be arbitrarily large; `museval`
+    fits them to the whole song and cuts the filtered sources into windows, whose edges fall into that empty
+    band. Without a noise floor there, the vocals of the ideal ratio mask get a median SIR of -12 dB over the 50
+    test excerpts, with it 13 dB; the SDR is 9.7 dB either way.
+
     Args:
         estimates: `(stem, sample)`, one for each reference, at the level at which they are heard; the
             estimate of `other` is the rest, see `with_other`.
-        references: `(stem, sample)`, all true sources.
+        references: `(stem, sample)`, all true sources, full scale at ±1.
         rate_hz: sample rate of both.
         window_s: length of a window, and the step to the next one, in s.
 
@@ -46,12 +55,12 @@ def bss_eval_v4(
     window = round(window_s * rate_hz)
     _check(estimates, references, window)
     scores = np.full((len(METRICS), len(references), n_windows(references.shape[-1], window)), np.nan)
-    audible = np.any(references != 0, axis=-1)
+    rounded = np.round(np.asarray(references, np.float64) * FULL_SCALE) / FULL_SCALE
+    audible = np.any(rounded != 0, axis=-1)
     if audible.any() and np.any(estimates[audible] != 0, axis=-1).all():
         # A stack of (stem, sample, channel) in double precision, as museval computes.
-        truth = np.asarray(references[audible], np.float64)[..., None]
         guess = np.asarray(estimates[audible], np.float64)[..., None]
-        scores[:, audible] = _museval_scores(guess, truth, window)
+        scores[:, audible] = _museval_scores(guess, rounded[audible][..., None], window)
     return dict(zip(METRICS, scores, strict=True))
 
 

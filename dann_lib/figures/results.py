@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dann_lib import report
 from dann_lib.figures.signals import signed_image
-from dann_lib.figures.style import COLOURS, LINE_COLOURS, LINE_STYLES, Drawing, canvas, join
+from dann_lib.figures.style import COLOURS, LINE_COLOURS, LINE_STYLES, Drawing, above, canvas, join
 
 Histories = Mapping[str, "pd.DataFrame | Sequence[pd.DataFrame]"]
 
@@ -194,7 +194,7 @@ def _losses(histories: Histories, column: str, label: str, title: str) -> Drawin
 def _finish_losses(axis: Axes, label: str) -> None:
     axis.set(xlabel="epoch", ylabel=label)
     axis.grid(True)
-    axis.legend()
+    above(axis)
 
 
 def _box_and_dots(axis: Axes, columns: Sequence[np.ndarray], colour: str) -> None:

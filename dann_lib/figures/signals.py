@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from dann_lib import report
-from dann_lib.figures.style import COLOURS, DB_LIMITS, LINE_COLOURS, LINE_STYLES, Drawing, canvas, join
+from dann_lib.figures.style import COLOURS, DB_LIMITS, LINE_COLOURS, LINE_STYLES, Drawing, above, canvas, join
 
 _PIXELS = 1400
 
@@ -227,7 +227,7 @@ def curves(
         )
     axis.set(xlabel=x_label, ylabel=y_label, xscale="log" if logarithmic else "linear")
     axis.grid(True)
-    axis.legend()
+    above(axis)
     return Drawing(figure, description)
 
 

@@ -13,7 +13,10 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from dann_lib.files import atomic_write
 
@@ -89,9 +92,18 @@ class Drawing:
             raise ValueError("the figure has no description; say in a sentence what it shows")
 
     def png(self, dpi: int = DPI) -> bytes:
-        """The figure as PNG, the same bytes for the same drawing."""
+        """The figure as PNG, the same bytes for the same drawing.
+
+        It has 256 colours: a third of the size, and no difference to the eye.
+        """
+        self.figure.set_dpi(dpi)
+        canvas_of_pixels = FigureCanvasAgg(self.figure)
+        canvas_of_pixels.draw()
+        pixels = Image.fromarray(np.asarray(canvas_of_pixels.buffer_rgba())).convert("RGB")
         buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+        pixels.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+            buffer, format="PNG", optimize=True
+        )
         return buffer.getvalue()
 
     def save(self, path: Path | str, dpi: int = 150) -> Path:
@@ -138,12 +150,19 @@ def canvas(rows: int = 1, columns: int = 1, height_in: float = 3.0, **options: A
     """
     use_style()
     figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.07, h_pad=0.07)
     return figure, figure.subplots(rows, columns, **options)
 
 
 def show(figure: Figure, description: str) -> Drawing:
     """A figure of one's own with its description, to be the last line of a cell."""
     return Drawing(figure, description)
+
+
+def above(axis: Axes) -> None:
+    """Put the legend above the axes, where it covers nothing."""
+    entries = len(axis.get_legend_handles_labels()[1])
+    axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(entries, 3), borderaxespad=0.2)
 
 
 def join(words: list[str] | tuple[str, ...] | np.ndarray) -> str:

@@ -1,0 +1,130 @@
+"""What several lessons share: the live run, showing the library's own code, the table of claims."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from dann_lib import report
+from dann_lib.config import TrainingConfig
+from dann_lib.errors import CheckpointError
+from dann_lib.files import data_folder
+
+if TYPE_CHECKING:
+    from IPython.display import Code, Markdown
+
+    from dann_lib.corpus import Corpus
+    from dann_lib.training import Run
+
+LIVE = TrainingConfig(n_chunk_frames=22, batch_size=4, epochs=16, held_out="test")
+"""The run of lesson 5: the whole of DANN with the report's SGD, momentum and gain.
+
+The embedded corpus has few songs. Chunks of 22 in place of 88 frames, in batches of 4 in place of 16, give
+12 times as many updates in an epoch, for the same computation.
+"""
+
+
+class Verdict(NamedTuple):
+    """What a lesson found about a claim of the report.
+
+    Attributes:
+        found: what was measured, with numbers and units.
+        agrees: True, False, or `None` where the measurement cannot tell.
+    """
+
+    found: str
+    agrees: bool | None
+
+
+def live_run(corpus: Corpus, progress: bool = True) -> Run:
+    """The run that lessons 5, 6 and 7 share; the first of them trains it, in half a minute to a minute.
+
+    Args:
+        corpus: the embedded songs, or others.
+        progress: show a bar with the losses.
+    """
+    return train_live(corpus, LIVE, "05", progress)
+
+
+def train_live(corpus: Corpus, config: TrainingConfig, name: str, progress: bool = True) -> Run:
+    """Train in `data/runs/lesson-NAME`, or go on there; a run of another configuration is replaced.
+
+    Args:
+        corpus: the songs.
+        config: the run.
+        name: of the folder.
+        progress: show a bar with the losses.
+    """
+    from dann_lib.training import train
+
+    folder = live_folder(name)
+    try:
+        return train(corpus, config, folder, device="cpu", progress=progress)
+    except CheckpointError:
+        return train(corpus, config, folder, device="cpu", progress=progress, restart=True)
+
+
+def live_folder(name: str) -> Path:
+    """The folder of a lesson's run."""
+    return data_folder() / "runs" / f"lesson-{name}"
+
+
+def show_source(*objects: Callable[..., object] | type, docstring: bool = False) -> Code:
+    """Show code of the library as it is, in colours.
+
+    Args:
+        objects: functions or classes.
+        docstring: with the documentation, which is otherwise left out.
+    """
+    from IPython.display import Code
+
+    return Code("\n\n".join(source_of(each, docstring) for each in objects), language="python")
+
+
+def source_of(thing: Callable[..., object] | type, docstring: bool = False) -> str:
+    """The text of a function or class, by default without its documentation."""
+    source = textwrap.dedent(inspect.getsource(thing)).rstrip()
+    return source if docstring else _without_docstrings(source)
+
+
+def claims_table(lesson: int, verdicts: Mapping[str, Verdict]) -> Markdown:
+    """The claims of the report that a lesson looks at, beside what it found.
+
+    Args:
+        lesson: its number.
+        verdicts: id of the claim → what was found.
+
+    Raises:
+        ValueError: if a claim of the lesson has no verdict, or a verdict no claim.
+    """
+    from IPython.display import Markdown
+
+    claims = [claim for claim in report.CLAIMS if claim.lesson == lesson]
+    ids = {claim.id for claim in claims}
+    if ids != set(verdicts):
+        raise ValueError(f"lesson {lesson} has the claims {sorted(ids)}, and verdicts on {sorted(verdicts)}")
+    words = {True: "agrees", False: "does not agree", None: "cannot tell"}
+    rows = [
+        f"| {claim.text} ({claim.section}) | {verdicts[claim.id].found} | **{words[verdicts[claim.id].agrees]}** |"
+        for claim in claims
+    ]
+    return Markdown("\n".join(["| The report says | Your run finds | Verdict |", "|---|---|---|", *rows]))
+
+
+def _without_docstrings(source: str) -> str:
+    """Cut docstrings out of a text, leaving all else as it is."""
+    import ast
+
+    lines = source.splitlines()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or ast.get_docstring(node) is None:
+            continue
+        first = node.body[0]
+        for number in range(first.lineno - 1, first.end_lineno):
+            lines[number] = "\0"
+        if first.end_lineno < len(lines) and not lines[first.end_lineno].strip():
+            lines[first.end_lineno] = "\0"
+    return "\n".join(line for line in lines if line != "\0")

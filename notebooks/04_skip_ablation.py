@@ -1,0 +1,369 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 4 · Take the skip connections away, one by one
+#
+# At the end you can say what each skip connection gives back of what pooling took away, have trained eight networks
+# that differ in nothing else, and know when a loss curve only looks like learning.
+#
+# **What you will learn**
+#
+# 1. to measure how fine a mask has to be, and so what a network loses that sees coarse features only;
+# 2. to read and compute the loss (3), and to compare it with the loss of *doing nothing*;
+# 3. to set up an **ablation**: one experiment with one parameter, everything else held fixed;
+# 4. to read loss curves honestly: start, end, and how much is chance.
+#
+# **What you need**: about a minute on two processor cores, 1 GB of memory, headphones. No network. The trained networks
+# are kept in `data/runs`, so a second run takes seconds.
+#
+# **What of the report is rebuilt**: section I.c with equation (3) and figures 5, 6 and 7.
+#
+# Previous lesson: [3 · Build the U-net, layer by layer](03_unet.ipynb) · next lesson: [5 · Train it, and stop in time](05_training_overfitting.ipynb)
+
+# %%
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import torch
+from IPython.display import Markdown, display
+
+from dann_lib import figures, lessons, player, report, spectrogram
+from dann_lib.batches import Chunks, pretreat
+from dann_lib.config import TrainingConfig
+from dann_lib.corpus import open_corpus
+from dann_lib.evaluation import sdr_sir_sar
+from dann_lib.evaluation.oracles import part_masks, ratio_mask
+from dann_lib.network import DANN, n_parameters, up_sample
+from dann_lib.separation import Separator
+from dann_lib.training import Run, l1_loss
+
+# %% [markdown]
+# ## 1. What does pooling take away?
+#
+# Four poolings bring the spectrogram from 1025 × 88 down to 64 × 5. What passes through that bottleneck
+# says *what* is there, but hardly *where*. A network without skip connections has to draw its masks from this
+# alone. How good can a mask be that is only known at such a coarse resolution?
+#
+# We cheat to find out: take the *ideal* mask of a test song, computed from its true sources, average it over squares
+# of 2 × 2, 4 × 4, 8 × 8 and 16 × 16 bins, and bring it back to full size with equation (2).
+#
+# **Predict:** how many dB of SDR do the vocals lose from no pooling to four? (SDR is lesson 6; higher is better.)
+
+# %%
+corpus = open_corpus("synthetic")
+track = corpus.select("test")[2]
+signals = np.array(track.waveforms)
+mixture, *stems = spectrogram.to_complex(spectrogram.stft(torch.from_numpy(signals)))
+ideal = ratio_mask(torch.stack(stems))  # (source, freq, frame)
+
+
+def coarse(mask: torch.Tensor, poolings: int) -> torch.Tensor:
+    """Known only at 1/2^poolings of the resolution, and brought back by up-sampling (2)."""
+    if poolings == 0:
+        return mask
+    small = torch.nn.functional.avg_pool2d(mask[None], 2**poolings, ceil_mode=True)
+    return up_sample(small, mask.shape[-2:])[0]
+
+
+def masked(mask: torch.Tensor) -> np.ndarray:
+    """Waveforms (source, sample) of the masked mixture."""
+    return spectrogram.istft(spectrogram.from_complex(mask * mixture), signals.shape[-1]).numpy()
+
+
+estimates = {poolings: masked(coarse(ideal, poolings)) for poolings in range(5)}
+sdr = np.array([sdr_sir_sar(each, signals[1:]).sdr for each in estimates.values()])
+
+# %%
+figures.curves(
+    {source: (list(estimates), sdr[:, index]) for index, source in enumerate(report.SOURCES)},
+    "poolings that the mask has gone through", "SDR (dB)",
+    "SDR of ideal masks known at ever coarser resolution, in one song. No pooling → four poolings: "
+    + "; ".join(f"{source} {sdr[0, i]:.1f} → {sdr[4, i]:.1f} dB" for i, source in enumerate(report.SOURCES)) + ".",
+)
+
+# %%
+excerpt = slice(0, 6 * report.SAMPLE_RATE)
+player.tracks(
+    {"vocals, mask at full resolution": estimates[0][0, excerpt],
+     "vocals, mask known at 1/4": estimates[2][0, excerpt],
+     "vocals, mask known at 1/16": estimates[4][0, excerpt]},
+    description="The same ideal mask, ever coarser: the other instruments come back between the harmonics of the voice.",
+)
+
+# %%
+show = slice(0, 60)
+vocals = {f"mask known at 1/{2**poolings}": coarse(ideal, poolings)[0, :400, show] for poolings in (0, 2, 4)}
+figure, axes = figures.canvas(1, 3, height_in=2.9, sharey=True)
+for axis, (name, mask) in zip(axes, vocals.items(), strict=True):
+    image = axis.imshow(mask, origin="lower", aspect="auto", vmin=0, vmax=1, cmap="viridis")
+    axis.set(title=name, xlabel="frame")
+axes[0].set_ylabel("bin")
+figure.colorbar(image, ax=axes, label="mask of the vocals", pad=0.01)
+figures.show(figure, "The ideal mask of the vocals up to 1.7 kHz, at three resolutions. At full resolution each harmonic of "
+                     "the voice is a line of its own; at 1/4 the lines run together; at 1/16 there are only patches.")
+
+# %% [markdown]
+# *What to notice.* The coarsest mask still knows *when* somebody sings, but not *on which harmonics*, so it lets
+# everything through that sounds at the same time in the same octave. This is an upper bound: a network without skip
+# connections knows no more than these masks, and has to guess even those.
+#
+# ## 2. What a skip connection is
+#
+# It takes the encoder's features before a pooling and lays them beside the decoder's, at the same resolution
+# (report, I.c). In code it is one line, `torch.cat`:
+
+# %%
+lessons.show_source(DANN.forward)
+
+# %% [markdown]
+# There are four places for it. The report counts them from the bottleneck: **Concat 1** at 1/8 of the resolution,
+# **2** at 1/4, **3** at 1/2, and one at full resolution, which it rejects; we call that **Concat 4**.
+
+# %%
+VARIANTS = {
+    "no skip": (), "Concat 1": (1,), "Concat 2": (2,), "Concat 3": (3,),
+    "Concat 2+3": (2, 3), "Concat 1+2+3": (1, 2, 3), "Concat 4": (4,),
+}
+SMALL = {"channels": (4, 8, 16, 16), "bottleneck": 12}
+pd.DataFrame([
+    {"network": name, "skips at": ", ".join(f"1/{2 ** (4 - skip)}" for skip in skips).replace("1/1", "full") or "–",
+     "parameters": n_parameters(DANN(skips, **SMALL)), "of the whole DANN": n_parameters(DANN(skips))}
+    for name, skips in VARIANTS.items()
+])
+
+# %% [markdown]
+# The networks of this lesson have a tenth of DANN's parameters, so that seven of them train in a minute. Each
+# skip connection adds weights, since the decoder's convolution gets more input. So they are not *quite* equal otherwise:
+# keep that in mind for the comparison.
+#
+# ## 3. The loss (3), and the loss of doing nothing
+#
+# $$Loss = \sum_{i,j}^{m,n} |M_{l,i,j} * I_{i,j} - N_{l,i,j}| \quad (3)$$
+#
+# $I$ is the mixture's spectrogram, $M_l$ the mask for instrument $l$, $N_l$ the true spectrogram of that instrument;
+# all are real numbers, since real and imaginary part are planes of their own. By hand, for one source and 2 × 2 bins:
+
+# %% tags=["nbval-check-output"]
+I = torch.tensor([[1.0, -2.0], [3.0, 0.5]])
+N = torch.tensor([[0.8, -1.0], [0.0, 0.5]])
+M = torch.tensor([[1.0, 0.5], [0.1, 0.0]])
+print("masked:", (M * I).tolist())
+print("loss (3) as a sum: ", (M * I - N).abs().sum().item())
+print("loss (3) as a mean:", (M * I - N).abs().mean().item())
+
+# %% [markdown]
+# The library's loss does the same for all bins, parts and sources at once. It takes the mean, since the report's learning
+# rate fits that (the sum is 541 200 times larger, and so would each step of the training be):
+
+# %%
+lessons.show_source(l1_loss)
+
+# %% tags=["nbval-check-output"]
+masks, planes, truth = M.expand(1, 1, 2, 2, 2), I.expand(1, 2, 2, 2), N.expand(1, 1, 2, 2, 2)
+assert torch.allclose(l1_loss(masks, planes, truth), (M * I - N).abs().mean())
+assert 3 * 2 * report.N_BINS * report.N_FRAMES == 541_200
+print("equal")
+
+# %% [markdown]
+# A loss of 95: is that good? You cannot know without something to compare with. Two answers need no learning at
+# all: **silence** (all masks 0) and, looking at the solution, the **best masks between −1 and 1**.
+#
+# **Predict:** which loss has silence, compared with a fresh network's?
+
+# %%
+EXPERIMENT = TrainingConfig(
+    network_options={"skips": (3,), **SMALL}, n_chunk_frames=22, batch_size=4, epochs=8, held_out="test",
+)
+silence = {"train": 0.0, "test": 0.0}
+best = dict(silence)
+for subset in silence:
+    chunks = Chunks(corpus.select(subset), EXPERIMENT.n_chunk_frames)
+    for batch in chunks.in_order(EXPERIMENT):
+        mixtures, sources = pretreat(batch.waveforms, EXPERIMENT.gain)
+        ideal_masks = torch.stack([part_masks(*pair, 1.0) for pair in zip(sources, mixtures, strict=True)])
+        silence[subset] += l1_loss(torch.zeros_like(sources), mixtures, sources).item() * batch.n_global / len(chunks)
+        best[subset] += l1_loss(ideal_masks, mixtures, sources).item() * batch.n_global / len(chunks)
+Markdown(f"Silence: **{silence['train']:.1f}** on the training songs, **{silence['test']:.1f}** on the test songs. "
+         f"Best masks within ±1: {best['train']:.1f} and {best['test']:.1f}.")
+
+# %% [markdown]
+# *What to notice.* Silence is a strong opponent: at most times and frequencies most sources *are* silent, and an
+# L1 loss rewards a network for getting those right. A curve that falls to the loss of silence and stays there has
+# learned to say nothing. Keep the dotted lines of the next figures in mind.
+#
+# ## 4. The experiment
+#
+# One configuration, one parameter. All networks get the same songs in the same order, the report's SGD, learning rate,
+# momentum and gain. (Chunks of 22 frames and batches of 4, where the report has 88 and 16: our corpus is small,
+# and 12 updates an epoch are better than one.)
+#
+# **Predict:** write down an order, from the network that will learn best to the one that will learn worst.
+
+# %%
+def run(skips: tuple[int, ...], seed: int = 0) -> Run:
+    config = dataclasses.replace(EXPERIMENT, network_options={"skips": skips, **SMALL}, seed=seed)
+    name = f"04-skips-{''.join(map(str, skips)) or 'none'}-seed-{seed}"
+    return lessons.train_live(corpus, config, name)
+
+
+runs = {name: run(skips) for name, skips in VARIANTS.items()}
+histories = {name: each.history for name, each in runs.items()}
+
+# %%
+def with_silence(names: list[str], subset: str) -> dict[str, pd.DataFrame]:
+    """Histories, and a line for silence."""
+    epochs = histories[names[0]]["epoch"]
+    flat = pd.DataFrame({"epoch": epochs, "train_loss": silence["train"], "test_loss": silence["test"]})
+    return {**{name: histories[name] for name in names}, "silence": flat}
+
+
+figures.figure_5(with_silence(["no skip", "Concat 1"], "train"))
+
+# %% [markdown]
+# *What to notice.* Both curves fall steeply at first, and one could call that learning. They fall to the loss of silence, and stay.
+# The report draws this curve, titles it "without skip connection layer", and concludes that the network cannot
+# learn (its text describes Concat 1, so we train both).
+
+# %%
+figures.figure_6(with_silence(["Concat 2", "Concat 3"], "test"))
+
+# %%
+figures.figure_7(with_silence(["Concat 3", "Concat 2+3"], "test"))
+
+# %% [markdown]
+# *What to notice.* Compare starts and ends separately: "learns faster" is a statement about the left of the figure,
+# "converges to a higher loss" one about the right. And eight epochs are no convergence: the curves still fall.
+#
+# ## 5. All at once
+#
+# The axis shows how much of the way from silence (0 %) to the best masks within ±1 (100 %) each network has gone on the
+# test songs, with its lowest test loss.
+
+# %%
+def way(run: Run) -> float:
+    return 100 * (silence["test"] - run.history["test_loss"].min()) / (silence["test"] - best["test"])
+
+
+figures.bars({name: way(each) for name, each in runs.items()}, "way from silence to the best masks (%)", form=".1f")
+
+# %% [markdown]
+# *What to notice.* The order follows the resolution: the closer a skip connection is to the full
+# resolution, the more it brings, as step 1 made us expect. Next to it, a second or third connection matters little in such a short run.
+#
+# ## 6. How much of it is chance?
+#
+# A network starts with random weights, and chunks come in random order. Before believing a small difference, train the
+# same thing again with another seed. **Predict:** is the difference in figure 7 larger than that between two seeds?
+
+# %%
+again = run((3,), seed=1)
+seeds = [each.history["test_loss"].min() for each in (runs["Concat 3"], again)]
+gap_seeds = abs(seeds[0] - seeds[1])
+gap_figure_7 = histories["Concat 3"]["test_loss"].min() - histories["Concat 2+3"]["test_loss"].min()
+Markdown(
+    f"Concat 3 with two seeds: {seeds[0]:.2f} and {seeds[1]:.2f}, a difference of **{gap_seeds:.2f}**. Concat 3 against "
+    f"Concat 2+3 in figure 7: **{gap_figure_7:.2f}**. "
+    + ("The difference in figure 7 is no larger than chance."
+       if abs(gap_figure_7) <= gap_seeds else "The difference in figure 7 is larger than that between these two seeds.")
+)
+
+# %% [markdown]
+# ## 7. The connection that the report rejects
+#
+# "… is very close to the input spectrogram and it will add all the instruments we want to suppress from the song", says
+# the report of Concat 4, without trying it. If so, its estimates must hold more of the other instruments. SIR
+# measures just that (equation (6), lesson 6). We separate the test songs with Concat 3 and with Concat 4.
+
+# %%
+def median_ratios(run: Run) -> pd.Series:
+    separator = Separator.of(run.network, run.config, device="cpu")
+    songs = [np.array(each.waveforms) for each in corpus.select("test")]
+    ratios = [sdr_sir_sar(separator(each), each[1:]) for each in songs]
+    median = np.median(ratios, axis=(0, 2))
+    return pd.Series(dict(zip(("SDR", "SIR", "SAR"), median, strict=True)))
+
+
+ratios = pd.DataFrame({name: median_ratios(runs[name]) for name in ("Concat 3", "Concat 4")}).T
+ratios.style.format("{:.1f} dB")
+
+# %%
+stems = {name: Separator.of(runs[name].network, runs[name].config, "cpu")(signals)[1, excerpt]
+         for name in ("no skip", "Concat 3", "Concat 4")}
+player.tracks({"true drums": signals[2, excerpt], **{f"drums, {name}": stem for name, stem in stems.items()}},
+              description="Drums of a test song, at their own levels. Without skip connection there is next to nothing to hear.")
+
+# %% [markdown]
+# ## The report says / we find
+#
+# Your run is short: eight epochs on twelve songs of 11 s, networks with a tenth of DANN's parameters, one seed.
+
+# %%
+def first_below(name: str, loss: float) -> float:
+    """The first epoch whose test loss is below `loss`; infinity if there is none."""
+    table = histories[name]
+    below = table.loc[table["test_loss"] < loss, "epoch"]
+    return float(below.iloc[0]) if len(below) else np.inf
+
+
+def compare(first: str, second: str) -> tuple[str, bool, bool]:
+    """Numbers for a pair; whether the first is faster, and whether it ends lower."""
+    one, other = (histories[name]["test_loss"] for name in (first, second))
+    text = (f"after 2 epochs {first} {one[1]:.1f}, {second} {other[1]:.1f}; "
+            f"lowest {one.min():.1f} and {other.min():.1f}")
+    return text, one[1] < other[1], one.min() < other.min()
+
+
+near = way(runs["Concat 1"]) / max(map(way, runs.values()))
+text_23, faster_2, lower_2 = compare("Concat 2", "Concat 3")
+text_33, faster_23, lower_23 = compare("Concat 2+3", "Concat 3")
+lower_sir = ratios.loc["Concat 4", "SIR"] < ratios.loc["Concat 3", "SIR"]
+lessons.claims_table(4, {
+    "near-skip": lessons.Verdict(
+        f"Concat 1 gets {way(runs['Concat 1']):.1f} % of the way from silence to the best masks, the best network "
+        f"{max(map(way, runs.values())):.1f} %", bool(near < 0.25)),
+    "concat-2-3": lessons.Verdict(text_23, bool(faster_2 and not lower_2)),
+    "concat-2+3": lessons.Verdict(
+        text_33 + f"; two seeds differ by {gap_seeds:.1f}",
+        None if abs(gap_figure_7) <= gap_seeds else bool(lower_23 and not faster_23)),
+    "full-resolution": lessons.Verdict(
+        f"lowest test loss {histories['Concat 4']['test_loss'].min():.1f} against "
+        f"{histories['Concat 3']['test_loss'].min():.1f} with Concat 3; median SIR {ratios.loc['Concat 4', 'SIR']:.1f} dB "
+        f"against {ratios.loc['Concat 3', 'SIR']:.1f} dB", bool(lower_sir)),
+})
+
+# %% [markdown]
+# ## Try it
+#
+# 1. *Warm-up.* Train `run((3, 4))` and `run((1, 2, 3, 4))` and add them to the bars of step 5.
+# 2. *More patience.* Set `epochs=24` in `EXPERIMENT`. The runs go on where they stopped. Does Concat 1 leave the
+#    loss of silence in the end? Which verdicts change?
+# 3. *Open end.* Each skip connection adds parameters. Design a fair comparison, in which "no skip" has as many as Concat 3
+#    (`channels`, `bottleneck`). Is it the parameters, or the resolution?
+#
+# ## Recap
+#
+# 1. A mask known at 1/16 of the resolution cannot follow harmonics: four poolings cost several dB, even for a perfect mask.
+# 2. The loss (3) is the absolute difference of masked mixture and source; its value means something only beside
+#    that of silence.
+# 3. An ablation changes one thing: here one argument, `skips`, in one loop.
+# 4. Start, end and chance are three things to read off a curve; a second seed shows how much is chance.
+#
+# ## Further reading
+#
+# - O. Ronneberger, P. Fischer, T. Brox: *U-Net: Convolutional Networks for Biomedical Image Segmentation*, 2015.
+#   [arXiv:1505.04597](https://arxiv.org/abs/1505.04597)
+# - H. Zhao et al.: *The Sound of Pixels*, 2018, the report's reference [2].
+#   [arXiv:1804.03160](https://arxiv.org/abs/1804.03160)
+# - H. Li et al.: *Visualizing the Loss Landscape of Neural Nets*, 2018: what skip connections do to training.
+#   [arXiv:1712.09913](https://arxiv.org/abs/1712.09913)
+# - X. Bouthillier et al.: *Accounting for Variance in Machine Learning Benchmarks*, 2021: how much is chance.
+#   [arXiv:2103.03098](https://arxiv.org/abs/2103.03098)
+#
+# Previous lesson: [3 · Build the U-net, layer by layer](03_unet.ipynb) · next lesson: [5 · Train it, and stop in time](05_training_overfitting.ipynb)
