@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dann_lib import bench, report
+from dann_lib import bench, course, report
 from dann_lib.files import data_folder
 
 
@@ -253,4 +253,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("bench", "speed and memory of this machine, as ratios",
             "Measure training, separation, preparation and opening against baselines of the same run.",
             bench.add_arguments, bench.run),
+    Command("course", "run the lessons and write them as pages",
+            "Run the seven lessons from top to bottom, in order, and write them as pages that work offline.",
+            course.add_arguments, course.run),
 )

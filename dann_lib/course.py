@@ -25,7 +25,7 @@ from dann_lib.errors import DannError
 from dann_lib.files import data_folder
 from dann_lib.lesson_files import differs, read_lesson, write_lesson
 
-CELL_TIMEOUT_S = 600
+CELL_TIMEOUT_S = 1800
 """A cell that takes longer counts as failed."""
 
 REPOSITORY = Path(__file__).resolve().parents[1]

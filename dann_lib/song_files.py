@@ -169,16 +169,21 @@ def _write_all(
     gains: dict[str, float], counts: dict[str, int], bar: tqdm,
 ) -> int:
     """Stream the song through the network into the files; the number of its samples."""
-    n_samples = 0
+    n_samples, writing = 0, {}
+
+    def finish_writing() -> None:
+        for name, job in writing.items():
+            counts[name] += job.result()
+
     with ThreadPoolExecutor(len(files)) as pool, output_errors(song.parent), _write_errors(files):
         pairs = separate_blocks(_read_blocks(source, song), source.samplerate, source.channels, separator)
         for mixture, estimates in pairs:
             stems = {**dict(zip(report.SOURCES, estimates, strict=True)), "other": _rest(mixture, estimates)}
-            jobs = {name: pool.submit(_write, files[name], stems[name], gains[name]) for name in stems}
-            for name, job in jobs.items():
-                counts[name] += job.result()
+            finish_writing()
+            writing = {name: pool.submit(_write, files[name], stems[name], gains[name]) for name in stems}
             n_samples += len(mixture)
             bar.update(len(mixture))
+        finish_writing()
     if n_samples == 0:
         raise AudioError(f"{song} has no samples; name a song that can be heard")
     return n_samples

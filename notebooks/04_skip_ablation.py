@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 4 · Take the skip connections away, one by one
 #
-# At the end you can say what each skip connection gives back of what pooling took away, have trained eight networks
-# that differ in nothing else, and know when a loss curve only looks like learning.
+# At the end you can say what each skip connection gives back of what pooling took away, have trained eight
+# networks that differ in nothing else, and know when a loss curve only looks like learning.
 #
 # **What you will learn**
 #
@@ -19,12 +19,13 @@
 # 3. to set up an **ablation**: one experiment with one parameter, everything else held fixed;
 # 4. to read loss curves honestly: start, end, and how much is chance.
 #
-# **What you need**: about a minute on two processor cores, 1 GB of memory, headphones. No network. The trained networks
-# are kept in `data/runs`, so a second run takes seconds.
+# **What you need**: about a minute on two processor cores, 1 GB of memory, headphones. No network. The
+# trained networks are kept in `data/runs`, so a second run takes seconds.
 #
 # **What of the report is rebuilt**: section I.c with equation (3) and figures 5, 6 and 7.
 #
-# Previous lesson: [3 · Build the U-net, layer by layer](03_unet.ipynb) · next lesson: [5 · Train it, and stop in time](05_training_overfitting.ipynb)
+# Previous lesson: [3 · Build the U-net, layer by layer](03_unet.ipynb) · next lesson: [5 · Train it, and stop
+# in time](05_training_overfitting.ipynb)
 
 # %%
 import dataclasses
@@ -32,7 +33,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Markdown, display
+from IPython.display import Markdown
 
 from dann_lib import figures, lessons, player, report, spectrogram
 from dann_lib.batches import Chunks, pretreat
@@ -47,14 +48,15 @@ from dann_lib.training import Run, l1_loss
 # %% [markdown]
 # ## 1. What does pooling take away?
 #
-# Four poolings bring the spectrogram from 1025 × 88 down to 64 × 5. What passes through that bottleneck
-# says *what* is there, but hardly *where*. A network without skip connections has to draw its masks from this
+# Four poolings bring the spectrogram from 1025 × 88 down to 64 × 5. What passes through that bottleneck says
+# *what* is there, but hardly *where*. A network without skip connections has to draw its masks from this
 # alone. How good can a mask be that is only known at such a coarse resolution?
 #
-# We cheat to find out: take the *ideal* mask of a test song, computed from its true sources, average it over squares
-# of 2 × 2, 4 × 4, 8 × 8 and 16 × 16 bins, and bring it back to full size with equation (2).
+# We cheat to find out: take the *ideal* mask of a test song, computed from its true sources, average it over
+# squares of 2 × 2, 4 × 4, 8 × 8 and 16 × 16 bins, and bring it back to full size with equation (2).
 #
-# **Predict:** how many dB of SDR do the vocals lose from no pooling to four? (SDR is lesson 6; higher is better.)
+# **Predict:** how many dB of SDR do the vocals lose from no pooling to four? (SDR is lesson 6; higher is
+# better.)
 
 # %%
 corpus = open_corpus("synthetic")
@@ -110,9 +112,9 @@ figures.show(figure, "The ideal mask of the vocals up to 1.7 kHz, at three resol
                      "the voice is a line of its own; at 1/4 the lines run together; at 1/16 there are only patches.")
 
 # %% [markdown]
-# *What to notice.* The coarsest mask still knows *when* somebody sings, but not *on which harmonics*, so it lets
-# everything through that sounds at the same time in the same octave. This is an upper bound: a network without skip
-# connections knows no more than these masks, and has to guess even those.
+# *What to notice.* The coarsest mask still knows *when* somebody sings, but not *on which harmonics*, so it
+# lets everything through that sounds at the same time in the same octave. This is an upper bound: a network
+# without skip connections knows no more than these masks, and has to guess even those.
 #
 # ## 2. What a skip connection is
 #
@@ -123,8 +125,9 @@ figures.show(figure, "The ideal mask of the vocals up to 1.7 kHz, at three resol
 lessons.show_source(DANN.forward)
 
 # %% [markdown]
-# There are four places for it. The report counts them from the bottleneck: **Concat 1** at 1/8 of the resolution,
-# **2** at 1/4, **3** at 1/2, and one at full resolution, which it rejects; we call that **Concat 4**.
+# There are four places for it. The report counts them from the bottleneck: **Concat 1** at 1/8 of the
+# resolution, **2** at 1/4, **3** at 1/2, and one at full resolution, which it rejects; we call that **Concat
+# 4**.
 
 # %%
 VARIANTS = {
@@ -140,15 +143,16 @@ pd.DataFrame([
 
 # %% [markdown]
 # The networks of this lesson have a tenth of DANN's parameters, so that seven of them train in a minute. Each
-# skip connection adds weights, since the decoder's convolution gets more input. So they are not *quite* equal otherwise:
-# keep that in mind for the comparison.
+# skip connection adds weights, since the decoder's convolution gets more input. So they are not *quite* equal
+# otherwise: keep that in mind for the comparison.
 #
 # ## 3. The loss (3), and the loss of doing nothing
 #
 # $$Loss = \sum_{i,j}^{m,n} |M_{l,i,j} * I_{i,j} - N_{l,i,j}| \quad (3)$$
 #
-# $I$ is the mixture's spectrogram, $M_l$ the mask for instrument $l$, $N_l$ the true spectrogram of that instrument;
-# all are real numbers, since real and imaginary part are planes of their own. By hand, for one source and 2 × 2 bins:
+# $I$ is the mixture's spectrogram, $M_l$ the mask for instrument $l$, $N_l$ the true spectrogram of that
+# instrument; all are real numbers, since real and imaginary part are planes of their own. By hand, for one
+# source and 2 × 2 bins:
 
 # %% tags=["nbval-check-output"]
 I = torch.tensor([[1.0, -2.0], [3.0, 0.5]])
@@ -159,8 +163,9 @@ print("loss (3) as a sum: ", (M * I - N).abs().sum().item())
 print("loss (3) as a mean:", (M * I - N).abs().mean().item())
 
 # %% [markdown]
-# The library's loss does the same for all bins, parts and sources at once. It takes the mean, since the report's learning
-# rate fits that (the sum is 541 200 times larger, and so would each step of the training be):
+# The library's loss does the same for all bins, parts and sources at once. It takes the mean, since the
+# report's learning rate fits that (the sum is 541 200 times larger, and so would each step of the training
+# be):
 
 # %%
 lessons.show_source(l1_loss)
@@ -172,8 +177,8 @@ assert 3 * 2 * report.N_BINS * report.N_FRAMES == 541_200
 print("equal")
 
 # %% [markdown]
-# A loss of 95: is that good? You cannot know without something to compare with. Two answers need no learning at
-# all: **silence** (all masks 0) and, looking at the solution, the **best masks between −1 and 1**.
+# A loss of 95: is that good? You cannot know without something to compare with. Two answers need no learning
+# at all: **silence** (all masks 0) and, looking at the solution, the **best masks between −1 and 1**.
 #
 # **Predict:** which loss has silence, compared with a fresh network's?
 
@@ -194,15 +199,15 @@ Markdown(f"Silence: **{silence['train']:.1f}** on the training songs, **{silence
          f"Best masks within ±1: {best['train']:.1f} and {best['test']:.1f}.")
 
 # %% [markdown]
-# *What to notice.* Silence is a strong opponent: at most times and frequencies most sources *are* silent, and an
-# L1 loss rewards a network for getting those right. A curve that falls to the loss of silence and stays there has
-# learned to say nothing. Keep the dotted lines of the next figures in mind.
+# *What to notice.* Silence is a strong opponent: at most times and frequencies most sources *are* silent, and
+# an L1 loss rewards a network for getting those right. A curve that falls to the loss of silence and stays
+# there has learned to say nothing. Keep the dotted lines of the next figures in mind.
 #
 # ## 4. The experiment
 #
-# One configuration, one parameter. All networks get the same songs in the same order, the report's SGD, learning rate,
-# momentum and gain. (Chunks of 22 frames and batches of 4, where the report has 88 and 16: our corpus is small,
-# and 12 updates an epoch are better than one.)
+# One configuration, one parameter. All networks get the same songs in the same order, the report's SGD,
+# learning rate, momentum and gain. (Chunks of 22 frames and batches of 4, where the report has 88 and 16: our
+# corpus is small, and 12 updates an epoch are better than one.)
 #
 # **Predict:** write down an order, from the network that will learn best to the one that will learn worst.
 
@@ -227,9 +232,9 @@ def with_silence(names: list[str], subset: str) -> dict[str, pd.DataFrame]:
 figures.figure_5(with_silence(["no skip", "Concat 1"], "train"))
 
 # %% [markdown]
-# *What to notice.* Both curves fall steeply at first, and one could call that learning. They fall to the loss of silence, and stay.
-# The report draws this curve, titles it "without skip connection layer", and concludes that the network cannot
-# learn (its text describes Concat 1, so we train both).
+# *What to notice.* Both curves fall steeply at first, and one could call that learning. They fall to the loss
+# of silence, and stay. The report draws this curve, titles it "without skip connection layer", and concludes
+# that the network cannot learn (its text describes Concat 1, so we train both).
 
 # %%
 figures.figure_6(with_silence(["Concat 2", "Concat 3"], "test"))
@@ -238,13 +243,14 @@ figures.figure_6(with_silence(["Concat 2", "Concat 3"], "test"))
 figures.figure_7(with_silence(["Concat 3", "Concat 2+3"], "test"))
 
 # %% [markdown]
-# *What to notice.* Compare starts and ends separately: "learns faster" is a statement about the left of the figure,
-# "converges to a higher loss" one about the right. And eight epochs are no convergence: the curves still fall.
+# *What to notice.* Compare starts and ends separately: "learns faster" is a statement about the left of the
+# figure, "converges to a higher loss" one about the right. And eight epochs are no convergence: the curves
+# still fall.
 #
 # ## 5. All at once
 #
-# The axis shows how much of the way from silence (0 %) to the best masks within ±1 (100 %) each network has gone on the
-# test songs, with its lowest test loss.
+# The axis shows how much of the way from silence (0 %) to the best masks within ±1 (100 %) each network has
+# gone on the test songs, with its lowest test loss.
 
 # %%
 def way(run: Run) -> float:
@@ -254,13 +260,15 @@ def way(run: Run) -> float:
 figures.bars({name: way(each) for name, each in runs.items()}, "way from silence to the best masks (%)", form=".1f")
 
 # %% [markdown]
-# *What to notice.* The order follows the resolution: the closer a skip connection is to the full
-# resolution, the more it brings, as step 1 made us expect. Next to it, a second or third connection matters little in such a short run.
+# *What to notice.* The order follows the resolution: the closer a skip connection is to the full resolution,
+# the more it brings, as step 1 made us expect. Next to it, a second or third connection matters little in
+# such a short run.
 #
 # ## 6. How much of it is chance?
 #
-# A network starts with random weights, and chunks come in random order. Before believing a small difference, train the
-# same thing again with another seed. **Predict:** is the difference in figure 7 larger than that between two seeds?
+# A network starts with random weights, and chunks come in random order. Before believing a small difference,
+# train the same thing again with another seed. **Predict:** is the difference in figure 7 larger than that
+# between two seeds?
 
 # %%
 again = run((3,), seed=1)
@@ -277,9 +285,10 @@ Markdown(
 # %% [markdown]
 # ## 7. The connection that the report rejects
 #
-# "… is very close to the input spectrogram and it will add all the instruments we want to suppress from the song", says
-# the report of Concat 4, without trying it. If so, its estimates must hold more of the other instruments. SIR
-# measures just that (equation (6), lesson 6). We separate the test songs with Concat 3 and with Concat 4.
+# "… is very close to the input spectrogram and it will add all the instruments we want to suppress from the
+# song", says the report of Concat 4, without trying it. If so, its estimates must hold more of the other
+# instruments. SIR measures just that (equation (6), lesson 6). We separate the test songs with Concat 3 and
+# with Concat 4.
 
 # %%
 def median_ratios(run: Run) -> pd.Series:
@@ -291,7 +300,7 @@ def median_ratios(run: Run) -> pd.Series:
 
 
 ratios = pd.DataFrame({name: median_ratios(runs[name]) for name in ("Concat 3", "Concat 4")}).T
-ratios.style.format("{:.1f} dB")
+lessons.table(ratios, "{:.1f} dB", "median over test songs and sources")
 
 # %%
 stems = {name: Separator.of(runs[name].network, runs[name].config, "cpu")(signals)[1, excerpt]
@@ -302,7 +311,8 @@ player.tracks({"true drums": signals[2, excerpt], **{f"drums, {name}": stem for 
 # %% [markdown]
 # ## The report says / we find
 #
-# Your run is short: eight epochs on twelve songs of 11 s, networks with a tenth of DANN's parameters, one seed.
+# Your run is short: eight epochs on twelve songs of 11 s, networks with a tenth of DANN's parameters, one
+# seed.
 
 # %%
 def first_below(name: str, loss: float) -> float:
@@ -342,23 +352,24 @@ lessons.claims_table(4, {
 # ## Try it
 #
 # 1. *Warm-up.* Train `run((3, 4))` and `run((1, 2, 3, 4))` and add them to the bars of step 5.
-# 2. *More patience.* Set `epochs=24` in `EXPERIMENT`. The runs go on where they stopped. Does Concat 1 leave the
-#    loss of silence in the end? Which verdicts change?
-# 3. *Open end.* Each skip connection adds parameters. Design a fair comparison, in which "no skip" has as many as Concat 3
-#    (`channels`, `bottleneck`). Is it the parameters, or the resolution?
+# 2. *More patience.* Set `epochs=24` in `EXPERIMENT`. The runs go on where they stopped. Does Concat 1 leave
+#    the loss of silence in the end? Which verdicts change?
+# 3. *Open end.* Each skip connection adds parameters. Design a fair comparison, in which "no skip" has as
+#    many as Concat 3 (`channels`, `bottleneck`). Is it the parameters, or the resolution?
 #
 # ## Recap
 #
-# 1. A mask known at 1/16 of the resolution cannot follow harmonics: four poolings cost several dB, even for a perfect mask.
-# 2. The loss (3) is the absolute difference of masked mixture and source; its value means something only beside
-#    that of silence.
+# 1. A mask known at 1/16 of the resolution cannot follow harmonics: four poolings cost several dB, even for a
+#    perfect mask.
+# 2. The loss (3) is the absolute difference of masked mixture and source; its value means something only
+#    beside that of silence.
 # 3. An ablation changes one thing: here one argument, `skips`, in one loop.
 # 4. Start, end and chance are three things to read off a curve; a second seed shows how much is chance.
 #
 # ## Further reading
 #
-# - O. Ronneberger, P. Fischer, T. Brox: *U-Net: Convolutional Networks for Biomedical Image Segmentation*, 2015.
-#   [arXiv:1505.04597](https://arxiv.org/abs/1505.04597)
+# - O. Ronneberger, P. Fischer, T. Brox: *U-Net: Convolutional Networks for Biomedical Image Segmentation*,
+#   2015. [arXiv:1505.04597](https://arxiv.org/abs/1505.04597)
 # - H. Zhao et al.: *The Sound of Pixels*, 2018, the report's reference [2].
 #   [arXiv:1804.03160](https://arxiv.org/abs/1804.03160)
 # - H. Li et al.: *Visualizing the Loss Landscape of Neural Nets*, 2018: what skip connections do to training.
@@ -366,4 +377,5 @@ lessons.claims_table(4, {
 # - X. Bouthillier et al.: *Accounting for Variance in Machine Learning Benchmarks*, 2021: how much is chance.
 #   [arXiv:2103.03098](https://arxiv.org/abs/2103.03098)
 #
-# Previous lesson: [3 · Build the U-net, layer by layer](03_unet.ipynb) · next lesson: [5 · Train it, and stop in time](05_training_overfitting.ipynb)
+# Previous lesson: [3 · Build the U-net, layer by layer](03_unet.ipynb) · next lesson: [5 · Train it, and stop
+# in time](05_training_overfitting.ipynb)

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 5 · Train it, and stop in time
 #
-# At the end you have trained DANN as the report did, know why a gain on the *sound* decides whether it learns, and
-# can tell the moment when a network stops learning and begins to memorise.
+# At the end you have trained DANN as the report did, know why a gain on the *sound* decides whether it
+# learns, and can tell the moment when a network stops learning and begins to memorise.
 #
 # **What you will learn**
 #
@@ -20,13 +20,13 @@
 # 4. to provoke overfitting, and to stop before it, on validation songs and not on test songs;
 # 5. to interrupt a run at any moment and go on, bit for bit.
 #
-# **What you need**: about a minute on two processor cores, 1 GB of memory, headphones. No network. The run is kept in
-# `data/runs`, so that lessons 6 and 7 can use it.
+# **What you need**: about a minute on two processor cores, 1 GB of memory, headphones. No network. The run is
+# kept in `data/runs`, so that lessons 6 and 7 can use it.
 #
 # **What of the report is rebuilt**: section II.c, the gain and the batches of II.b, figure 8.
 #
-# Previous lesson: [4 · Take the skip connections away, one by one](04_skip_ablation.ipynb) ·
-# next lesson: [6 · Put a number on what you hear](06_evaluation.ipynb)
+# Previous lesson: [4 · Take the skip connections away, one by one](04_skip_ablation.ipynb) · next lesson: [6
+# · Put a number on what you hear](06_evaluation.ipynb)
 
 # %%
 import dataclasses
@@ -37,7 +37,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from dann_lib import figures, lessons, player, report, spectrogram
+from dann_lib import figures, lessons, player, report
 from dann_lib.batches import Chunks, pretreat
 from dann_lib.checkpoint import load_weights
 from dann_lib.config import TrainingConfig
@@ -54,10 +54,12 @@ from dann_lib.training import l1_loss, train
 #
 # $$Loss = \sum_{i,j}^{m,n} |M_{l,i,j} * I_{i,j} - N_{l,i,j}| \quad (3)$$
 #
-# **Backpropagation** computes its **gradient**: for each weight, how much the loss changes if that weight does. A step of
-# gradient descent moves all weights against it: $w \leftarrow w - \eta\, g$, with the **learning rate** $\eta$.
+# **Backpropagation** computes its **gradient**: for each weight, how much the loss changes if that weight
+# does. A step of gradient descent moves all weights against it: $w \leftarrow w - \eta\, g$, with the
+# **learning rate** $\eta$.
 #
-# **Predict:** the report's $\eta$ is 0.0001. Does a step ten times as long lower the loss ten times as much? A thousand times?
+# **Predict:** the report's $\eta$ is 0.0001. Does a step ten times as long lower the loss ten times as much?
+# A thousand times?
 
 # %%
 corpus = open_corpus("synthetic")
@@ -104,15 +106,15 @@ figures.curves(
 )
 
 # %% [markdown]
-# *What to notice.* The gradient tells the direction; it holds for short steps only. The report's 0.0001 is on the careful side of the
-# valley for a *single* step. With momentum 0.9 each gradient goes on pushing for about ten steps, so the
-# lasting effect is ten times as long.
+# *What to notice.* The gradient tells the direction; it holds for short steps only. The report's 0.0001 is on
+# the careful side of the valley for a *single* step. With momentum 0.9 each gradient goes on pushing for
+# about ten steps, so the lasting effect is ten times as long.
 #
 # ## 2. What the gain does
 #
-# The report applies "a gain on the song in order to improve the calculation of the loss" (II.b) and does not say which.
-# If the sound is multiplied by $a$, so are $I$ and $N$, and so is (3). The masks do not change, as DANN normalises
-# its features.
+# The report applies "a gain on the song in order to improve the calculation of the loss" (II.b) and does not
+# say which. If the sound is multiplied by $a$, so are $I$ and $N$, and so is (3). The masks do not change, as
+# DANN normalises its features.
 #
 # **Predict:** the loss is $a$ times as large. And the gradient? And what does that mean for $\eta$?
 
@@ -125,7 +127,7 @@ for gain in (1, 30, 300, 3000):
     rows.append({"gain": gain, "loss (3)": loss, "length of the gradient": length,
                  "step at 0.0001, in % of the weights": 100 * report.LEARNING_RATE * length / weights})
 gains = pd.DataFrame(rows).set_index("gain")
-gains.style.format("{:.4g}")
+lessons.table(gains, "{:.4g}", "a fresh network, the same four chunks")
 
 # %%
 growth = gains["length of the gradient"][3000] / gains["length of the gradient"][300]
@@ -134,8 +136,9 @@ Markdown(f"Ten times the gain, {growth:.1f} times the gradient. A gain of 300 at
          f"no gain at a learning rate of {300 * report.LEARNING_RATE:.2f}. **The gain is a learning rate in disguise.**")
 
 # %% [markdown]
-# Does it show in training? Sixteen updates with each gain, everything else as in the report. Losses at different gains cannot
-# be compared as they are, so each is divided by the loss of *silence* for the same chunks (lesson 4): 1 is as good as giving nothing.
+# Does it show in training? Sixteen updates with each gain, everything else as in the report. Losses at
+# different gains cannot be compared as they are, so each is divided by the loss of *silence* for the same
+# chunks (lesson 4): 1 is as good as giving nothing.
 
 # %%
 batches = [each for epoch in range(2)
@@ -168,13 +171,15 @@ figures.curves(
 )
 
 # %% [markdown]
-# *What to notice.* Without gain, 0.0001 hardly moves the network at all. With 300 it learns in a few updates; with 3000 the steps are so
-# long that it jumps about. So 300 is what we take for the number that is missing in the report.
+# *What to notice.* Without gain, 0.0001 hardly moves the network at all. With 300 it learns in a few updates;
+# with 3000 the steps are so long that it jumps about. So 300 is what we take for the number that is missing
+# in the report.
 #
 # ## 3. SGD, momentum, Adam
 #
-# **Adam** divides each weight's step by the usual size of its own gradient, so its steps have the length of the learning rate
-# whatever the gain. **Predict:** which of these curves changes if the gain is 1 instead of 300?
+# **Adam** divides each weight's step by the usual size of its own gradient, so its steps have the length of
+# the learning rate whatever the gain. **Predict:** which of these curves changes if the gain is 1 instead of
+# 300?
 
 # %%
 adam = functools.partial(torch.optim.Adam, lr=1e-3)
@@ -188,36 +193,51 @@ figures.curves(
 )
 
 # %% [markdown]
-# *What to notice.* Momentum makes SGD several times faster. Adam needs no gain, which is one reason why it is today's first choice; the report's
-# SGD needs one, and the right one.
+# *What to notice.* Momentum makes SGD several times faster. Adam needs no gain, which is one reason why it is
+# today's first choice; the report's SGD needs one, and the right one. Sixteen updates are few, though: step 4 compares
+# them over a whole run.
 #
 # ## 4. The whole run
 #
-# Now the whole of DANN, half a million parameters, on all twelve training songs. After each epoch, the loss is also
-# computed on the eight test songs, which the network never learns from. That is what the report does for figure 8.
+# Now the whole of DANN, half a million parameters, on all twelve training songs, with the report's SGD. After each
+# epoch, the loss is also computed on the eight test songs, which the network never learns from. That is what the report
+# does for figure 8. (Chunks of 22 frames in batches of 2, where the report has 88 and 16: our songs are few.)
 
 # %%
-for name, value in dataclasses.asdict(lessons.LIVE).items():
-    print(f"{name:16} {value}")
-
-# %%
-run = lessons.live_run(corpus)
+run = lessons.train_live(corpus, lessons.LIVE_REPORT, "05-report")
 figures.figure_8(run.history)
 
 # %%
-silence = {}
-for subset in ("train", "test"):
-    chunks = Chunks(corpus.select(subset), run.config.n_chunk_frames)
-    sources = [pretreat(each.waveforms, run.config.gain)[1].abs().mean() * each.n_global
-               for each in chunks.in_order(run.config)]
-    silence[subset] = float(sum(sources)) / len(chunks)
+chunks = Chunks(corpus.select("test"), run.config.n_chunk_frames)
+silence = 0.0
+for each in chunks.in_order(run.config):
+    _, sources = pretreat(each.waveforms, run.config.gain)
+    silence += sources.abs().mean().item() * each.n_global / len(chunks)
 last = run.history.iloc[-1]
-Markdown(f"Loss of silence: {silence['train']:.1f} on the training songs, {silence['test']:.1f} on the test songs. After "
-         f"{last['epoch']:.0f} epochs DANN is at **{last['train_loss']:.1f}** and **{last['test_loss']:.1f}**.")
+Markdown(f"Loss of silence on the test songs: {silence:.1f}. After {last['epoch']:.0f} epochs and {last['update']:.0f} "
+         f"updates DANN is at **{last['test_loss']:.1f}**.")
 
 # %% [markdown]
-# *What to notice.* The test loss lies above the training loss from the start, also for silence: the test songs are simply louder in
-# the three sources. Not the distance of the curves is overfitting, but that they part: the one still falls, the other no longer does.
+# *What to notice.* The test loss lies above the training loss from the start: the test songs are simply louder in the
+# three sources. Not the distance of the curves is overfitting, but that they part: one still falls, the other no
+# longer does. After so few epochs they have not.
+#
+# And with today's usual training? Adam, with a learning rate that rises and falls again (*one cycle*), everything else
+# the same:
+
+# %%
+modern = lessons.live_run(corpus)
+figures.curves(
+    {"SGD, as in the report": (run.history["epoch"], run.history["test_loss"]),
+     "Adam, one cycle": (modern.history["epoch"], modern.history["test_loss"])},
+    "epoch", "test loss (3)",
+    f"Test loss of the same network with two optimisers: SGD ends at {run.history['test_loss'].iloc[-1]:.1f}, Adam with "
+    f"one cycle at {modern.history['test_loss'].iloc[-1]:.1f}; silence is at {silence:.1f}.",
+)
+
+# %% [markdown]
+# *What to notice.* The curve of SGD is jagged, as its steps stay equally long to the end; that of Adam becomes smooth,
+# as the cycle ends in short steps. Lessons 6 and 7 take the network that Adam has trained.
 #
 # ## 5. Hear what was learned
 #
@@ -227,29 +247,31 @@ Markdown(f"Loss of silence: {silence['train']:.1f} on the training songs, {silen
 track = corpus.select("test")[2]
 signals = np.array(track.waveforms)
 torch.manual_seed(run.config.seed)
-before = Separator.of(build(run.config.network, **run.config.network_options), run.config, "cpu")(signals)
-after = Separator.of(run.network, run.config, "cpu")(signals)
+fresh = build(run.config.network, **run.config.network_options)
+networks = {"before training": fresh, "after SGD": run.network, "after Adam": modern.network}
+estimates = {name: Separator.of(each, run.config, "cpu")(signals) for name, each in networks.items()}
 excerpt = slice(0, 6 * report.SAMPLE_RATE)
 player.tracks(
-    {"mixture": signals[0, excerpt], "drums, before training": before[1, excerpt],
-     "drums, after training": after[1, excerpt], "true drums": signals[2, excerpt]},
-    description="Drums of a test song, separated by DANN before and after your run; at their own levels.",
+    {"mixture": signals[0, excerpt], **{f"drums, {name}": each[1, excerpt] for name, each in estimates.items()},
+     "true drums": signals[2, excerpt]},
+    description="Drums of a test song, separated by DANN before and after your runs; at their own levels.",
 )
 
 # %%
-ratios = pd.DataFrame({name: sdr_sir_sar(estimate, signals[1:]).sdr for name, estimate in
-                       (("mixture as it is", signals[[0, 0, 0]]), ("before", before), ("after", after))},
-                      index=report.SOURCES)
-ratios.style.format("{:.1f} dB").set_caption("SDR in this song (lesson 6); higher is better")
+ratios = {"mixture as it is": sdr_sir_sar(signals[[0, 0, 0]], signals[1:]).sdr,
+          **{name: sdr_sir_sar(each, signals[1:]).sdr for name, each in estimates.items()}}
+table = pd.DataFrame(ratios, index=report.SOURCES)
+lessons.table(table, "{:.1f} dB", "SDR in this song (lesson 6); higher is better")
 
 # %% [markdown]
-# *What to notice.* Before training, random masks let a garbled mixture through. After half a minute of training the network has begun to tell drums from the
-# rest, and it is careful: where it is not sure, it says little, as (3) rewards. Twelve songs
-# and half a minute do not make a good separator. They make one that has understood the task.
+# *What to notice.* Before training, random masks let a garbled mixture through. After half a minute the network has
+# begun to tell drums from the rest, and it is careful: where it is not sure it says little, as (3) rewards. Twelve
+# songs and half a minute do not make a good separator. They make one that has understood the task.
 #
 # ## 6. Overfitting on purpose
 #
-# Overfitting comes fastest with few songs and many steps. So: **two** training songs, Adam, 30 epochs, the small network.
+# Overfitting comes fastest with few songs and many steps. So: **two** training songs, Adam, 30 epochs, the
+# small network.
 #
 # **Predict:** how far will the training loss fall, and what will the test loss do?
 
@@ -266,15 +288,16 @@ overfitted = lessons.train_live(two, overfit, "05-two-songs")
 figures.figure_8(overfitted.history)
 
 # %% [markdown]
-# *What to notice.* The report's figure 8 in fast motion: the training loss goes on falling, the test loss turns. From there on the
-# network no longer learns *drums*, but *these* drums. The cures are more songs (the report had 100), songs that
-# are remixed anew in each epoch (`remix=True`), fewer parameters, or stopping.
+# *What to notice.* The report's figure 8 in fast motion: the training loss goes on falling, the test loss
+# turns. From there on the network no longer learns *drums*, but *these* drums. The cures are more songs (the
+# report had 100), songs that are remixed anew in each epoch (`remix=True`), fewer parameters, or stopping.
 #
 # ## 7. Stop in time, without looking at the test songs
 #
-# **Early stopping** keeps the weights of the best epoch, and stops when there was no better one for a while (**patience**). But best on
-# which songs? The report watches the test songs. Then its 100 epochs are *chosen* on them, and the scores of
-# lesson 6 come out too good, by how much nobody knows. So validation songs choose, and test songs are left for the end.
+# **Early stopping** keeps the weights of the best epoch, and stops when there was no better one for a while
+# (**patience**). But best on which songs? The report watches the test songs. Then its 100 epochs are *chosen*
+# on them, and the scores of lesson 6 come out too good, by how much nobody knows. So validation songs choose,
+# and test songs are left for the end.
 
 # %%
 stopped = lessons.train_live(two, dataclasses.replace(overfit, held_out="valid", patience=6), "05-early-stopping")
@@ -298,8 +321,9 @@ Markdown(f"Chosen on the validation songs: epoch {chosen['epoch']:.0f}, test los
 # %% [markdown]
 # ## 8. Interrupt it, and go on
 #
-# Training on real music takes hours. The loop writes a checkpoint after each epoch: weights, momentum, state of the
-# random numbers. A run that is interrupted and started again ends with the *same bits* as one that was not. Try it:
+# Training on real music takes hours. The loop writes a checkpoint after each epoch: weights, momentum, state
+# of the random numbers. A run that is interrupted and started again ends with the *same bits* as one that was
+# not. Try it:
 
 # %%
 quick = dataclasses.replace(config, epochs=4, held_out="test")
@@ -316,10 +340,11 @@ network, config_inside = load_weights(resumed.weights)
 print("read again:", type(network).__name__, "with skips", network.skips, "and gain", config_inside.gain)
 
 # %% [markdown]
-# *What to notice.* Weights are stored as `safetensors`, with the configuration inside. The usual format of Python, a pickle, can run any program when
-# it is opened, so this library refuses to read one.
+# *What to notice.* Weights are stored as `safetensors`, with the configuration inside. The usual format of
+# Python, a pickle, can run any program when it is opened, so this library refuses to read one.
 #
-# From a shell, the same is `python -m dann_lib train`, also on several GPUs. Ctrl-C is safe: the same command goes on.
+# From a shell, the same is `python -m dann_lib train`, also on several GPUs. Ctrl-C is safe: the same command
+# goes on.
 #
 # ## The report says / we find
 #
@@ -343,25 +368,32 @@ lessons.claims_table(5, {
 # ## Try it
 #
 # 1. *Warm-up.* Draw the curves of step 2 for gains of 100 and 1000. How wide is the range that works?
-# 2. *No gain.* Which learning rate makes SGD at gain 1 learn as fast as at gain 300? Predict it from step 2, then try.
-# 3. *Open end.* How many songs does it take? Repeat step 6 with 1, 2, 4, 8 and 12 songs, and plot the lowest test loss over
-#    the number of songs. Then set `remix=True` for two songs. What is a remix worth, in songs?
+# 2. *No gain.* Which learning rate makes SGD at gain 1 learn as fast as at gain 300? Predict it from step 2,
+#    then try.
+# 3. *Open end.* How many songs does it take? Repeat step 6 with 1, 2, 4, 8 and 12 songs, and plot the lowest
+#    test loss over the number of songs. Then set `remix=True` for two songs. What is a remix worth, in songs?
 #
 # ## Recap
 #
-# 1. The gradient is proportional to the gain, so the gain acts as a learning rate; 0.0001 needs one of about 300.
-# 2. Momentum adds up gradients of the last ten steps or so; Adam rescales them, and does not care about the gain.
+# 1. The gradient is proportional to the gain, so the gain acts as a learning rate; 0.0001 needs one of about
+#    300.
+# 2. Momentum adds up gradients of the last ten steps or so; Adam rescales them, and does not care about the
+#    gain.
 # 3. Two curves: training and held-out songs. Overfitting is where they part.
-# 4. Few songs and many steps overfit. Validation songs decide when to stop; test songs only tell how well it went.
+# 4. Few songs and many steps overfit. Validation songs decide when to stop; test songs only tell how well it
+#    went.
 # 5. A checkpoint holds all that the run depends on, random numbers too; then a resumed run is the same run.
 #
 # ## Further reading
 #
-# - D. P. Kingma, J. Ba: *Adam: A Method for Stochastic Optimization*, 2015. [arXiv:1412.6980](https://arxiv.org/abs/1412.6980)
+# - D. P. Kingma, J. Ba: *Adam: A Method for Stochastic Optimization*, 2015.
+#   [arXiv:1412.6980](https://arxiv.org/abs/1412.6980)
 # - Y. Wu, K. He: *Group Normalization*, 2018. [arXiv:1803.08494](https://arxiv.org/abs/1803.08494)
-# - S. Uhlich et al.: *Improving music source separation based on deep neural networks through data augmentation and
-#   network blending*, 2017: remixing. [doi:10.1109/ICASSP.2017.7952158](https://doi.org/10.1109/ICASSP.2017.7952158)
-# - L. Prechelt: *Early Stopping – But When?*, 1998. [doi:10.1007/3-540-49430-8_3](https://doi.org/10.1007/3-540-49430-8_3)
+# - S. Uhlich et al.: *Improving music source separation based on deep neural networks through data
+#   augmentation and network blending*, 2017: remixing.
+#   [doi:10.1109/ICASSP.2017.7952158](https://doi.org/10.1109/ICASSP.2017.7952158)
+# - L. Prechelt: *Early Stopping – But When?*, 1998.
+#   [doi:10.1007/3-540-49430-8_3](https://doi.org/10.1007/3-540-49430-8_3)
 #
-# Previous lesson: [4 · Take the skip connections away, one by one](04_skip_ablation.ipynb) ·
-# next lesson: [6 · Put a number on what you hear](06_evaluation.ipynb)
+# Previous lesson: [4 · Take the skip connections away, one by one](04_skip_ablation.ipynb) · next lesson: [6
+# · Put a number on what you hear](06_evaluation.ipynb)

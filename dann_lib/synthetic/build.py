@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -21,7 +22,7 @@ from dann_lib.synthetic.render import write_song
 from dann_lib.synthetic.score import Song
 from dann_lib.synthetic.songs import SONGS, Entry
 
-VERSION = 1
+VERSION = 2
 """Raised with every change that alters the songs; a corpus of another version is made again."""
 
 _STAMP = "corpus.json"
@@ -148,10 +149,8 @@ def _install(workshop: Path, root: Path, seed: int) -> None:
         if root.exists():
             aside = Path(tempfile.mkdtemp(prefix=f".{root.name}.old-", dir=root.parent))
             # Moving is atomic; deleting is not, and happens where nobody looks for a corpus.
-            try:
+            with contextlib.suppress(FileNotFoundError):
                 os.rename(root, aside / root.name)
-            except FileNotFoundError:
-                pass
             shutil.rmtree(aside, ignore_errors=True)
         try:
             os.rename(workshop, root)

@@ -22,6 +22,9 @@ _CREST = {"vocals": 5.0, "drums": 7.0, "bass": 3.5, "other": 5.0}
 """Highest peak of a stem relative to its root mean square; a soft limiter keeps it."""
 
 _FADE = 0.08
+"""Seconds at the end."""
+
+_VOCAL_ROOM = 0.16
 _ROOM_SECONDS = {"rock": 0.45, "pop": 0.6, "metal": 0.4, "electro": 0.7}
 
 
@@ -41,10 +44,10 @@ def render_song(song: Song) -> dict[str, np.ndarray]:
         CorpusError: if the SoundFont is missing.
     """
     desk = _Desk(song)
-    stems = {"vocals": desk.sing()}
-    for stem in STEMS[1:]:
-        stems[stem] = sum(desk.play(part) for part in song.parts if part.stem == stem)
-    stems = {stem: _finish(stems[stem], stem, song.levels_db[stem]) for stem in STEMS}
+    players = {stem: [part for part in song.parts if part.stem == stem] for stem in STEMS}
+    channels = {stem: [(desk.play(part), part.room) for part in players[stem]] for stem in STEMS}
+    channels["vocals"] = [(desk.sing(), _VOCAL_ROOM)]
+    stems = {stem: _finish(desk.in_room(channels[stem]), stem, song.levels_db[stem]) for stem in STEMS}
     mixture = sum(stems.values())
     peak = max(float(np.abs(signal).max()) for signal in (mixture, *stems.values()))
     # Four roundings can add up to 2 steps; the peak stays far from the limit.
@@ -87,7 +90,7 @@ class _Desk:
         self.kicks = [song.to_seconds(beat) for beat in kick_beats(drums.notes)]
 
     def play(self, part: Part) -> np.ndarray:
-        """One instrument with its amplifier, place and room, `(sample, channel)`; level set by its gain."""
+        """One instrument with its amplifier, place and level, dry, `(sample, channel)`."""
         to_seconds = self.song.to_seconds
         notes = [(to_seconds(n.start), to_seconds(n.beats), n.pitch, n.velocity) for n in part.notes]
         wave = play(self.soundfont, part.program, notes, self.song.seconds, drums=part.stem == "drums")
@@ -100,11 +103,10 @@ class _Desk:
             wave = _bass_channel(wave)
         if part.ducked:
             wave = wave * self._ducking()[:, None]
-        wave = self._in_room(_pan(wave, part.pan), part.room)
-        return wave * 10.0 ** (part.gain_db / 20.0)
+        return _pan(wave, part.pan) * 10.0 ** (part.gain_db / 20.0)
 
     def sing(self) -> np.ndarray:
-        """The singer, `(sample, channel)`, recorded again to both sides in the chorus if doubled."""
+        """The singer, dry, `(sample, channel)`, recorded again to both sides in the chorus if doubled."""
         song = self.song
         lead = sing_melody(song, random_for(song.seed, song.genre, "voice"))
         wave = np.stack([lead, lead], axis=1)
@@ -113,13 +115,12 @@ class _Desk:
             for side, pan in (("left", -0.7), ("right", 0.7)):
                 double = sing_melody(song, random_for(song.seed, song.genre, "double", side), chorus)
                 wave = wave + 0.28 * _pan(np.stack([double, double], axis=1), pan)
-        wave = _filter(wave, 90.0, "highpass")
-        return self._in_room(_normalise(wave), 0.16)
+        return _normalise(_filter(wave, 90.0, "highpass"))
 
-    def _in_room(self, wave: np.ndarray, level: float) -> np.ndarray:
-        mono = wave.mean(axis=1, keepdims=True)
-        wet = fftconvolve(mono, self.room, axes=0)[: self.n_samples]
-        return wave + level * wet
+    def in_room(self, channels: list[tuple[np.ndarray, float]]) -> np.ndarray:
+        """Sum the players of a stem, each with its level of the room's reverberation."""
+        send = sum(level * wave.mean(axis=1, keepdims=True) for wave, level in channels)
+        return sum(wave for wave, _ in channels) + fftconvolve(send, self.room, axes=0)[: self.n_samples]
 
     def _ducking(self) -> np.ndarray:
         """Gain `(sample,)` that drops to a third at every kick and recovers within 0.25 s."""
@@ -127,7 +128,8 @@ class _Desk:
         gain = np.ones(self.n_samples)
         for kick in self.kicks:
             since = time - kick
-            dip = np.where(since >= 0.0, np.exp(-np.maximum(since, 0.0) / 0.08), np.exp(np.minimum(since, 0.0) / 0.004))
+            # Down within 4 ms, without a click, up again with a time constant of 80 ms.
+            dip = np.exp(-np.maximum(since, 0.0) / 0.08 + np.minimum(since, 0.0) / 0.004)
             gain = np.minimum(gain, 1.0 - 0.68 * dip)
         return gain
 

@@ -7,9 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dann_lib.synthetic.harmony import nearest_pitch
-from dann_lib.synthetic.score import (
-    BEATS_PER_BAR, STEPS_PER_BAR, STEPS_PER_BEAT, Chord, Note, Section, Song,
-)
+from dann_lib.synthetic.score import BEATS_PER_BAR, STEPS_PER_BAR, STEPS_PER_BEAT, Chord, Note, Song
 from dann_lib.synthetic.styles import DrumPattern
 
 DRUM_KEYS = {
@@ -22,7 +20,7 @@ TOMS = (50, 48, 47, 45, 43, 41)
 """From the highest to the lowest."""
 
 _VELOCITIES = {"X": 116, "x": 94, "o": 42}
-_LOUDNESS = {"hat": 0.80, "open": 0.72, "ride": 0.80, "crash": 0.85, "china": 0.72, "tambourine": 0.55, "clap": 0.9}
+_LOUDNESS = {"hat": 0.95, "open": 0.80, "ride": 0.88, "crash": 0.85, "china": 0.72, "tambourine": 0.55, "clap": 0.9}
 _LOWEST_BASS = 31
 """G1: roots lie from here up, where records have their bass; the lowest string is E1."""
 

@@ -125,7 +125,7 @@ ROCK = Style(
     bass_figures=(("kick", "eighths"), ("eighths", "eighths"), ("kick", "walk")),
     riffs=(),
     parts=(
-        PartStyle("electric guitar", "strum", 27, 55, 0.0, -0.35, 0.12, 2.5),
+        PartStyle("electric guitar", "strum", 27, 55, 0.0, -0.35, 0.12, 1.6),
         PartStyle("rock organ", "pad", 18, 62, -4.0, 0.30, 0.20, 0.8),
         PartStyle("piano", "comp", 0, 62, -2.0, 0.45, 0.15),
         PartStyle("acoustic guitar", "strum", 25, 60, -2.0, 0.60, 0.12),

@@ -46,7 +46,7 @@ _CONTROL_RATE = SONG_RATE / _HOP
 
 @dataclass(frozen=True)
 class _Gesture:
-    """What singer's muscles do, at `_CONTROL_RATE`: all arrays `(frame,)`, `formants` `(frame, 3)`."""
+    """What a singer's muscles do, at `_CONTROL_RATE`: all arrays `(frame,)`, `formants` `(frame, 3)`."""
 
     pitch: np.ndarray
     level: np.ndarray
@@ -55,6 +55,9 @@ class _Gesture:
     noise_level: np.ndarray
     noise_centre: np.ndarray
     noise_width: np.ndarray
+
+    def since(self, frame: int) -> _Gesture:
+        return _Gesture(**{name: curve[frame:] for name, curve in vars(self).items()})
 
 
 def sing_melody(song: Song, rng: np.random.Generator, notes: tuple[SungNote, ...] | None = None) -> np.ndarray:
@@ -73,13 +76,20 @@ def sing_melody(song: Song, rng: np.random.Generator, notes: tuple[SungNote, ...
     n_samples = round(song.seconds * SONG_RATE)
     if not notes:
         return np.zeros(n_samples, np.float32)
-    gesture = _gesture(song, notes, n_samples // _HOP + 2, rng)
-    voiced = _glottal_source(gesture, song.voice, n_samples, rng)
-    air = rng.standard_normal(n_samples).astype(np.float32)
+    # Only the stretch that is sung is computed, with the breath before it and the end's decay.
+    first = max(0, int((song.to_seconds(notes[0].start) - 0.5) * _CONTROL_RATE))
+    end = song.to_seconds(notes[-1].start + notes[-1].beats) + 0.4
+    stop = min(n_samples, int(end * SONG_RATE))
+    gesture = _gesture(song, notes, n_samples // _HOP + 2, rng).since(first)
+    n_sung = stop - first * _HOP
+    voiced = _glottal_source(gesture, song.voice, n_sung, rng)
+    air = rng.standard_normal(n_sung, dtype=np.float32)
     sung = _vocal_tract(voiced, air, gesture, song.voice)
     if song.voice.roughness > 0.3:
         sung = np.tanh(2.5 * sung / np.abs(sung).max())
-    return (sung / np.abs(sung).max()).astype(np.float32)
+    whole = np.zeros(n_samples, np.float32)
+    whole[first * _HOP : stop] = sung / np.abs(sung).max()
+    return whole
 
 
 def pitch_curve(song: Song, notes: tuple[SungNote, ...], n_frames: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,204 @@
+"""The lessons: they run, their outputs belong to their text, and nothing of this machine is in them."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from jupytext.compare import NotebookDifference, compare_notebooks
+from nbformat import NotebookNode
+
+from dann_lib import course, report
+from dann_lib.lesson_files import FORMAT, WIDGET_VIEW
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NAMES = (
+    "01_data", "02_stft", "03_unet", "04_skip_ablation", "05_training_overfitting", "06_evaluation", "07_listening",
+)
+LARGEST_BYTES = 2_000_000
+
+each_lesson = pytest.mark.parametrize("name", NAMES)
+
+
+def stored(name: str) -> NotebookNode:
+    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+
+
+def code_cells(name: str) -> list[NotebookNode]:
+    return [cell for cell in stored(name).cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def prose(name: str) -> str:
+    """All Markdown of a lesson, without the code that is quoted in it."""
+    text = "\n\n".join(cell.source for cell in stored(name).cells if cell.cell_type == "markdown")
+    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def output_text(name: str) -> str:
+    """All outputs of a lesson as text, without pictures and sounds."""
+    parts = []
+    for cell in code_cells(name):
+        for output in cell.outputs:
+            parts += [output.get("text", ""), *output.get("data", {}).values()]
+    return re.sub(r"base64,[A-Za-z0-9+/=]+", "base64", "\n".join(map(str, parts)))
+
+
+def nbval(notebook: Path) -> subprocess.CompletedProcess[str]:
+    """Run a notebook as a test, as a reader of the README would: `pytest --nbval-lax`."""
+    paths = [str(course.REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=500",
+         "-p", "no:cacheprovider", "-q", "-c", str(course.REPOSITORY / "pyproject.toml"), str(notebook)],
+        cwd=course.REPOSITORY, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+
+
+def test_there_are_seven_lessons_each_as_text_and_with_outputs():
+    for suffix in (".py", ".ipynb"):
+        assert tuple(sorted(path.stem for path in FOLDER.glob(f"[0-9]*{suffix}"))) == NAMES
+
+
+@each_lesson
+def test_a_lesson_runs_and_gives_its_checked_outputs(name, synthetic_root):
+    done = nbval(FOLDER / f"{name}.ipynb")
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+@each_lesson
+def test_text_and_notebook_are_a_pair(name):
+    notebook, text = jupytext.read(FOLDER / f"{name}.ipynb"), jupytext.read(FOLDER / f"{name}.py")
+    try:
+        compare_notebooks(notebook, text, fmt=FORMAT)
+    except NotebookDifference as difference:
+        pytest.fail(f"{difference}\nstore it again: python -m dann_lib course --write {name}")
+
+
+@each_lesson
+def test_the_outputs_are_those_of_one_run_from_top_to_bottom(name):
+    cells = code_cells(name)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        kinds = {output.output_type for output in cell.outputs}
+        assert "error" not in kinds, cell.source
+        assert not any(output.get("name") == "stderr" for output in cell.outputs), cell.source
+
+
+@each_lesson
+def test_every_cell_has_an_identity_of_its_own(name):
+    ids = [cell.id for cell in stored(name).cells]
+    assert len(set(ids)) == len(ids)
+
+
+@each_lesson
+def test_nothing_of_this_machine_is_stored(name):
+    text = output_text(name)
+    for path in {str(Path.home()), str(course.REPOSITORY), sys.prefix, "/tmp/", "/home/", "/Users/", "site-packages"}:
+        assert path not in text, path
+        assert path not in (FOLDER / f"{name}.py").read_text(), path
+    assert not re.search(r"\b0x[0-9a-f]{6,}", text), "an address in memory"
+    assert set(stored(name).metadata) == {"kernelspec"}
+
+
+@each_lesson
+def test_no_widget_is_stored(name):
+    for cell in code_cells(name):
+        assert not any(WIDGET_VIEW in output.get("data", {}) for output in cell.outputs)
+
+
+@each_lesson
+def test_a_lesson_is_small(name):
+    assert (FOLDER / f"{name}.ipynb").stat().st_size < LARGEST_BYTES
+
+
+@each_lesson
+def test_there_is_one_heading_of_the_first_level_and_a_sentence_below_it(name):
+    assert len(re.findall(r"^# ", prose(name), flags=re.MULTILINE)) == 1
+    assert re.match(r"# .+\n\nAt the end you ", prose(name))
+
+
+@each_lesson
+def test_every_picture_has_a_visible_description(name):
+    for cell in code_cells(name):
+        for output in cell.outputs:
+            data = output.get("data", {})
+            assert not {"image/png", "image/jpeg", "image/svg+xml"} & set(data), cell.source
+            page = str(data.get("text/html", ""))
+            assert page.count("<img") == len(re.findall(r'<img alt="[^"]{20,}"', page)), cell.source
+            if "<img" in page or "<audio" in page:
+                assert "<figcaption" in page, cell.source
+
+
+@each_lesson
+def test_links_lead_somewhere(name):
+    links = re.findall(r"\]\(([^)\s]+)\)", prose(name) + output_text(name))
+    assert links
+    for link in links:
+        if "://" not in link and not link.startswith(("mailto:", "#")):
+            assert (FOLDER / link.partition("#")[0]).is_file(), link
+
+
+@each_lesson
+def test_a_lesson_leads_to_its_neighbours(name):
+    place = NAMES.index(name)
+    text = prose(name)
+    for neighbour in NAMES[max(0, place - 1) : place] + NAMES[place + 1 : place + 2]:
+        assert text.count(f"({neighbour}.ipynb)") >= 2, neighbour
+        title = re.search(r"^# (.+)$", prose(neighbour), flags=re.MULTILINE).group(1)
+        assert f"[{title}]({neighbour}.ipynb)" in text, title
+
+
+@each_lesson
+def test_the_recap_mirrors_the_goals(name):
+    text = prose(name)
+    goals = re.search(r"\*\*What you will learn\*\*\n+((?:\d\..*\n|   .*\n)+)", text).group(1)
+    recap = text.split("## Recap")[1].split("\n## ")[0]
+    assert len(re.findall(r"^\d\.", goals, re.MULTILINE)) == len(re.findall(r"^\d\.", recap, re.MULTILINE))
+    for part in ("**What you need**", "What to notice", "Predict", "## Try it", "## Further reading"):
+        assert part.lower() in text.lower(), part
+
+
+def test_all_equations_of_the_report_stand_in_the_lessons():
+    text = "\n".join(map(prose, NAMES))
+    for number in range(1, 8):
+        assert re.search(rf"\$\$[^$]+\({number}\)\s*\$\$", text), f"equation ({number})"
+
+
+def test_all_figures_of_the_report_are_rebuilt():
+    sources = "\n".join(cell.source for name in NAMES for cell in code_cells(name))
+    for number in range(1, 10):
+        assert f"figures.figure_{number}(" in sources, f"figure {number}"
+
+
+def test_every_claim_of_the_report_gets_a_verdict():
+    for claim in report.CLAIMS:
+        name = NAMES[claim.lesson - 1]
+        assert claim.text.replace("'", "&#x27;") in output_text(name) or claim.text in output_text(name), claim.id
+
+
+def excerpt_of_a_lesson() -> NotebookNode:
+    """The first lesson up to its first compared output."""
+    notebook = stored("01_data")
+    last = next(index for index, cell in enumerate(notebook.cells)
+                if "nbval-check-output" in cell.metadata.get("tags", []))
+    return nbformat.v4.new_notebook(metadata=notebook.metadata, cells=notebook.cells[: last + 1])
+
+
+def test_a_lesson_that_was_broken_is_noticed(tmp_path, synthetic_root):
+    whole = excerpt_of_a_lesson()
+    other_output, other_code = copy.deepcopy(whole), copy.deepcopy(whole)
+    other_output.cells[-1].outputs[0].text = "not what it gives\n"
+    other_code.cells[-1].source = "raise RuntimeError('broken on purpose')"
+    for name, notebook in (("whole", whole), ("other_output", other_output), ("other_code", other_code)):
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    assert nbval(tmp_path / "whole.ipynb").returncode == 0
+    assert nbval(tmp_path / "other_output.ipynb").returncode == 1
+    assert nbval(tmp_path / "other_code.ipynb").returncode == 1
+    assert course.build([tmp_path / "whole.ipynb"], tmp_path / "pages") == 0
+    assert course.build([tmp_path / "other_code.ipynb"], tmp_path / "pages") == 1
