@@ -111,7 +111,7 @@ class DenoisingAutoEncoder(nn.Module):
         Raises:
             ValueError: if there are fewer than 25 bins or 3 frames.
         """
-        check_spectrogram(spectrogram, smallest=25)
+        check_spectrogram(spectrogram, smallest=(25, 3))
         return torch.stack([network(spectrogram) for network in self.auto_encoders], dim=1)
 
 

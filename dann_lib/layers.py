@@ -28,7 +28,7 @@ def convolution(n_in: int, n_out: int, kernel: int) -> nn.Sequential:
     """Convolution of unchanged size, normalisation of each feature map of each chunk, rectifier."""
     return nn.Sequential(
         nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=False),
-        nn.GroupNorm(n_out, n_out),
+        nn.InstanceNorm2d(n_out, affine=True),
         nn.ReLU(),
     )
 
@@ -40,7 +40,7 @@ def dense(n_in: int, n_out: int, context: int = 1) -> nn.Sequential:
     )
 
 
-def check_spectrogram(spectrogram: Tensor, smallest: int = 1, n_bins: int | None = None) -> None:
+def check_spectrogram(spectrogram: Tensor, smallest: tuple[int, int] = (1, 1), n_bins: int | None = None) -> None:
     """Refuse an input of a network that is no batch of spectrograms.
 
     Args:
@@ -54,7 +54,9 @@ def check_spectrogram(spectrogram: Tensor, smallest: int = 1, n_bins: int | None
     shape = tuple(spectrogram.shape)
     if len(shape) != 4 or shape[1] != N_PARTS:
         raise ValueError(f"the input has shape {shape}, expected (batch, 2 parts, freq, frame)")
-    if min(shape[2:]) < smallest:
-        raise ValueError(f"{shape[2]} bins by {shape[3]} frames are too few; at least {smallest} each are needed")
+    if shape[2] < smallest[0] or shape[3] < smallest[1]:
+        raise ValueError(
+            f"{shape[2]} bins by {shape[3]} frames are too few; at least {smallest[0]} by {smallest[1]} are needed"
+        )
     if n_bins is not None and shape[2] != n_bins:
         raise ValueError(f"the input has {shape[2]} bins; this network was built for {n_bins}")

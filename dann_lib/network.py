@@ -17,6 +17,10 @@ from dann_lib.layers import N_PARTS, check_spectrogram, convolution, up_sample
 
 __all__ = ["DANN", "NETWORKS", "N_PARTS", "apply_masks", "build", "n_parameters", "up_sample"]
 
+SMALLEST = (2 * 2**report.N_POOLINGS, 2**report.N_POOLINGS)
+"""Bins and frames that DANN needs: two values in each feature map of the bottleneck, to normalise it."""
+
+
 class DANN(nn.Module):
     """Asymmetric U-net on the real and imaginary part of a spectrogram (report, I.a to I.c).
 
@@ -86,15 +90,15 @@ class DANN(nn.Module):
         """Masks of a batch of spectrograms.
 
         Args:
-            spectrogram: `(batch, part, freq, frame)`, at least 16 bins and 16 frames.
+            spectrogram: `(batch, part, freq, frame)`, at least 32 bins and 16 frames.
 
         Returns:
             `(batch, source, part, freq, frame)`; unbounded, may be negative.
 
         Raises:
-            ValueError: if there are not two parts, or fewer than 16 bins or frames.
+            ValueError: if there are not two parts, or fewer than 32 bins or 16 frames.
         """
-        check_spectrogram(spectrogram, smallest=2**report.N_POOLINGS)
+        check_spectrogram(spectrogram, smallest=SMALLEST)
         features, encoded = spectrogram, []
         for stage in self.encoder:
             encoded.append(stage(features))

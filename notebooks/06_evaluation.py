@@ -281,9 +281,9 @@ families = wanted.groupby(["run", "metric"], sort=False)["value"].median().unsta
 lessons.table(families, "{:.1f} dB", "The same estimates, two families: medians over two songs and three sources")
 
 # %% [markdown]
-# *What to notice.* The mixture as an estimate has a SAR far above 60 dB: it holds nothing but the true sources, so it
-# has no artefacts at all. A single ratio can be perfect where the separation is useless; read all three. And the two
-# columns called SDR differ by several dB for the very same sound.
+# *What to notice.* The mixture as an estimate has a SAR far above 60 dB: it holds nothing but the true
+# sources, so it has no artefacts at all. A single ratio can be perfect where the separation is useless; read
+# all three. And the two columns called SDR differ by several dB for the very same sound.
 #
 # For orientation, medians of published systems on MUSDB18's test songs, at 44.1 kHz in stereo, BSS Eval v4
 # (SiSEC 2018 and the systems' own papers). They are another family, another rate and other songs than

@@ -96,9 +96,9 @@ figures.spectrograms(
 )
 
 # %% [markdown]
-# *What to notice.* The network has understood vertical and horizontal, and little more in half a minute.
-# Harmonics that run through the estimate of the drums are **interference**, which SIR counts. Holes in the
-# lines, and the hiss between them, are **artefacts**.
+# *What to notice.* The network has begun to tell vertical from horizontal: drums from voices. Harmonics that run through
+# the estimate of the drums are **interference**, which SIR counts. Holes in the lines, and the hiss between them, are
+# **artefacts**. Where it is unsure the network says little, and the estimate is darker than the truth.
 #
 # ## 3. How good could it be?
 #
