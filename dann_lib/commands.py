@@ -119,13 +119,14 @@ def _separate(options: argparse.Namespace) -> None:
 
     separator = Separator.load(options.weights or newest_weights(), options.device, options.precision)
     for song in options.songs:
-        done = separate_file(song, options.out / song.stem, separator, gains_db=dict(options.gain),
+        folder = options.out / song.stem.removesuffix(".stem")
+        done = separate_file(song, folder, separator, gains_db=dict(options.gain),
                              file_format=options.format, bits=options.bits)
         result = {"song": str(song), **done._asdict(), "stems": {name: str(path) for name, path in done.stems.items()},
                   "times_real_time": round(done.duration_s / done.elapsed_s, 1)}
         clipped = ", ".join(f"{count} samples of {name}" for name, count in done.n_clipped.items() if count)
         _print(options, result, f"{song.name}: {done.duration_s:.1f} s in {done.elapsed_s:.1f} s "
-               f"({result['times_real_time']}x real time) → {options.out / song.stem}"
+               f"({result['times_real_time']}x real time) → {folder}"
                + (f"\nlimited at full scale: {clipped}; lower the gains" if clipped else ""))
 
 

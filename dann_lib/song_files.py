@@ -22,14 +22,9 @@ from dann_lib import report
 from dann_lib.errors import AudioError, OutputError
 from dann_lib.files import output_errors
 from dann_lib.separation import Separator, Stream
-
-BLOCK_S = 10.0
-"""Seconds of song that are read at a time."""
-
-MAX_CHANNELS = 32
+from dann_lib.song_input import open_song, read_blocks
 
 SUBTYPES = {16: "PCM_16", 24: "PCM_24"}
-READABLE = "WAV, FLAC, MP3 and OGG"
 
 
 class Separated(NamedTuple):
@@ -67,7 +62,8 @@ def separate_file(
     The stems appear when all of them are complete; a run that fails leaves older ones untouched.
 
     Args:
-        song: a WAV, FLAC, MP3 or OGG file of any rate, length and number of channels.
+        song: a WAV, FLAC, MP3 or OGG file of any rate, length and number of channels; other formats, and the
+            mixture of a `.stem.mp4`, are decoded by ffmpeg into a temporary file first.
         folder: where `vocals.wav`, `drums.wav`, … go.
         separator: the trained network.
         gains_db: level change of each stem in dB after separation (report, II.b); 0 where not given.
@@ -87,7 +83,7 @@ def separate_file(
     if file_format not in ("wav", "flac") or bits not in SUBTYPES:
         raise ValueError(f"{bits}-bit {file_format} is not known; choose wav or flac, 16 or 24 bits")
     start = time.perf_counter()
-    with _open_song(song) as source, _new_stems(Path(folder), source, file_format, bits) as (files, finished):
+    with open_song(song) as source, _new_stems(Path(folder), source, file_format, bits) as (files, finished):
         counts = dict.fromkeys(report.STEMS, 0)
         with tqdm(total=max(source.frames, 0), unit="sample", unit_scale=True, disable=not progress,
                   leave=False, desc=f"separating {Path(song).name}") as bar:
@@ -176,7 +172,7 @@ def _write_all(
             counts[name] += job.result()
 
     with ThreadPoolExecutor(len(files)) as pool, output_errors(song.parent), _write_errors(files):
-        pairs = separate_blocks(_read_blocks(source, song), source.samplerate, source.channels, separator)
+        pairs = separate_blocks(read_blocks(source, song), source.samplerate, source.channels, separator)
         for mixture, estimates in pairs:
             stems = {**dict(zip(report.SOURCES, estimates, strict=True)), "other": _rest(mixture, estimates)}
             finish_writing()
@@ -205,40 +201,6 @@ def _write(file: soundfile.SoundFile, samples: np.ndarray, gain: float) -> int:
         return 0
     file.write(np.clip(samples, -1.0, 1.0))
     return int(np.count_nonzero(np.abs(samples) > 1.0))
-
-
-def _read_blocks(source: soundfile.SoundFile, song: Path) -> Iterator[np.ndarray]:
-    size, position = int(BLOCK_S * source.samplerate), 0
-    while True:
-        try:
-            block = source.read(size, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(
-                f"{song} is damaged after {position / source.samplerate:.1f} s ({error}); use another copy"
-            ) from error
-        if len(block) == 0:
-            return
-        if not np.isfinite(block.sum(dtype=np.float64)):
-            bad = position + int(np.argmin(np.isfinite(block).all(axis=1)))
-            raise AudioError(
-                f"{song} has a sample that is no finite number at {bad / source.samplerate:.2f} s; export it again"
-            )
-        position += len(block)
-        yield block
-
-
-@contextlib.contextmanager
-def _open_song(song: Path) -> Iterator[soundfile.SoundFile]:
-    if not Path(song).is_file():
-        raise AudioError(f"there is no file {song}; name a song ({READABLE})")
-    try:
-        source = soundfile.SoundFile(song)
-    except (soundfile.LibsndfileError, TypeError) as error:
-        raise AudioError(f"{song} is no audio that can be read ({error}); {READABLE} are") from error
-    with source:
-        if source.channels > MAX_CHANNELS:
-            raise AudioError(f"{song} has {source.channels} channels; at most {MAX_CHANNELS} are separated")
-        yield source
 
 
 @contextlib.contextmanager

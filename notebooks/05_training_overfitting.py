@@ -64,12 +64,12 @@ from dann_lib.training import l1_loss, train
 # %%
 corpus = open_corpus("synthetic")
 SMALL = {"channels": (4, 8, 16, 16), "bottleneck": 12}  # the small DANN of lesson 4
-config = TrainingConfig(network_options=SMALL, n_chunk_frames=22, batch_size=4)
+config = TrainingConfig(network_options=SMALL, n_chunk_frames=22, batch_size=2)
 batch = next(Chunks(corpus.select("train"), config.n_chunk_frames).at_random(config, epoch=0))
 
 
 def loss_and_gradient(gain: float) -> tuple[float, list[torch.Tensor], DANN]:
-    """Of a fresh network, on the same four chunks each time."""
+    """Of a fresh network, on the same chunks each time."""
     torch.manual_seed(0)
     network = DANN(**SMALL)
     mixtures, sources = pretreat(batch.waveforms, gain)
@@ -101,7 +101,7 @@ best_rate = rates[int(np.argmin(along))]
 figures.curves(
     {"after one step": (rates, along), "before": (rates, np.full(len(rates), start))},
     "learning rate", "loss (3)", logarithmic=True,
-    description=f"Loss on four chunks after a single step of the given length, from the same start ({start:.0f}). Too short: "
+    description=f"Loss on two chunks after a single step of the given length, from the same start ({start:.0f}). Too short: "
     f"nothing happens. Too long: the step lands somewhere else, and the loss can even grow. Lowest near {best_rate:.0e}.",
 )
 
@@ -127,7 +127,7 @@ for gain in (1, 30, 300, 3000):
     rows.append({"gain": gain, "loss (3)": loss, "length of the gradient": length,
                  "step at 0.0001, in % of the weights": 100 * report.LEARNING_RATE * length / weights})
 gains = pd.DataFrame(rows).set_index("gain")
-lessons.table(gains, "{:.4g}", "a fresh network, the same four chunks")
+lessons.table(gains, "{:.4g}", "a fresh network, the same two chunks")
 
 # %%
 growth = gains["length of the gradient"][3000] / gains["length of the gradient"][300]
@@ -281,7 +281,7 @@ lessons.table(table, "{:.1f} dB", "SDR in this song (lesson 6); higher is better
 # %%
 overfit = dataclasses.replace(
     config, network="feedforward", network_options={"context": 5, "width": 256}, optimizer="adam",
-    learning_rate=1e-3, epochs=24, held_out="test",
+    learning_rate=1e-3, batch_size=4, epochs=18, held_out="test",
 )
 overfitted = lessons.train_live(corpus, overfit, "05-overfitting")
 figures.figure_8(overfitted.history)
@@ -300,7 +300,7 @@ figures.figure_8(overfitted.history)
 # and test songs are left for the end.
 
 # %%
-stopped = lessons.train_live(corpus, dataclasses.replace(overfit, held_out="valid", patience=6), "05-early-stopping")
+stopped = lessons.train_live(corpus, dataclasses.replace(overfit, held_out="valid", patience=5), "05-early-stopping")
 both = overfitted.history[["epoch", "test_loss"]].merge(
     stopped.history[["epoch", "test_loss"]].rename(columns={"test_loss": "valid_loss"}))
 chosen = both.loc[both["valid_loss"].idxmin()]

@@ -222,3 +222,10 @@ def test_an_hour_of_stereo_in_under_a_gigabyte(tmp_path):
     seconds, megabytes, _ = map(float, result.stdout.split())
     assert seconds == 3600
     assert megabytes < 1000
+
+
+def test_the_mixture_of_a_real_song_in_stem_format(share, tmp_path, musdb_path):
+    song = next(iter(sorted(musdb_path.glob("test/*.stem.mp4"))))
+    done = separate_file(song, tmp_path / "stems", share, progress=False)
+    assert (done.rate_hz, done.n_channels) == (44_100, 2)
+    assert done.duration_s == pytest.approx(7, abs=1)

@@ -19,7 +19,7 @@ from tiny import tiny_corpus
 from dann_lib import report
 from dann_lib.batches import Chunks, pretreat
 from dann_lib.checkpoint import load_history, load_weights
-from dann_lib.config import MODERN, TrainingConfig
+from dann_lib.config import TrainingConfig
 from dann_lib.devices import choose_precision
 from dann_lib.errors import CheckpointError, CorpusError
 from dann_lib.network import DANN

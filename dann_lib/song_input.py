@@ -1,0 +1,86 @@
+"""Reading a song that is to be separated: any format, in blocks, with clear errors."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from dann_lib.errors import AudioError
+from dann_lib.ffmpeg import ensure_ffmpeg
+
+BLOCK_S = 10.0
+"""Seconds of song that are read at a time."""
+
+MAX_CHANNELS = 32
+READABLE = "WAV, FLAC, MP3 and OGG"
+
+
+@contextlib.contextmanager
+def open_song(song: Path) -> Iterator[soundfile.SoundFile]:
+    """Open a song; what libsndfile cannot read is decoded by ffmpeg into a temporary file.
+
+    Args:
+        song: a WAV, FLAC, MP3 or OGG file, or another that ffmpeg knows, such as a `.stem.mp4`.
+
+    Raises:
+        AudioError: if the file is missing, no audio, or has too many channels.
+    """
+    if not Path(song).is_file():
+        raise AudioError(f"there is no file {song}; name a song ({READABLE})")
+    with contextlib.ExitStack() as stack:
+        try:
+            source = stack.enter_context(soundfile.SoundFile(song))
+        except (soundfile.LibsndfileError, TypeError) as error:
+            decoded = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "song.wav"
+            _decode(song, decoded, error)
+            source = stack.enter_context(soundfile.SoundFile(decoded))
+        if source.channels > MAX_CHANNELS:
+            raise AudioError(f"{song} has {source.channels} channels; at most {MAX_CHANNELS} are separated")
+        yield source
+
+
+def read_blocks(source: soundfile.SoundFile, song: Path) -> Iterator[np.ndarray]:
+    """The samples of an open song in blocks `(sample, channel)`, float32.
+
+    Args:
+        source: the open song.
+        song: its name, for errors.
+
+    Raises:
+        AudioError: if the file is damaged, or a sample is NaN or infinite; with the place in seconds.
+    """
+    size, position = int(BLOCK_S * source.samplerate), 0
+    while True:
+        try:
+            block = source.read(size, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(
+                f"{song} is damaged after {position / source.samplerate:.1f} s ({error}); use another copy"
+            ) from error
+        if len(block) == 0:
+            return
+        if not np.isfinite(block.sum(dtype=np.float64)):
+            bad = position + int(np.argmin(np.isfinite(block).all(axis=1)))
+            raise AudioError(
+                f"{song} has a sample that is no finite number at {bad / source.samplerate:.2f} s; export it again"
+            )
+        position += len(block)
+        yield block
+
+
+def _decode(song: Path, decoded: Path, reason: Exception) -> None:
+    """The first sound in another format, such as the mixture of a `.stem.mp4`, as a WAV file, by ffmpeg.
+
+    Raises:
+        AudioError: with `reason`, if ffmpeg finds no sound either.
+    """
+    command = [ensure_ffmpeg(), "-v", "error", "-nostdin", "-i", str(song), "-map", "0:a:0", "-c:a", "pcm_f32le",
+               "-rf64", "auto", str(decoded)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        raise AudioError(f"{song} is no audio that can be read ({reason}); {READABLE} are") from reason
