@@ -154,6 +154,17 @@ def claims_table(lesson: int, verdicts: Mapping[str, Verdict]) -> Markdown:
     return Markdown("\n".join(["| The report says | Your run finds | Verdict |", "|---|---|---|", *rows]))
 
 
+def all_claims() -> Markdown:
+    """All claims of the report that can be tested, each with a link to its lesson."""
+    from IPython.display import Markdown
+
+    files = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9][0-9]_*.py"))
+    names = {int(path.name[:2]): path.stem for path in files}
+    rows = [f"| {claim.section} | {claim.text} | [{claim.lesson}]({names[claim.lesson]}.ipynb) |"
+            for claim in report.CLAIMS]
+    return Markdown("\n".join(["| Section | The report says | Lesson |", "|---|---|---|", *rows]))
+
+
 def _without_docstrings(source: str) -> str:
     """Cut docstrings out of a text, leaving all else as it is."""
     import ast

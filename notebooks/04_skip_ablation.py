@@ -85,31 +85,46 @@ sdr = np.array([sdr_sir_sar(each, signals[1:]).sdr for each in estimates.values(
 # %%
 figures.curves(
     {source: (list(estimates), sdr[:, index]) for index, source in enumerate(report.SOURCES)},
-    "poolings that the mask has gone through", "SDR (dB)",
+    "poolings that the mask has gone through",
+    "SDR (dB)",
     "SDR of ideal masks known at ever coarser resolution, in one song. No pooling → four poolings: "
-    + "; ".join(f"{source} {sdr[0, i]:.1f} → {sdr[4, i]:.1f} dB" for i, source in enumerate(report.SOURCES)) + ".",
+    + "; ".join(
+        f"{source} {sdr[0, i]:.1f} → {sdr[4, i]:.1f} dB" for i, source in enumerate(report.SOURCES)
+    )
+    + ".",
 )
 
 # %%
 excerpt = slice(0, 6 * report.SAMPLE_RATE)
 player.tracks(
-    {"vocals, mask at full resolution": estimates[0][0, excerpt],
-     "vocals, mask known at 1/4": estimates[2][0, excerpt],
-     "vocals, mask known at 1/16": estimates[4][0, excerpt]},
-    description="The same ideal mask, ever coarser: the other instruments come back between the harmonics of the voice.",
+    {
+        "vocals, mask at full resolution": estimates[0][0, excerpt],
+        "vocals, mask known at 1/4": estimates[2][0, excerpt],
+        "vocals, mask known at 1/16": estimates[4][0, excerpt],
+    },
+    description=(
+        "The same ideal mask, ever coarser: the other instruments come back between the harmonics of"
+        " the voice."
+    ),
 )
 
 # %%
 show = slice(0, 60)
-vocals = {f"mask known at 1/{2**poolings}": coarse(ideal, poolings)[0, :400, show] for poolings in (0, 2, 4)}
+vocals = {
+    f"mask known at 1/{2**poolings}": coarse(ideal, poolings)[0, :400, show] for poolings in (0, 2, 4)
+}
 figure, axes = figures.canvas(1, 3, height_in=2.9, sharey=True)
 for axis, (name, mask) in zip(axes, vocals.items(), strict=True):
     image = axis.imshow(mask, origin="lower", aspect="auto", vmin=0, vmax=1, cmap="viridis")
     axis.set(title=name, xlabel="frame")
 axes[0].set_ylabel("bin")
 figure.colorbar(image, ax=axes, label="mask of the vocals", pad=0.01)
-figures.show(figure, "The ideal mask of the vocals up to 1.7 kHz, at three resolutions. At full resolution each harmonic of "
-                     "the voice is a line of its own; at 1/4 the lines run together; at 1/16 there are only patches.")
+figures.show(
+    figure,
+    "The ideal mask of the vocals up to 1.7 kHz, at three resolutions. At full resolution each harmonic"
+    " of the voice is a line of its own; at 1/4 the lines run together; at 1/16 there are only"
+    " patches.",
+)
 
 # %% [markdown]
 # *What to notice.* The coarsest mask still knows *when* somebody sings, but not *on which harmonics*, so it
@@ -135,11 +150,13 @@ VARIANTS = {
     "Concat 2+3": (2, 3), "Concat 1+2+3": (1, 2, 3), "Concat 4": (4,),
 }
 SMALL = {"channels": (4, 8, 16, 16), "bottleneck": 12}
-pd.DataFrame([
-    {"network": name, "skips at": ", ".join(f"1/{2 ** (4 - skip)}" for skip in skips).replace("1/1", "full") or "–",
-     "parameters": n_parameters(DANN(skips, **SMALL)), "of the whole DANN": n_parameters(DANN(skips))}
-    for name, skips in VARIANTS.items()
-])
+columns = {
+    "skips at": [", ".join(("1/8", "1/4", "1/2", "full")[skip - 1] for skip in skips) or "–"
+                 for skips in VARIANTS.values()],
+    "parameters": [n_parameters(DANN(skips, **SMALL)) for skips in VARIANTS.values()],
+    "of the whole DANN": [n_parameters(DANN(skips)) for skips in VARIANTS.values()],
+}
+lessons.table(pd.DataFrame(columns, index=list(VARIANTS)), caption="the networks of this lesson")
 
 # %% [markdown]
 # The networks of this lesson have a tenth of DANN's parameters, so that seven of them train in a minute. Each
@@ -155,12 +172,12 @@ pd.DataFrame([
 # source and 2 × 2 bins:
 
 # %% tags=["nbval-check-output"]
-I = torch.tensor([[1.0, -2.0], [3.0, 0.5]])
-N = torch.tensor([[0.8, -1.0], [0.0, 0.5]])
-M = torch.tensor([[1.0, 0.5], [0.1, 0.0]])
-print("masked:", (M * I).tolist())
-print("loss (3) as a sum: ", (M * I - N).abs().sum().item())
-print("loss (3) as a mean:", (M * I - N).abs().mean().item())
+mixed = torch.tensor([[1.0, -2.0], [3.0, 0.5]])  # I
+wanted = torch.tensor([[0.8, -1.0], [0.0, 0.5]])  # N
+mask = torch.tensor([[1.0, 0.5], [0.1, 0.0]])  # M
+print("masked:", (mask * mixed).tolist())
+print("loss (3) as a sum: ", (mask * mixed - wanted).abs().sum().item())
+print("loss (3) as a mean:", (mask * mixed - wanted).abs().mean().item())
 
 # %% [markdown]
 # The library's loss does the same for all bins, parts and sources at once. It takes the mean, since the
@@ -171,8 +188,8 @@ print("loss (3) as a mean:", (M * I - N).abs().mean().item())
 lessons.show_source(l1_loss)
 
 # %% tags=["nbval-check-output"]
-masks, planes, truth = M.expand(1, 1, 2, 2, 2), I.expand(1, 2, 2, 2), N.expand(1, 1, 2, 2, 2)
-assert torch.allclose(l1_loss(masks, planes, truth), (M * I - N).abs().mean())
+masks, planes, truth = mask.expand(1, 1, 2, 2, 2), mixed.expand(1, 2, 2, 2), wanted.expand(1, 1, 2, 2, 2)
+assert torch.allclose(l1_loss(masks, planes, truth), (mask * mixed - wanted).abs().mean())
 assert 3 * 2 * report.N_BINS * report.N_FRAMES == 541_200
 print("equal")
 
@@ -184,19 +201,19 @@ print("equal")
 
 # %%
 EXPERIMENT = TrainingConfig(
-    network_options={"skips": (3,), **SMALL}, n_chunk_frames=22, batch_size=2, epochs=6, held_out="test",
+    network_options={"skips": (3,), **SMALL}, n_chunk_frames=22, batch_size=2, epochs=6, held_out="test"
 )
-silence = {"train": 0.0, "test": 0.0}
-best = dict(silence)
+silence, best = {"train": 0.0, "test": 0.0}, {"train": 0.0, "test": 0.0}
 for subset in silence:
     chunks = Chunks(corpus.select(subset), EXPERIMENT.n_chunk_frames)
     for batch in chunks.in_order(EXPERIMENT):
-        mixtures, sources = pretreat(batch.waveforms, EXPERIMENT.gain)
-        ideal_masks = torch.stack([part_masks(*pair, 1.0) for pair in zip(sources, mixtures, strict=True)])
-        silence[subset] += l1_loss(torch.zeros_like(sources), mixtures, sources).item() * batch.n_global / len(chunks)
-        best[subset] += l1_loss(ideal_masks, mixtures, sources).item() * batch.n_global / len(chunks)
-Markdown(f"Silence: **{silence['train']:.1f}** on the training songs, **{silence['test']:.1f}** on the test songs. "
-         f"Best masks within ±1: {best['train']:.1f} and {best['test']:.1f}.")
+        planes, truth = pretreat(batch.waveforms, EXPERIMENT.gain)
+        share = batch.n_global / len(chunks)
+        ideal_masks = torch.stack([part_masks(*pair, 1.0) for pair in zip(truth, planes, strict=True)])
+        silence[subset] += share * l1_loss(torch.zeros_like(truth), planes, truth).item()
+        best[subset] += share * l1_loss(ideal_masks, planes, truth).item()
+Markdown(f"Silence: **{silence['train']:.1f}** on the training songs, **{silence['test']:.1f}** on the "
+         f"test songs. Best masks within ±1: {best['train']:.1f} and {best['test']:.1f}.")
 
 # %% [markdown]
 # *What to notice.* Silence is a strong opponent: at most times and frequencies most sources *are* silent, and
@@ -212,6 +229,7 @@ Markdown(f"Silence: **{silence['train']:.1f}** on the training songs, **{silence
 #
 # **Predict:** write down an order, from the network that will learn best to the one that will learn worst.
 
+
 # %%
 def run(skips: tuple[int, ...], seed: int) -> Run:
     config = dataclasses.replace(EXPERIMENT, network_options={"skips": skips, **SMALL}, seed=seed)
@@ -222,6 +240,7 @@ def run(skips: tuple[int, ...], seed: int) -> Run:
 SEEDS = {name: (0, 1) if name in ("Concat 3", "Concat 2+3") else (0,) for name in VARIANTS}
 runs = {name: [run(skips, seed) for seed in SEEDS[name]] for name, skips in VARIANTS.items()}
 histories = {name: [each.history for each in group] for name, group in runs.items()}
+
 
 # %%
 def with_silence(names: list[str]) -> dict[str, list[pd.DataFrame]]:
@@ -255,6 +274,7 @@ figures.figure_7(with_silence(["Concat 3", "Concat 2+3"]))
 # The axis shows how much of the way from silence (0 %) to the best masks within ±1 (100 %) each network has
 # gone on the test songs, with its lowest test loss (the mean of the seeds, where there are two).
 
+
 # %%
 def lowest(name: str) -> float:
     return float(np.mean([each["test_loss"].min() for each in histories[name]]))
@@ -264,7 +284,9 @@ def way(name: str) -> float:
     return 100 * (silence["test"] - lowest(name)) / (silence["test"] - best["test"])
 
 
-figures.bars({name: way(name) for name in VARIANTS}, "way from silence to the best masks (%)", form=".1f")
+figures.bars(
+    {name: way(name) for name in VARIANTS}, "way from silence to the best masks (%)", form=".1f"
+)
 
 # %% [markdown]
 # *What to notice.* There are two groups: networks that have left silence behind, and networks that have not
@@ -276,13 +298,22 @@ figures.bars({name: way(name) for name in VARIANTS}, "way from silence to the be
 # between the two networks of figure 7 larger than that between two seeds of the same network?
 
 # %%
-ends = {name: [each["test_loss"].min() for each in histories[name]] for name in ("Concat 3", "Concat 2+3")}
+ends = {
+    name: [each["test_loss"].min() for each in histories[name]] for name in ("Concat 3", "Concat 2+3")
+}
 gap_seeds = max(abs(first - second) for first, second in ends.values())
 gap_networks = abs(lowest("Concat 3") - lowest("Concat 2+3"))
 Markdown(
-    "; ".join(f"{name} with two seeds: {first:.2f} and {second:.2f}" for name, (first, second) in ends.items())
-    + f". Two seeds differ by up to **{gap_seeds:.2f}**, the two networks by **{gap_networks:.2f}** in the mean. "
-    + ("So the difference is no larger than chance." if gap_networks <= gap_seeds else "So the difference is more than that.")
+    "; ".join(
+        f"{name} with two seeds: {first:.2f} and {second:.2f}" for name, (first, second) in ends.items()
+    )
+    + f". Two seeds differ by up to **{gap_seeds:.2f}**, the two networks by **{gap_networks:.2f}** in"
+    " the mean. "
+    + (
+        "So the difference is no larger than chance."
+        if gap_networks <= gap_seeds
+        else "So the difference is more than that."
+    )
 )
 
 # %% [markdown]
@@ -297,6 +328,7 @@ Markdown(
 # instruments. SIR measures just that (equation (6), lesson 6). We separate the test songs with Concat 3 and
 # with Concat 4.
 
+
 # %%
 def median_ratios(run: Run) -> pd.Series:
     separator = Separator.of(run.network, run.config, device="cpu")
@@ -310,10 +342,14 @@ ratios = pd.DataFrame({name: median_ratios(runs[name][0]) for name in ("Concat 3
 lessons.table(ratios, "{:.1f} dB", "median over test songs and sources")
 
 # %%
-stems = {name: Separator.of(runs[name][0].network, EXPERIMENT, "cpu")(signals)[1, excerpt]
-         for name in ("no skip", "Concat 3", "Concat 4")}
-player.tracks({"true drums": signals[2, excerpt], **{f"drums, {name}": stem for name, stem in stems.items()}},
-              description="Drums of a test song, at their own levels. Without skip connection there is next to nothing to hear.")
+stems = {
+    name: Separator.of(runs[name][0].network, EXPERIMENT, "cpu")(signals)[1, excerpt]
+    for name in ("no skip", "Concat 3", "Concat 4")
+}
+player.tracks(
+    {"true drums": signals[2, excerpt], **{f"drums, {name}": stem for name, stem in stems.items()}},
+    description="Drums of a test song; compare the levels, which stand beside the names.",
+)
 
 # %% [markdown]
 # ## The report says / we find
@@ -321,12 +357,18 @@ player.tracks({"true drums": signals[2, excerpt], **{f"drums, {name}": stem for 
 # Your run is short: six epochs on twelve songs of 11 s, networks with a tenth of DANN's parameters, one or
 # two seeds.
 
+
 # %%
 def compare(first: str, second: str) -> tuple[str, bool, bool]:
     """Numbers for a pair; whether the first is faster, and whether it ends lower."""
-    early = [float(np.mean([each["test_loss"][1] for each in histories[name]])) for name in (first, second)]
+    early = [
+        float(np.mean([each["test_loss"][1] for each in histories[name]])) for name in (first, second)
+    ]
     late = [lowest(name) for name in (first, second)]
-    text = f"after 2 epochs {first} {early[0]:.1f}, {second} {early[1]:.1f}; lowest {late[0]:.1f} and {late[1]:.1f}"
+    text = (
+        f"after 2 epochs {first} {early[0]:.1f}, {second} {early[1]:.1f}; lowest {late[0]:.1f} and"
+        f" {late[1]:.1f}"
+    )
     return text, early[0] < early[1], late[0] < late[1]
 
 
@@ -336,17 +378,26 @@ text_33, faster_23, lower_23 = compare("Concat 2+3", "Concat 3")
 sir = ratios["SIR"]
 
 # %%
-lessons.claims_table(4, {
-    "near-skip": lessons.Verdict(
-        f"of the way from silence to the best masks, Concat 1 has gone {way('Concat 1'):.1f} %, the network without any skip "
-        f"{way('no skip'):.1f} %, the best one {furthest:.1f} %", way("Concat 1") < 0.25 * furthest),
-    "concat-2-3": lessons.Verdict(text_23, faster_2 and not lower_2),
-    "concat-2+3": lessons.Verdict(f"{text_33}; two seeds differ by up to {gap_seeds:.1f}",
-                                  None if gap_networks <= gap_seeds else lower_23 and not faster_23),
-    "full-resolution": lessons.Verdict(
-        f"Concat 4: lowest test loss {lowest('Concat 4'):.1f}, median SIR {sir['Concat 4']:.1f} dB; Concat 3: "
-        f"{lowest('Concat 3'):.1f}, {sir['Concat 3']:.1f} dB", bool(sir["Concat 4"] < sir["Concat 3"])),
-})
+lessons.claims_table(
+    4,
+    {
+        "near-skip": lessons.Verdict(
+            f"of the way from silence to the best masks, Concat 1 has gone {way('Concat 1'):.1f} %, the"
+            f" network without any skip {way('no skip'):.1f} %, the best one {furthest:.1f} %",
+            way("Concat 1") < 0.25 * furthest,
+        ),
+        "concat-2-3": lessons.Verdict(text_23, faster_2 and not lower_2),
+        "concat-2+3": lessons.Verdict(
+            f"{text_33}; two seeds differ by up to {gap_seeds:.1f}",
+            None if gap_networks <= gap_seeds else lower_23 and not faster_23,
+        ),
+        "full-resolution": lessons.Verdict(
+            f"Concat 4: lowest test loss {lowest('Concat 4'):.1f}, median SIR {sir['Concat 4']:.1f} dB;"
+            f" Concat 3: {lowest('Concat 3'):.1f}, {sir['Concat 3']:.1f} dB",
+            bool(sir["Concat 4"] < sir["Concat 3"]),
+        ),
+    },
+)
 
 # %% [markdown]
 # ## Try it

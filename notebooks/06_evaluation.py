@@ -38,7 +38,15 @@ from scipy.stats import spearmanr
 
 from dann_lib import figures, lessons, player, report
 from dann_lib.corpus import open_corpus
-from dann_lib.evaluation import decompose, evaluate, gap_closed, oracles, rate_ceiling, sdr_sir_sar, summarise
+from dann_lib.evaluation import (
+    decompose,
+    evaluate,
+    gap_closed,
+    oracles,
+    rate_ceiling,
+    sdr_sir_sar,
+    summarise,
+)
 from dann_lib.separation import Separator
 
 # %%
@@ -50,8 +58,10 @@ signals = np.array(songs[2].waveforms, dtype=np.float64)
 sources = dict(zip(report.STEMS, signals[1:], strict=True))
 estimate = dann(signals)[1].astype(np.float64)  # the drums
 excerpt = slice(0, 5 * report.SAMPLE_RATE)
-player.tracks({"true drums": sources["drums"][excerpt], "DANN's estimate": estimate[excerpt]},
-              description="How good is this estimate? Give it a mark from 1 to 10 before you go on.")
+player.tracks(
+    {"true drums": sources["drums"][excerpt], "DANN's estimate": estimate[excerpt]},
+    description="How good is this estimate? Give it a mark from 1 to 10 before you go on.",
+)
 
 # %% [markdown]
 # ## 1. How much of the estimate is drums?
@@ -68,16 +78,22 @@ alpha = estimate @ truth / (truth @ truth)
 gains = np.linspace(-0.2, 1.6, 37) * max(alpha, 0.1)
 rest = [np.sum((estimate - gain * truth) ** 2) / np.sum(estimate**2) for gain in gains]
 figures.curves(
-    {"what is left": (gains, rest)}, "gain α", "energy of the rest / of the estimate",
-    f"Energy that is left of the estimate when α times the true drums is taken out: a parabola with its lowest point at α = {alpha:.2f}.",
+    {"what is left": (gains, rest)},
+    "gain α",
+    "energy of the rest / of the estimate",
+    "Energy that is left of the estimate when α times the true drums is taken out: a parabola with its"
+    f" lowest point at α = {alpha:.2f}.",
 )
 
 # %%
 assert gains[int(np.argmin(rest))] == gains[np.argmin(np.abs(gains - alpha))]
 correlation = (estimate - alpha * truth) @ truth / np.linalg.norm(estimate) / np.linalg.norm(truth)
 assert abs(correlation) < 1e-9
-Markdown(rf"The lowest point is at $\alpha = \langle \hat s, s\rangle / \|s\|^2 = {alpha:.3f}$. There the rest is orthogonal to the true "
-         f"drums (their correlation is {correlation:.0e}): no more drums can be found in it.")
+Markdown(
+    rf"The lowest point is at $\alpha = \langle \hat s, s\rangle / \|s\|^2 = {alpha:.3f}$. There the"
+    r" rest is orthogonal to the true "
+    f"drums (their correlation is {correlation:.0e}): no more drums can be found in it."
+)
 
 # %% [markdown]
 # $\alpha s$ is the **projection** of the estimate on the true drums: its shadow in their direction. The
@@ -123,13 +139,17 @@ player.tracks(
 
 # %%
 norms = np.linalg.norm(S, axis=1)
-cosines = [np.abs(np.corrcoef(np.asarray(song.waveforms[1:])))[np.triu_indices(4, 1)].max() for song in songs]
+cosines = [
+    np.abs(np.corrcoef(np.asarray(song.waveforms[1:])))[np.triu_indices(4, 1)].max() for song in songs
+]
 cosine = pd.DataFrame(G / np.outer(norms, norms), index=report.STEMS, columns=report.STEMS)
 lessons.table(cosine, "{:.3f}", "Cosine of the angle between true sources of this song")
 
 # %%
-Markdown(f"Nearly: the largest cosine in all {len(songs)} test songs is {max(cosines):.3f}, which is an angle of "
-         f"{np.degrees(np.arccos(max(cosines))):.0f}° in place of 90°.")
+Markdown(
+    f"Nearly: the largest cosine in all {len(songs)} test songs is {max(cosines):.3f}, which is an"
+    f" angle of {np.degrees(np.arccos(max(cosines))):.0f}° in place of 90°."
+)
 
 # %% [markdown]
 # ## 3. Three ratios
@@ -142,6 +162,7 @@ Markdown(f"Nearly: the largest cosine in all {len(songs)} test songs is {max(cos
 #
 # They are in decibel: 0 dB is as much wanted as unwanted energy, 10 dB ten times as much, 20 dB a hundred
 # times.
+
 
 # %%
 def decibel(above: np.ndarray, below: np.ndarray) -> float:
@@ -168,8 +189,11 @@ assert np.allclose(louder, by_library)  # the level does not matter
 artefacts_share = np.sum(e_artif**2) / np.sum(s_target**2)
 assert np.isclose(10 ** (-sdr / 10), 10 ** (-sir / 10) + artefacts_share)
 snr = [decibel(truth, truth - factor * estimate) for factor in (1, 10)]
-Markdown(f"Ten times as loud, and all three are the same. A plain signal-to-noise ratio, ‖s‖² / ‖s − ŝ‖², falls from {snr[0]:.1f} dB to {snr[1]:.1f} dB. "
-         "And SDR is never above SIR, since (5) has the same numerator and more in the denominator.")
+Markdown(
+    "Ten times as loud, and all three are the same. A plain signal-to-noise ratio, ‖s‖² / ‖s − ŝ‖²,"
+    f" falls from {snr[0]:.1f} dB to {snr[1]:.1f} dB. And SDR is never above SIR, since (5) has the"
+    " same numerator and more in the denominator."
+)
 
 # %% [markdown]
 # *What to notice.* "SIR is high and SDR is low", as the report finds, is therefore half a theorem: SDR
@@ -189,12 +213,17 @@ everything = {**oracles(), "DANN": dann}
 scores = evaluate(songs, everything, v4=False, jobs=1, progress=False)
 medians = summarise(scores)
 sdr_table = medians[medians["metric"] == "sdr"].pivot(index="run", columns="source", values="median")
-lessons.table(sdr_table.loc[list(everything), list(report.SOURCES)], "{:.1f} dB", "median SDR over the test songs")
+lessons.table(
+    sdr_table.loc[list(everything), list(report.SOURCES)], "{:.1f} dB", "median SDR over the test songs"
+)
 
 # %%
 shown = ("mixture", "DANN", "ideal_binary_mask", "ideal_ratio_mask", "ideal_part_masks")
-figures.bars({source: {name: sdr_table.loc[name, source] for name in shown} for source in report.SOURCES},
-             "median SDR (dB)", form=".1f")
+figures.bars(
+    {source: {name: sdr_table.loc[name, source] for name in shown} for source in report.SOURCES},
+    "median SDR (dB)",
+    form=".1f",
+)
 
 # %% [markdown]
 # *What to notice.* `ideal_part_masks` is the report's own kind of mask, one for the real and one for the
@@ -207,7 +236,11 @@ figures.bars({source: {name: sdr_table.loc[name, source] for name in shown} for 
 
 # %%
 closed = gap_closed(scores, "DANN")
-lessons.table(closed.set_index("source")[["gap_closed", "low", "high"]], "{:.0%}", "share of the way from the mixture to the ideal ratio mask")
+lessons.table(
+    closed.set_index("source")[["gap_closed", "low", "high"]],
+    "{:.0%}",
+    "share of the way from the mixture to the ideal ratio mask",
+)
 
 # %% [markdown]
 # ### The ceiling that 8.82 kHz imposes
@@ -221,7 +254,9 @@ rate_sar = dict(zip(report.SOURCES, np.median(ceilings[:, 2], axis=0), strict=Tr
 at_44 = evaluate(songs, {"DANN": dann}, rate_hz=report.SONG_RATE, v4=False, jobs=1, progress=False)
 sar_44 = at_44[at_44["metric"] == "sar"].groupby("source")["value"].median()
 share = {source: 100 * 10 ** ((sar_44[source] - rate_sar[source]) / 10) for source in report.SOURCES}
-rate_table = pd.DataFrame({"SAR of the true sources, resampled": rate_sar, "SAR of DANN at 44.1 kHz": sar_44})
+rate_table = pd.DataFrame(
+    {"SAR of the true sources, resampled": rate_sar, "SAR of DANN at 44.1 kHz": sar_44}
+)
 lessons.table(rate_table.loc[list(report.SOURCES)], "{:.1f} dB", "medians over the test songs")
 
 # %% [markdown]
@@ -251,17 +286,28 @@ low, high = np.percentile(draws, [2.5, 97.5])
 row = medians.query("run == 'DANN' and metric == 'sdr' and source == 'drums'").iloc[0]
 assert abs(low - row["low"]) < 0.6
 assert abs(high - row["high"]) < 0.6
-Markdown(f"Drums: median SDR {np.median(values):.1f} dB, 95 % interval **{low:.1f} to {high:.1f} dB**, mean {values.mean():.1f} dB. "
-         f"`summarise` says {row['low']:.1f} to {row['high']:.1f} dB.")
+Markdown(
+    f"Drums: median SDR {np.median(values):.1f} dB, 95 % interval **{low:.1f} to {high:.1f} dB**, mean"
+    f" {values.mean():.1f} dB. `summarise` says {row['low']:.1f} to {row['high']:.1f} dB."
+)
 
 # %%
 table = medians[medians["run"] == "DANN"].assign(
-    score=lambda frame: [f"{each.median:.1f} [{each.low:.1f}, {each.high:.1f}]" for each in frame.itertuples()])
-table.pivot(index="source", columns="metric", values="score").loc[list(report.SOURCES), ["sir", "sdr", "sar"]]
+    score=lambda frame: [
+        f"{each.median:.1f} [{each.low:.1f}, {each.high:.1f}]" for each in frame.itertuples()
+    ]
+)
+table.pivot(index="source", columns="metric", values="score").loc[
+    list(report.SOURCES), ["sir", "sdr", "sar"]
+]
 
 # %%
-per_song = of_dann[of_dann["metric"] == "sdr"].pivot(index="song", columns="source", values="value")[list(report.SOURCES)]
-facts = pd.DataFrame([{"song": song.name, **song.metadata} for song in songs]).set_index("song")[["genre", "n_instruments"]]
+per_song = of_dann[of_dann["metric"] == "sdr"].pivot(index="song", columns="source", values="value")[
+    list(report.SOURCES)
+]
+facts = pd.DataFrame([{"song": song.name, **song.metadata} for song in songs]).set_index("song")[
+    ["genre", "n_instruments"]
+]
 lessons.table(facts.join(per_song), "{:.1f} dB", "SDR of DANN, song by song")
 
 # %% [markdown]
@@ -278,7 +324,9 @@ lessons.table(facts.join(per_song), "{:.1f} dB", "SDR of DANN, song by song")
 both = evaluate(songs[:2], {"mixture": oracles()["mixture"], "DANN": dann}, jobs=1, progress=False)
 wanted = both[both["metric"].isin(["sdr", "sdr_v4", "sir", "sir_v4", "sar", "sar_v4"])]
 families = wanted.groupby(["run", "metric"], sort=False)["value"].median().unstack("metric")
-lessons.table(families, "{:.1f} dB", "The same estimates, two families: medians over two songs and three sources")
+lessons.table(
+    families, "{:.1f} dB", "The same estimates, two families: medians over two songs and three sources"
+)
 
 # %% [markdown]
 # *What to notice.* The mixture as an estimate has a SAR far above 60 dB: it holds nothing but the true
@@ -303,24 +351,31 @@ lessons.table(families, "{:.1f} dB", "The same estimates, two families: medians 
 # worse. Three claims, three plots. **Predict** for each whether eight songs are enough to tell.
 
 # %%
-mixture_sdr = scores.query("run == 'mixture' and metric == 'sdr'").pivot(index="song", columns="source", values="value")
+mixture_sdr = scores.query("run == 'mixture' and metric == 'sdr'").pivot(
+    index="song", columns="source", values="value")
 level = mixture_sdr.loc[per_song.index, list(report.SOURCES)]
 count = facts.loc[per_song.index, "n_instruments"]
+
+# %%
 figure, axes = figures.canvas(1, 2, height_in=3.2, sharey=True)
-for source in report.SOURCES:
-    axes[0].plot(level[source], per_song[source], "o", color=figures.COLOURS[source], label=source)
-    axes[1].plot(count + 0.12 * (report.SOURCES.index(source) - 1), per_song[source], "o", color=figures.COLOURS[source])
-axes[0].plot([-30, 5], [-30, 5], color="#888888", linewidth=1, linestyle="--", label="no better than the mixture")
-axes[0].set(xlabel="SDR of the mixture: level of the source (dB)", ylabel="SDR of DANN (dB)", xlim=(level.min().min() - 1, level.max().max() + 1))
-axes[1].set(xlabel="instruments in the song", ylim=(max(-25, per_song.min().min() - 2), per_song.max().max() + 2))
+for index, source in enumerate(report.SOURCES):
+    dots = {"marker": "o", "linestyle": "", "color": figures.COLOURS[source], "label": source}
+    axes[0].plot(level[source], per_song[source], **dots)
+    axes[1].plot(count + 0.12 * (index - 1), per_song[source], **dots)
+axes[0].axline((0, 0), slope=1, color="#888888", linewidth=1, linestyle="--", label="as the mixture")
+axes[0].set(xlabel="SDR of the mixture: level of the source (dB)", ylabel="SDR of DANN (dB)",
+            xlim=(level.min().min() - 1, level.max().max() + 1))
+axes[1].set(xlabel="instruments in the song", ylim=(per_song.min().min() - 1, per_song.max().max() + 1))
 axes[0].legend()
-figures.show(figure, "SDR of DANN for each song and source: on the left over the level of the source in the mixture, on the "
-                     "right over the number of instruments. A dot above the dashed line is a gain over the mixture.")
+figures.show(figure, "SDR of DANN for each song and source: on the left over the level of the source in "
+             "the mixture, on the right over the number of instruments. A dot above the dashed line is a "
+             "gain over the mixture.")
 
 # %% [markdown]
 # A plot can be turned into one number: **Spearman's rank correlation**, 1 if one quantity always grows with
 # the other, −1 if it always falls, 0 if there is no order. The bootstrap gives its interval. If that holds 0,
 # the songs cannot tell.
+
 
 # %%
 def correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
@@ -334,14 +389,19 @@ centred = per_song - per_song.median()  # so that only differences between songs
 by_level = correlation(level.to_numpy(), per_song.to_numpy())
 by_count = correlation(np.repeat(count.to_numpy(float)[:, None], 3, axis=1), centred.to_numpy())
 by_genre = centred.mean(axis=1).groupby(facts["genre"]).mean().sort_values()
-Markdown(f"Level and SDR: {by_level[0]:.2f} [{by_level[1]:.2f}, {by_level[2]:.2f}]. Instruments and SDR: {by_count[0]:.2f} "
-         f"[{by_count[1]:.2f}, {by_count[2]:.2f}]. SDR above the median of all songs, by genre: "
-         + ", ".join(f"{genre} {value:+.1f} dB" for genre, value in by_genre.items()) + ".")
+Markdown(
+    f"Level and SDR: {by_level[0]:.2f} [{by_level[1]:.2f}, {by_level[2]:.2f}]. Instruments and SDR:"
+    f" {by_count[0]:.2f} [{by_count[1]:.2f}, {by_count[2]:.2f}]. SDR above the median of all songs, by"
+    " genre: "
+    + ", ".join(f"{genre} {value:+.1f} dB" for genre, value in by_genre.items())
+    + "."
+)
 
 # %% [markdown]
 # ## The report says / we find
 #
 # Your run: DANN after half a minute of training on twelve songs, scored on eight; one seed.
+
 
 # %%
 def verdict(interval: tuple[float, float, float], expected: int) -> bool | None:
@@ -350,22 +410,25 @@ def verdict(interval: tuple[float, float, float], expected: int) -> bool | None:
     return None if low <= 0 <= high else bool(np.sign(value) == expected)
 
 
-middle = medians.query("run == 'DANN'").pivot(index="source", columns="metric", values="median").loc[list(report.SOURCES)]
+middle = medians.query("run == 'DANN'").pivot(index="source", columns="metric", values="median")
+middle = middle.loc[list(report.SOURCES)]
+sir_leads = (middle["sir"] > middle[["sdr", "sar"]].max(axis=1) + 1).all()
+ratios = "; ".join(f"{source} SIR {each.sir:.1f}, SDR {each.sdr:.1f}, SAR {each.sar:.1f} dB"
+                   for source, each in middle.iterrows())
+shares = ", ".join(f"{value:.0f} % ({source})" for source, value in share.items())
+rank = {"level": "{:.2f} [{:.2f}, {:.2f}]".format(*by_level), "count": "{:.2f} [{:.2f}, {:.2f}]".format(*by_count)}
+
+# %%
 lessons.claims_table(6, {
-    "high-sir": lessons.Verdict("; ".join(
-        f"{source} SIR {each.sir:.1f}, SDR {each.sdr:.1f}, SAR {each.sar:.1f} dB" for source, each in middle.iterrows())
-        + ": the order agrees; how high SIR is depends on the training",
-        bool((middle["sir"] > middle["sdr"] + 1).all() and (middle["sir"] > middle["sar"] + 1).all())),
-    "low-sar": lessons.Verdict(
-        "of DANN's artefacts at 44.1 kHz, resampling explains "
-        + ", ".join(f"{value:.0f} % ({source})" for source, value in share.items()), bool(min(share.values()) > 50)),
-    "few-instruments": lessons.Verdict(
-        f"rank correlation {by_count[0]:.2f} [{by_count[1]:.2f}, {by_count[2]:.2f}] over {len(songs)} songs", verdict(by_count, -1)),
+    "high-sir": lessons.Verdict(f"{ratios} (how high SIR is depends on the training)", bool(sir_leads)),
+    "low-sar": lessons.Verdict(f"of DANN's artefacts at 44.1 kHz, resampling explains {shares}",
+                               bool(min(share.values()) > 50)),
+    "few-instruments": lessons.Verdict(f"rank correlation {rank['count']} over {len(songs)} songs",
+                                       verdict(by_count, -1)),
     "genre": lessons.Verdict(
-        f"lowest {by_genre.index[0]}, highest {by_genre.index[-1]}; two songs of each, and this network has learned from all four "
-        "genres", None),
-    "background": lessons.Verdict(
-        f"rank correlation of level and SDR {by_level[0]:.2f} [{by_level[1]:.2f}, {by_level[2]:.2f}]", verdict(by_level, 1)),
+        f"lowest {by_genre.index[0]}, highest {by_genre.index[-1]}; but two songs of each are few, and this "
+        "network has learned from all four genres", None),
+    "background": lessons.Verdict(f"rank correlation of level and SDR {rank['level']}", verdict(by_level, 1)),
 })
 
 # %% [markdown]

@@ -59,17 +59,26 @@ corpus = open_corpus("synthetic")
 run = lessons.live_run(corpus)
 separator = Separator.of(run.network, run.config, device="cpu")
 track = corpus.select("test")[2]
-done = separate_file(track.path / "mixture.wav", data_folder() / "separated" / track.name, separator, progress=False)
-Markdown(f"*{track.name}*: {done.duration_s:.1f} s of song at {done.rate_hz} Hz, {done.n_channels} channels, separated into "
-         + ", ".join(path.name for path in done.stems.values()) + f": {done.duration_s / done.elapsed_s:.0f} times faster than real time "
-         f"on this computer. The files are in `data/separated/{track.name}`.")
+done = separate_file(
+    track.path / "mixture.wav", data_folder() / "separated" / track.name, separator, progress=False
+)
+Markdown(
+    f"*{track.name}*: {done.duration_s:.1f} s of song at {done.rate_hz} Hz, {done.n_channels} channels,"
+    " separated into "
+    + ", ".join(path.name for path in done.stems.values())
+    + f": {done.duration_s / done.elapsed_s:.0f} times faster than real time "
+    f"on this computer. The files are in `data/separated/{track.name}`."
+)
 
 # %%
 stems = {name: soundfile.read(path, dtype="float32")[0] for name, path in done.stems.items()}
 song = soundfile.read(track.path / "mixture.wav", dtype="float32")[0]
 difference = np.abs(sum(stems.values()) - song).max()
 assert difference < 4 * 2**-15  # four files, each rounded to 16 bits
-Markdown(f"The four stems add up to the song: largest difference {difference:.0e} of full scale, which is rounding to 16 bits.")
+Markdown(
+    f"The four stems add up to the song: largest difference {difference:.0e} of full scale, which is"
+    " rounding to 16 bits."
+)
 
 # %% [markdown]
 # *What to notice.* The network estimates three sources. `other` is what is left of the song at its full rate,
@@ -82,23 +91,37 @@ Markdown(f"The four stems add up to the song: largest difference {difference:.0e
 
 # %%
 first = 6 * report.SONG_RATE
-player.tracks({"mixture": song[:first], **{f"{name}, estimate": stem[:first] for name, stem in stems.items()}},
-              rate_hz=report.SONG_RATE, description="The song and the four files that were written, at their own levels.")
+player.tracks(
+    {"mixture": song[:first], **{f"{name}, estimate": stem[:first] for name, stem in stems.items()}},
+    rate_hz=report.SONG_RATE,
+    description="The song and the four files that were written, at their own levels.",
+)
 
 # %%
 signals = np.array(track.waveforms)
 estimates = separator(signals)
-planes = {"true drums": signals[2], "estimate of the drums": estimates[1], "true vocals": signals[1], "estimate of the vocals": estimates[0]}
+planes = {
+    "true drums": signals[2],
+    "estimate of the drums": estimates[1],
+    "true vocals": signals[1],
+    "estimate of the vocals": estimates[0],
+}
 figures.spectrograms(
-    {name: spectrogram.stft(torch.from_numpy(np.ascontiguousarray(waveform))) for name, waveform in planes.items()},
-    "Truth on the left, estimate on the right, drums above, vocals below. Hits of the drums are vertical lines, harmonics of the voice "
-    "horizontal ones; in the estimates, look for lines of the wrong direction.", columns=2,
+    {
+        name: spectrogram.stft(torch.from_numpy(np.ascontiguousarray(waveform)))
+        for name, waveform in planes.items()
+    },
+    "Truth on the left, estimate on the right, drums above, vocals below. Hits of the drums are"
+    " vertical lines, harmonics of the voice horizontal ones; in the estimates, look for lines of the"
+    " wrong direction.",
+    columns=2,
 )
 
 # %% [markdown]
-# *What to notice.* The network has begun to tell vertical from horizontal: drums from voices. Harmonics that run through
-# the estimate of the drums are **interference**, which SIR counts. Holes in the lines, and the hiss between them, are
-# **artefacts**. Where it is unsure the network says little, and the estimate is darker than the truth.
+# *What to notice.* The network has begun to tell vertical from horizontal: drums from voices. Harmonics that
+# run through the estimate of the drums are **interference**, which SIR counts. Holes in the lines, and the
+# hiss between them, are **artefacts**. Where it is unsure the network says little, and the estimate is darker
+# than the truth.
 #
 # ## 3. How good could it be?
 #
@@ -108,14 +131,32 @@ figures.spectrograms(
 ideal = oracles()["ideal_ratio_mask"](signals)
 excerpt = slice(0, 6 * report.SAMPLE_RATE)
 player.tracks(
-    {"vocals: DANN": estimates[0, excerpt], "vocals: ideal ratio mask": ideal[0, excerpt], "vocals: truth": signals[1, excerpt],
-     "drums: DANN": estimates[1, excerpt], "drums: ideal ratio mask": ideal[1, excerpt], "drums: truth": signals[2, excerpt]},
-    description="Your network, the best mask of its kind, and the truth. The distance from the first to the second is for a better network to close.",
+    {
+        "vocals: DANN": estimates[0, excerpt],
+        "vocals: ideal ratio mask": ideal[0, excerpt],
+        "vocals: truth": signals[1, excerpt],
+        "drums: DANN": estimates[1, excerpt],
+        "drums: ideal ratio mask": ideal[1, excerpt],
+        "drums: truth": signals[2, excerpt],
+    },
+    description=(
+        "Your network, the best mask of its kind, and the truth. The distance from the first to the"
+        " second is for a better network to close."
+    ),
 )
 
 # %%
-table = pd.DataFrame({name: sdr_sir_sar(each, signals[1:]).sdr for name, each in
-                      (("mixture", signals[[0, 0, 0]]), ("DANN", estimates), ("ideal ratio mask", ideal))}, index=report.SOURCES)
+table = pd.DataFrame(
+    {
+        name: sdr_sir_sar(each, signals[1:]).sdr
+        for name, each in (
+            ("mixture", signals[[0, 0, 0]]),
+            ("DANN", estimates),
+            ("ideal ratio mask", ideal),
+        )
+    },
+    index=report.SOURCES,
+)
 lessons.table(table, "{:.1f} dB", "SDR (5) in this song")
 
 # %% [markdown]
@@ -130,6 +171,7 @@ lessons.table(table, "{:.1f} dB", "SDR (5) in this song")
 #
 # **Predict:** which of the two smears a click by more than 10 ms?
 
+
 # %%
 def smear_ms(response: np.ndarray, rate_hz: int, floor_db: float = -40) -> float:
     """Time between the first and the last sample above `floor_db`, relative to the peak."""
@@ -139,24 +181,38 @@ def smear_ms(response: np.ndarray, rate_hz: int, floor_db: float = -40) -> float
 
 click = np.zeros(report.SONG_RATE, dtype=np.float32)
 click[20_000] = 1
-there_and_back = soxr.resample(soxr.resample(click, report.SONG_RATE, report.SAMPLE_RATE), report.SAMPLE_RATE, report.SONG_RATE)
+there_and_back = soxr.resample(
+    soxr.resample(click, report.SONG_RATE, report.SAMPLE_RATE), report.SAMPLE_RATE, report.SONG_RATE
+)
 
 low = torch.zeros(report.SAMPLE_RATE)
 low[4_350] = 1
 parts = spectrogram.stft(low)
-masked = {f"real × {a}, imaginary × {b}": spectrogram.istft(parts * torch.tensor([a, b])[:, None, None], len(low)).numpy()
-          for a, b in ((1.0, 1.0), (1.0, 0.5), (1.0, 0.0))}
+masked = {
+    f"real × {a}, imaginary × {b}": (
+        spectrogram.istft(parts * torch.tensor([a, b])[:, None, None], len(low)).numpy()
+    )
+    for a, b in ((1.0, 1.0), (1.0, 0.5), (1.0, 0.0))
+}
 
 # %%
-smears = {"resampling, there and back": smear_ms(there_and_back, report.SONG_RATE),
-          **{name: smear_ms(each, report.SAMPLE_RATE) for name, each in masked.items()}}
+smears = {
+    "resampling, there and back": smear_ms(there_and_back, report.SONG_RATE),
+    **{name: smear_ms(each, report.SAMPLE_RATE) for name, each in masked.items()},
+}
 figures.bars(smears, "length of the click at −40 dB (ms)", form=".1f")
 
 # %%
 shown = slice(4_350 - 1200, 4_350 + 1200)
-figures.waveforms({name: each[shown] for name, each in masked.items()}, start_s=shown.start / report.SAMPLE_RATE, description=(
-    "A click, and what becomes of it when the real and the imaginary part are multiplied by different numbers: other clicks appear, before "
-    "and after it, within the length of a window (0.23 s)."))
+figures.waveforms(
+    {name: each[shown] for name, each in masked.items()},
+    start_s=shown.start / report.SAMPLE_RATE,
+    description=(
+        "A click, and what becomes of it when the real and the imaginary part are multiplied by"
+        " different numbers: other clicks appear, before and after it, within the length of a window"
+        " (0.23 s)."
+    ),
+)
 
 # %% [markdown]
 # *What to notice.* Resampling rings for a few milliseconds, which nobody hears as a room. Different masks for
@@ -164,7 +220,9 @@ figures.waveforms({name: each[shown] for name, each in masked.items()}, start_s=
 # Fourier transform of a frame $x(t)$ has a real part that belongs to its even half, and an imaginary part
 # that belongs to its odd half:
 #
-# $$\text{real} \leftrightarrow \tfrac{1}{2}\,[x(t) + x(-t)] \qquad \text{imaginary} \leftrightarrow \tfrac{1}{2}\,[x(t) - x(-t)]$$
+# $$\text{real} \leftrightarrow \tfrac{1}{2}\,[x(t) + x(-t)]$$
+#
+# $$\text{imaginary} \leftrightarrow \tfrac{1}{2}\,[x(t) - x(-t)]$$
 #
 # with $t$ counted from the middle of the frame. Multiply the first by $a$ and the second by $b$, and add up:
 #
@@ -193,28 +251,38 @@ with torch.inference_mode():
 even, odd = (masks[:, 0] + masks[:, 1]) / 2, (masks[:, 0] - masks[:, 1]) / 2
 energy = gained.square().sum(dim=0)
 echo_db = 10 * torch.log10((odd**2 * energy).sum(dim=(1, 2)) / (even**2 * energy).sum(dim=(1, 2)))
-figures.bars(dict(zip(report.SOURCES, echo_db.tolist(), strict=True)),
-             "level of the reversed part relative to the direct one (dB)", form=".1f")
+figures.bars(
+    dict(zip(report.SOURCES, echo_db.tolist(), strict=True)),
+    "level of the reversed part relative to the direct one (dB)",
+    form=".1f",
+)
 
 # %% [markdown]
 # And the phase? A mask with one positive number per bin leaves the phase of the mixture as it is. That is
 # wrong too, but in its own way. The mean error of the phase, weighted with the energy of the true source (0°
 # is right, 90° is what guessing gives):
 
+
 # %%
+def complex_planes(waveform: np.ndarray) -> torch.Tensor:
+    samples = torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))
+    return spectrogram.to_complex(spectrogram.stft(samples))
+
+
 def phase_error(estimate: np.ndarray, truth: np.ndarray) -> float:
     """Mean absolute phase difference in degrees, weighted with the energy of the truth."""
-    each, true = (spectrogram.to_complex(spectrogram.stft(torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))))
-                  for waveform in (estimate, truth))
+    each, true = complex_planes(estimate), complex_planes(truth)
     angle = torch.rad2deg((each * true.conj()).angle().abs())
     return float((angle * true.abs() ** 2).sum() / (true.abs() ** 2).sum())
 
 
+# %%
 candidates = {"mixture": signals[[0, 0, 0]], "ideal ratio mask": ideal, "DANN": estimates,
               "ideal masks for the two parts": oracles()["ideal_part_masks"](signals)}
-errors = pd.DataFrame({name: [phase_error(*pair) for pair in zip(each, signals[1:4], strict=True)]
-                       for name, each in candidates.items()}, index=report.SOURCES)
-lessons.table(errors, "{:.0f}°", "error of the phase, weighted with the energy of the true source")
+errors = {name: [phase_error(*pair) for pair in zip(each, signals[1:4], strict=True)]
+          for name, each in candidates.items()}
+lessons.table(pd.DataFrame(errors, index=report.SOURCES), "{:.0f}°",
+              "error of the phase, weighted with the energy of the true source")
 
 # %% [markdown]
 # *What to notice.* Ideal masks for the two parts make the phase *better* than the mixture's: that is what
@@ -226,9 +294,16 @@ lessons.table(errors, "{:.0f}°", "error of the phase, weighted with the energy 
 
 # %%
 voice = torch.from_numpy(signals[1].copy())
-echoed = spectrogram.istft(spectrogram.stft(voice) * torch.tensor([1.0, 0.3])[:, None, None], len(voice)).numpy()
-player.tracks({"true vocals": signals[1, excerpt], "real × 1, imaginary × 0.3": echoed[excerpt]},
-              description="The second one sounds as if sung in a hall: the echo is made of the voice itself, reversed, frame by frame.")
+echoed = spectrogram.istft(
+    spectrogram.stft(voice) * torch.tensor([1.0, 0.3])[:, None, None], len(voice)
+).numpy()
+player.tracks(
+    {"true vocals": signals[1, excerpt], "real × 1, imaginary × 0.3": echoed[excerpt]},
+    description=(
+        "The second one sounds as if sung in a hall: the echo is made of the voice itself, reversed,"
+        " frame by frame."
+    ),
+)
 
 # %% [markdown]
 # ## 5. Gains, and a track to practise with
@@ -240,10 +315,16 @@ player.tracks({"true vocals": signals[1, excerpt], "real × 1, imaginary × 0.3"
 practice = song - stems["drums"]
 perfect = song - track.read("drums")
 player.tracks(
-    {"song": song[:first], "without drums": practice[:first], "what a perfect separation would give": perfect[:first]},
+    {
+        "song": song[:first],
+        "without drums": practice[:first],
+        "what a perfect separation would give": perfect[:first],
+    },
     rate_hz=report.SONG_RATE,
-    description="For drummers to play along. Cymbals stay in the second one: a mask that ends at 4.41 kHz cannot take "
-    "them away.",
+    description=(
+        "For drummers to play along. Cymbals stay in the second one: a mask that ends at 4.41 kHz"
+        " cannot take them away."
+    ),
 )
 
 # %% [markdown]
@@ -256,9 +337,17 @@ MY_SONG = ""  # such as "/music/my_song.mp3"
 
 path = Path(MY_SONG) if MY_SONG else track.path / "mixture.wav"
 name = path.stem if MY_SONG else track.name
-result = separate_file(path, data_folder() / "separated" / f"{name} (louder drums)", separator, gains_db={"drums": 3.0}, progress=False)
+result = separate_file(
+    path,
+    data_folder() / "separated" / f"{name} (louder drums)",
+    separator,
+    gains_db={"drums": 3.0},
+    progress=False,
+)
 drums, rate = soundfile.read(result.stems["drums"], stop=6 * result.rate_hz)
-player.audio(drums, rate_hz=rate, title=f"drums of {name}", description="3 dB louder than the network made them")
+player.audio(
+    drums, rate_hz=rate, title=f"drums of {name}", description="3 dB louder than the network made them"
+)
 
 # %% [markdown]
 # Do not expect much: this network has seen twelve synthetic songs for half a minute. For real music, train on
@@ -288,21 +377,25 @@ player.audio(drums, rate_hz=rate, title=f"drums of {name}", description="3 dB lo
 
 # %%
 ceiling = rate_ceiling(track)
-lessons.claims_table(7, {
-    "reverberation": lessons.Verdict(
-        f"resampling lengthens a click to {smears['resampling, there and back']:.1f} ms, masks of 1 and 0.5 to "
-        f"{smears['real × 1.0, imaginary × 0.5']:.0f} ms; in this song DANN's masks make a reversed part of {echo_db.min():.0f} to "
-        f"{echo_db.max():.0f} dB. True for the masks, not for the resampling, which alone leaves a SAR of {ceiling.sar.min():.0f} dB or more",
-        bool(smears["real × 1.0, imaginary × 0.5"] > 50 > smears["resampling, there and back"])),
-})
+lessons.claims_table(
+    7,
+    {
+        "reverberation": lessons.Verdict(
+            f"resampling lengthens a click to {smears['resampling, there and back']:.1f} ms, masks of 1"
+            f" and 0.5 to {smears['real × 1.0, imaginary × 0.5']:.0f} ms; in this song DANN's masks"
+            f" make a reversed part of {echo_db.min():.0f} to {echo_db.max():.0f} dB. True for the"
+            f" masks, not for the resampling, which alone leaves a SAR of {ceiling.sar.min():.0f} dB or"
+            " more",
+            bool(smears["real × 1.0, imaginary × 0.5"] > 50 > smears["resampling, there and back"]),
+        )
+    },
+)
 
 # %% [markdown]
 # And with this, all claims of the report have been looked at:
 
 # %%
-lesson_files = {2: "02_stft", 3: "03_unet", 4: "04_skip_ablation", 5: "05_training_overfitting", 6: "06_evaluation", 7: "07_listening"}
-Markdown("\n".join(["| section | claim | lesson |", "|---|---|---|", *(
-    f"| {claim.section} | {claim.text} | [{claim.lesson}]({lesson_files[claim.lesson]}.ipynb) |" for claim in report.CLAIMS)]))
+lessons.all_claims()
 
 # %% [markdown]
 # ## Try it

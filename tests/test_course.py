@@ -210,7 +210,9 @@ def test_what_changes_from_run_to_run_is_not_stored():
     bar = nbformat.v4.new_output("stream", name="stderr", text="training:  40%|####      | 4/10 [00:01<00:02]")
     text = nbformat.v4.new_output("stream", name="stdout", text="kept")
     cell = nbformat.v4.new_code_cell("x", outputs=[bar, text], metadata={"execution": {"start": "now"}, "tags": ["a"]})
-    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {"application/vnd.jupyter.widget-state+json": {}}, "language_info": {"name": "python", "version": "3"}})
+    state = {"application/vnd.jupyter.widget-state+json": {}}
+    versions = {"name": "python", "version": "3"}
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": state, "language_info": versions})
     result = cleaned(notebook)
     assert set(result.metadata) == {"kernelspec"}
     assert result.cells[0].metadata == {"tags": ["a"]}

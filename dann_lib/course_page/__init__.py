@@ -135,9 +135,12 @@ def _inline(paragraph: str) -> object:
 
 
 def _navigation(before: Page | None, after: Page | None) -> str:
-    links = [f'<a href="{before.name}.html" rel="prev">← {html.escape(before.title)}</a>' if before else "<span></span>",
-             '<a href="index.html">All lessons</a>',
-             f'<a href="{after.name}.html" rel="next">{html.escape(after.title)} →</a>' if after else "<span></span>"]
+    nothing = "<span></span>"
+    links = [
+        f'<a href="{before.name}.html" rel="prev">← {html.escape(before.title)}</a>' if before else nothing,
+        '<a href="index.html">All lessons</a>',
+        f'<a href="{after.name}.html" rel="next">{html.escape(after.title)} →</a>' if after else nothing,
+    ]
     return f'<nav class="lessons" aria-label="Lessons">{"".join(links)}</nav>'
 
 
