@@ -203,7 +203,7 @@ smears = {
 figures.bars(smears, "length of the click at −40 dB (ms)", form=".1f")
 
 # %%
-shown = slice(4_350 - 1200, 4_350 + 1200)
+shown = slice(4_350 - 2_200, 4_350 + 2_200)
 figures.waveforms(
     {name: each[shown] for name, each in masked.items()},
     start_s=shown.start / report.SAMPLE_RATE,

@@ -167,9 +167,9 @@ def test_links_lead_to_pages_and_files(built):
 
 
 def test_pages_lead_to_each_other(built):
-    first, second = ((built.out / f"{name}.html").read_text() for name in ("02_bad", "01_good"))
-    assert '<a href="01_good.html" rel="next">' in first and 'rel="prev"' not in first
-    assert '<a href="02_bad.html" rel="prev">' in second and 'rel="next"' not in second
+    first, second = ((built.out / f"{name}.html").read_text() for name in ("01_good", "02_bad"))
+    assert '<a href="02_bad.html" rel="next">' in first and 'rel="prev"' not in first
+    assert '<a href="01_good.html" rel="prev">' in second and 'rel="next"' not in second
     assert 'href="index.html"' in first and 'href="index.html"' in second
 
 
@@ -191,6 +191,14 @@ def test_storing_twice_gives_the_same_file(built):
     before = stored.read_bytes()
     assert course.build([built.good], built.out / "again", write=True) == 0
     assert stored.read_bytes() == before
+
+
+def test_running_one_lesson_keeps_the_others_in_the_index(built, tmp_path):
+    shutil.copytree(built.out, tmp_path / "pages")
+    assert course.build([built.good], tmp_path / "pages") == 0
+    index = (tmp_path / "pages" / "index.html").read_text()
+    assert 'href="01_good.html"' in index and 'href="02_bad.html"' in index
+    assert 'rel="next"' in (tmp_path / "pages" / "01_good.html").read_text()
 
 
 def test_cells_keep_their_identity_when_others_are_added(tmp_path):

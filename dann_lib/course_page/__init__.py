@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import importlib.metadata
+import json
 import os
 import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from nbformat import NotebookNode
 
@@ -19,6 +21,9 @@ from dann_lib.lesson_files import cleaned
 
 MATHJAX = "mathjax.js"
 """File beside the pages that sets the equations."""
+
+ENTRIES = "lessons.json"
+"""File beside the pages with the lines of the index."""
 
 _TEMPLATES = Path(__file__).parent
 
@@ -42,29 +47,30 @@ class Page:
     error: str = ""
 
     @property
-    def title(self) -> str:
-        """The first-level heading."""
-        found = re.search(r"^# +(.+)$", self._first_text, re.MULTILINE)
-        return found.group(1).strip() if found else self.name
-
-    @property
-    def result(self) -> str:
-        """The sentence below the heading, as Markdown: what the reader knows in the end."""
-        found = re.search(r"^# +[^\n]+\n+((?:(?!#|\n\n).)+)", self._first_text, re.MULTILINE | re.DOTALL)
-        return found.group(1).strip() if found else ""
-
-    @property
-    def _first_text(self) -> str:
+    def entry(self) -> Entry:
+        """Its line in the index, from the first cell: heading, and the sentence below it."""
         texts = [cell.source for cell in self.notebook.cells if cell.cell_type == "markdown"]
-        return texts[0] if texts else ""
+        found = re.search(r"^# +([^\n]+)(?:\n+((?:(?!#|\n\n).)+))?", "".join(texts[:1]), re.MULTILINE | re.DOTALL)
+        title, result = found.groups() if found else (self.name, "")
+        return Entry(self.name, title.strip(), (result or "").strip(), round(self.seconds, 1), self.error)
+
+
+class Entry(NamedTuple):
+    """A line of the index: name of the page, title and result as Markdown, seconds, what failed."""
+
+    name: str
+    title: str
+    result: str
+    seconds: float
+    error: str
 
 
 def write_pages(pages: Sequence[Page], out: Path) -> Path:
     """Write lessons as HTML, with an index and what they need to be read offline.
 
     Args:
-        pages: the lessons, in order.
-        out: folder of the pages; others in it are left alone.
+        pages: the lessons.
+        out: folder of the pages; lessons that were written there before stay in the index.
 
     Returns:
         The index.
@@ -76,14 +82,26 @@ def write_pages(pages: Sequence[Page], out: Path) -> Path:
     out = Path(out)
     with atomic_write(out / MATHJAX) as temporary:
         shutil.copyfile(find_mathjax(), temporary)
-    for number, page in enumerate(pages):
-        before = pages[number - 1] if number else None
-        after = pages[number + 1] if number + 1 < len(pages) else None
+    entries = _entries(pages, out)
+    for page in pages:
         with atomic_write(out / f"{page.name}.html") as temporary:
-            temporary.write_text(_lesson_html(page, before, after, pages, out), encoding="utf-8")
+            temporary.write_text(_lesson_html(page, entries, out), encoding="utf-8")
+    with atomic_write(out / ENTRIES) as temporary:
+        temporary.write_text(json.dumps(entries, indent=1), encoding="utf-8")
     with atomic_write(out / "index.html") as temporary:
-        temporary.write_text(_index_html(pages), encoding="utf-8")
+        temporary.write_text(_index_html(entries), encoding="utf-8")
     return out / "index.html"
+
+
+def _entries(pages: Sequence[Page], out: Path) -> list[Entry]:
+    """Lines of the index in the order of names, with those of earlier runs whose pages are still there."""
+    try:
+        known = [Entry(*row) for row in json.loads((out / ENTRIES).read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        known = []
+    entries = {entry.name: entry for entry in known if (out / f"{entry.name}.html").is_file()}
+    entries |= {page.name: page.entry for page in pages}
+    return [entries[name] for name in sorted(entries)]
 
 
 def find_mathjax() -> Path:
@@ -102,28 +120,28 @@ def find_mathjax() -> Path:
     raise DannError("MathJax, which sets the equations, is missing; run: pip install sphinx-mathjax-offline")
 
 
-def _lesson_html(page: Page, before: Page | None, after: Page | None, pages: Sequence[Page], out: Path) -> str:
+def _lesson_html(page: Page, entries: Sequence[Entry], out: Path) -> str:
     from nbconvert import HTMLExporter
 
     template = (_TEMPLATES / "lesson.html.j2").read_text(encoding="utf-8")
     exporter = HTMLExporter(template_name="lab", raw_template=template, embed_images=True)
     resources = {
-        "metadata": {"name": page.title, "path": str(page.source.parent)}, "mathjax_file": MATHJAX,
-        "navigation": _navigation(before, after), "error": html.escape(page.error),
+        "metadata": {"name": page.entry.title, "path": str(page.source.parent)}, "mathjax_file": MATHJAX,
+        "navigation": _navigation(page.name, entries), "error": html.escape(page.error),
     }
     body, _ = exporter.from_notebook_node(cleaned(page.notebook), resources=resources)
-    return _rewrite_links(body, page.source.parent, {other.name for other in pages}, out)
+    return _rewrite_links(body, page.source.parent, {entry.name for entry in entries}, out)
 
 
-def _index_html(pages: Sequence[Page]) -> str:
+def _index_html(entries: Sequence[Entry]) -> str:
     from jinja2 import Environment
     from nbconvert.filters.markdown import markdown2html
 
     template = (_TEMPLATES / "index.html.j2").read_text(encoding="utf-8")
     rows = [
-        {"name": page.name, "title": _inline(markdown2html(page.title)), "result": _inline(markdown2html(page.result)),
-         "seconds": f"{page.seconds:.0f}", "error": page.error}
-        for page in pages
+        {"name": entry.name, "title": _inline(markdown2html(entry.title)),
+         "result": _inline(markdown2html(entry.result)), "seconds": f"{entry.seconds:.0f}", "error": entry.error}
+        for entry in entries
     ]
     return Environment(autoescape=True).from_string(template).render(lessons=rows, mathjax_file=MATHJAX)
 
@@ -134,7 +152,10 @@ def _inline(paragraph: str) -> object:
     return Markup(re.sub(r"^<p>|</p>$", "", paragraph.strip()))
 
 
-def _navigation(before: Page | None, after: Page | None) -> str:
+def _navigation(name: str, entries: Sequence[Entry]) -> str:
+    place = [entry.name for entry in entries].index(name)
+    before = entries[place - 1] if place else None
+    after = entries[place + 1] if place + 1 < len(entries) else None
     nothing = "<span></span>"
     links = [
         f'<a href="{before.name}.html" rel="prev">← {html.escape(before.title)}</a>' if before else nothing,
