@@ -104,12 +104,15 @@ class Separator:
         return estimates[:, 0] if np.ndim(waveform) == 1 else estimates
 
     @torch.inference_mode()
-    def separate_spectrogram(self, planes: Tensor) -> Tensor:
+    def separate_spectrogram(self, planes: Tensor, before: Tensor | None = None) -> Tensor:
         """Mask some chunks of a song.
 
+        What is left at the end is shorter than a chunk. Its masks are computed together with the frames before
+        it, since the network has learned from whole chunks.
+
         Args:
-            planes: `(channel, part, freq, frame)`, at the level of the song. All but the last chunk are
-                whole; the last one is as long as what is left.
+            planes: `(channel, part, freq, frame)`, at the level of the song: whole chunks, then what is left.
+            before: the frames before these, at least a chunk; None at the start of the song.
 
         Returns:
             Estimates `(source, channel, part, freq, frame)`.
@@ -122,10 +125,17 @@ class Separator:
             masks = self._masks(spectrogram.chunk(mono[..., :n_whole], length))
             parts.append(spectrogram.stitch(masks, n_whole))
         if n_whole < n_frames:
-            rest = nn.functional.pad(mono[..., n_whole:], (0, max(0, SHORTEST - (n_frames - n_whole))))
-            parts.append(self._masks(rest[None])[0, ..., : n_frames - n_whole])
+            parts.append(self._masks_of_the_rest(mono, before, n_frames - n_whole))
         masks = torch.cat(parts, dim=-1)
         return apply_masks(masks, planes).transpose(0, 1)
+
+    def _masks_of_the_rest(self, mono: Tensor, before: Tensor | None, n_rest: int) -> Tensor:
+        """Masks `(source, part, freq, frame)` of the last `n_rest` frames, seen in the last chunk of the song."""
+        if before is not None:
+            mono = torch.cat((before.mean(dim=0) * self.config.gain, mono), dim=-1)
+        seen = mono[..., -self.config.n_chunk_frames :]
+        padded = nn.functional.pad(seen, (0, max(0, SHORTEST - seen.shape[-1])))
+        return self._masks(padded[None])[0, ..., : seen.shape[-1]][..., -n_rest:]
 
     def _masks(self, chunks: Tensor) -> Tensor:
         """Masks `(chunk, source, part, freq, frame)` of `(chunk, part, freq, frame)`, as float32."""
@@ -151,6 +161,7 @@ class Stream:
         self.waiting = np.zeros((n_channels, spectrogram.PAD), dtype=np.float32)
         self.tail = torch.zeros(len(report.SOURCES), n_channels, report.HOP)
         self.tail_envelope = torch.zeros(report.HOP, dtype=torch.float64)
+        self.before: Tensor | None = None
 
     def feed(self, samples: np.ndarray) -> Iterator[np.ndarray]:
         """Take the next samples `(channel, sample)`; yields estimates `(source, channel, sample)` that are final."""
@@ -174,7 +185,8 @@ class Stream:
         """Separate the next frames; what no later frame overlaps is final."""
         n_samples = (n_frames - 1) * report.HOP + report.N_FFT
         planes = spectrogram.frames(torch.from_numpy(self.waiting[:, :n_samples]).to(self.separator.device))
-        added = spectrogram.overlap_add(self.separator.separate_spectrogram(planes)).cpu()
+        added = spectrogram.overlap_add(self.separator.separate_spectrogram(planes, self.before)).cpu()
+        self.before = planes[..., -self.separator.config.n_chunk_frames :]
         envelope = spectrogram.window_envelope(n_frames)
         added[..., : report.HOP] += self.tail
         envelope[: report.HOP] += self.tail_envelope

@@ -54,7 +54,7 @@ from dann_lib.song_files import separate_file
 #
 # **Predict:** how long does it take for a song of 11 s?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 corpus = open_corpus("synthetic")
 run = lessons.live_run(corpus)
 separator = Separator.of(run.network, run.config, device="cpu")

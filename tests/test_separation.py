@@ -229,3 +229,11 @@ def test_the_mixture_of_a_real_song_in_stem_format(share, tmp_path, musdb_path):
     done = separate_file(song, tmp_path / "stems", share, progress=False)
     assert (done.rate_hz, done.n_channels) == (44_100, 2)
     assert done.duration_s == pytest.approx(7, abs=1)
+
+
+def test_the_end_of_a_song_is_separated_with_what_is_before_it(separator):
+    n_frames = 88 + 5
+    planes = torch.randn(1, 2, 1025, n_frames, generator=torch.Generator().manual_seed(3))
+    ends = separator.separate_spectrogram(planes)[..., 88:]
+    last_chunk = separator.separate_spectrogram(planes[..., 5:])[..., -5:]
+    torch.testing.assert_close(ends, last_chunk, atol=1e-5, rtol=1e-4)
