@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from dann_lib import report
 from dann_lib.errors import DannError
@@ -233,23 +234,27 @@ def _in_a_process(function: Callable[..., dict[str, Any]], *arguments: Any) -> d
 def _child(sender: Any, function: Callable[..., dict[str, Any]], arguments: tuple[Any, ...]) -> None:
     try:
         result = function(*arguments)
-        result["peak_mb"] = _peak_memory() / 1e6
+        result["peak_mb"] = peak_memory() / 1e6
     except DannError as error:
         result = {"error": str(error)}
     sender.send(result)
 
 
-def _peak_memory() -> int:
-    """Largest resident memory of this process so far, in bytes."""
-    import psutil
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, in bytes.
 
+    Linux also tells it through `getrusage`, but counts the parent's memory in, as it was when the process began.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(peak.split()[1]) * 1024
     memory = psutil.Process().memory_info()
     if hasattr(memory, "peak_wset"):
         return memory.peak_wset
     import resource
 
-    unit = 1 if platform.system() == "Darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if platform.system() == "Darwin" else 1024)
 
 
 def _alternate(tasks: dict[str, Callable[[], Any]], runs: int) -> dict[str, list[float]]:

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,14 +118,20 @@ def separate_blocks(
         samples = up.resample_chunk(np.ascontiguousarray(estimates.reshape(n_planes, -1).T), last=last)
         return samples.reshape(-1, len(report.SOURCES), n_channels).swapaxes(0, 1)
 
-    for block in blocks:
-        queue.put(block)
-        low = down.resample_chunk(block, last=False)
-        for estimates in stream.feed(low.T):
-            yield queue.pair(resampled(estimates, last=False))
-    low = down.resample_chunk(np.zeros((0, n_channels), np.float32), last=True)
-    rest = np.concatenate([*stream.feed(low.T), *stream.finish()], axis=-1)
-    yield queue.pair(resampled(rest, last=True))
+    # One thread resamples what was separated last, while the network works on what comes next.
+    with ThreadPoolExecutor(1) as pool:
+        waiting: Future[np.ndarray] | None = None
+        for block in blocks:
+            queue.put(block)
+            for estimates in stream.feed(down.resample_chunk(block, last=False).T):
+                if waiting is not None:
+                    yield queue.pair(waiting.result())
+                waiting = pool.submit(resampled, estimates, last=False)
+        low = down.resample_chunk(np.zeros((0, n_channels), np.float32), last=True)
+        rest = np.concatenate([*stream.feed(low.T), *stream.finish()], axis=-1)
+        if waiting is not None:
+            yield queue.pair(waiting.result())
+        yield queue.pair(resampled(rest, last=True))
     yield queue.flush()
 
 
@@ -174,9 +180,11 @@ def _write_all(
     with ThreadPoolExecutor(len(files)) as pool, output_errors(song.parent), _write_errors(files):
         pairs = separate_blocks(read_blocks(source, song), source.samplerate, source.channels, separator)
         for mixture, estimates in pairs:
-            stems = {**dict(zip(report.SOURCES, estimates, strict=True)), "other": _rest(mixture, estimates)}
             finish_writing()
-            writing = {name: pool.submit(_write, files[name], stems[name], gains[name]) for name in stems}
+            writing = {
+                name: pool.submit(_write, files[name], gains[name], mixture, estimates, index)
+                for index, name in enumerate(report.STEMS)
+            }
             n_samples += len(mixture)
             bar.update(len(mixture))
         finish_writing()
@@ -193,8 +201,11 @@ def _rest(mixture: np.ndarray, estimates: np.ndarray) -> np.ndarray:
     return rest
 
 
-def _write(file: soundfile.SoundFile, samples: np.ndarray, gain: float) -> int:
-    """Write samples at a gain; the number of those beyond full scale."""
+def _write(
+    file: soundfile.SoundFile, gain: float, mixture: np.ndarray, estimates: np.ndarray, index: int
+) -> int:
+    """Write the stem `index` of a block at a gain; the number of samples beyond full scale."""
+    samples = estimates[index] if index < len(estimates) else _rest(mixture, estimates)
     samples = samples if gain == 1.0 else samples * np.float32(gain)
     if max(samples.max(initial=0.0), -samples.min(initial=0.0)) <= 1.0:
         file.write(samples)

@@ -200,13 +200,13 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path):
 
 
 HOUR = """
-import resource, sys
-import torch
+import sys
+from dann_lib.bench import peak_memory
 from dann_lib.separation import Separator
 from dann_lib.song_files import separate_file
 separator = Separator.load(sys.argv[3], "cpu")
 done = separate_file(sys.argv[1], sys.argv[2], separator, progress=False)
-print(done.duration_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, done.duration_s / done.elapsed_s)
+print(done.duration_s, peak_memory() / 1e6, done.duration_s / done.elapsed_s)
 """
 
 
