@@ -302,7 +302,7 @@ def let_all_pass(model: network.DANN) -> network.DANN:
     probe.pool = nn.AvgPool2d(2)
     for module in list(probe.modules()):
         for name, child in module.named_children():
-            if isinstance(child, nn.GroupNorm):
+            if isinstance(child, nn.InstanceNorm2d):
                 setattr(module, name, nn.Identity())
     for weight in probe.parameters():
         weight.data.fill_(0.01)
@@ -324,7 +324,8 @@ Markdown(f"One output of DANN sees **{bins_seen} bins** ({bins_hz:.0f} Hz) and u
          f"Without skip connections: {without[0]} bins, {without[1]} frames.")
 
 # %%
-assert frames_seen > report.N_FRAMES and without == (bins_seen, frames_seen)
+assert report.N_FRAMES < frames_seen < 257 and bins_seen < 513, "the picture must be larger than what is seen"
+assert without == (bins_seen, frames_seen)
 
 # %% [markdown]
 # *What to notice.* The depth alone decides how far a network sees: skip connections do not widen the view,
@@ -369,8 +370,8 @@ Markdown(f"Largest change of the masks for a song that is 20 dB louder: **{chang
 assert change < 1e-2
 
 # %% [markdown]
-# *What to notice.* The first thing after each convolution is **group normalisation**: it takes the mean off
-# all maps of a chunk and divides by their spread. A factor of ten cancels out, so the masks are the same for
+# *What to notice.* The first thing after each convolution is **instance normalisation**: it takes the mean off
+# each map of a chunk and divides by its spread. A factor of ten cancels out, so the masks are the same for
 # loud and for quiet songs, whatever the other songs of the batch are. And training needs it: without any
 # normalisation, the report's learning rate and our gain of 300 make this network diverge.
 #
@@ -415,7 +416,7 @@ lessons.claims_table(3, {"cnn-parameters": lessons.Verdict(
 #   autoencoders*, 2017 (the report's reference [1]). [arXiv:1703.08019](https://arxiv.org/abs/1703.08019)
 # - H. Zhao et al.: *The sound of pixels*, 2018 (the report's reference [2]).
 #   [arXiv:1804.03160](https://arxiv.org/abs/1804.03160)
-# - Y. Wu, K. He: *Group normalization*, 2018. [arXiv:1803.08494](https://arxiv.org/abs/1803.08494)
+# - D. Ulyanov, A. Vedaldi, V. Lempitsky: *Instance Normalization*, 2016. [arXiv:1607.08022](https://arxiv.org/abs/1607.08022)
 #
 # Previous lesson: [2 · Turn a song into a picture and back](02_stft.ipynb) ·
 # next lesson: [4 · Take the skip connections away, one by one](04_skip_ablation.ipynb)

@@ -456,7 +456,7 @@ lessons.claims_table(5, {
 #
 # - D. P. Kingma, J. Ba: *Adam: A Method for Stochastic Optimization*, 2015.
 #   [arXiv:1412.6980](https://arxiv.org/abs/1412.6980)
-# - Y. Wu, K. He: *Group Normalization*, 2018. [arXiv:1803.08494](https://arxiv.org/abs/1803.08494)
+# - D. Ulyanov, A. Vedaldi, V. Lempitsky: *Instance Normalization*, 2016. [arXiv:1607.08022](https://arxiv.org/abs/1607.08022)
 # - S. Uhlich et al.: *Improving music source separation based on deep neural networks through data
 #   augmentation and network blending*, 2017: remixing.
 #   [doi:10.1109/ICASSP.2017.7952158](https://doi.org/10.1109/ICASSP.2017.7952158)
