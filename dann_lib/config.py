@@ -19,7 +19,7 @@ class TrainingConfig:
         network: a key of `dann_lib.network.NETWORKS`.
         network_options: arguments of its class, such as `{"skips": (2, 3)}`.
         optimizer: `"sgd"` (report, II.c) or `"adam"`.
-        learning_rate: 0.0001 in the report; 0.003 in the modern run, chosen on validation songs.
+        learning_rate: 0.0001 in the report; 0.003 with Adam in `MODERN`.
         momentum: of SGD (report, II.c).
         schedule: `"constant"` (report) or `"one-cycle"` (Smith and Topin, 2019, arXiv:1708.07120).
         gain: factor on the waveform before the STFT (report, II.b; see the erratum).

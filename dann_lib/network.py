@@ -15,7 +15,7 @@ from dann_lib import report
 from dann_lib.baselines import DeepAutoEncoder, DenoisingAutoEncoder, FeedForward
 from dann_lib.layers import N_PARTS, check_spectrogram, convolution, up_sample
 
-__all__ = ["DANN", "NETWORKS", "N_PARTS", "apply_masks", "build", "n_parameters", "up_sample"]
+__all__ = ["DANN", "NETWORKS", "N_PARTS", "SMALLEST", "apply_masks", "build", "n_parameters", "up_sample"]
 
 SMALLEST = (2 * 2**report.N_POOLINGS, 2**report.N_POOLINGS)
 """Bins and frames that DANN needs: two values in each feature map of the bottleneck, to normalise it."""

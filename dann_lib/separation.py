@@ -20,13 +20,10 @@ from dann_lib import report, spectrogram
 from dann_lib.checkpoint import load_weights
 from dann_lib.config import TrainingConfig
 from dann_lib.devices import best_device, choose_precision
-from dann_lib.network import apply_masks
+from dann_lib.network import SMALLEST, apply_masks
 
 CHUNKS_AT_ONCE = 4
 """Chunks that go through the network together: 41 s of song."""
-
-SHORTEST = 2**report.N_POOLINGS
-"""Frames that DANN needs at least; a shorter end of a song is padded with zeros."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +131,7 @@ class Separator:
         if before is not None:
             mono = torch.cat((before.mean(dim=0) * self.config.gain, mono), dim=-1)
         seen = mono[..., -self.config.n_chunk_frames :]
-        padded = nn.functional.pad(seen, (0, max(0, SHORTEST - seen.shape[-1])))
+        padded = nn.functional.pad(seen, (0, max(0, SMALLEST[1] - seen.shape[-1])))
         return self._masks(padded[None])[0, ..., : seen.shape[-1]][..., -n_rest:]
 
     def _masks(self, chunks: Tensor) -> Tensor:

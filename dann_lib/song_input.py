@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from dann_lib.audio_io import check_finite
 from dann_lib.errors import AudioError
 from dann_lib.ffmpeg import ensure_ffmpeg
 
@@ -65,11 +66,7 @@ def read_blocks(source: soundfile.SoundFile, song: Path) -> Iterator[np.ndarray]
             ) from error
         if len(block) == 0:
             return
-        if not np.isfinite(block.sum(dtype=np.float64)):
-            bad = position + int(np.argmin(np.isfinite(block).all(axis=1)))
-            raise AudioError(
-                f"{song} has a sample that is no finite number at {bad / source.samplerate:.2f} s; export it again"
-            )
+        check_finite(block, source.samplerate, str(song), position)
         position += len(block)
         yield block
 
