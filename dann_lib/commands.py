@@ -172,6 +172,39 @@ def _evaluate(options: argparse.Namespace) -> None:
     _print(options, result, f"{text}\nscores of {result['songs']} songs: {table}")
 
 
+def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--corpus", default="musdb18-7",
+                        help="musdb18-7 (hours on two cores), the folder of MUSDB18 or MUSDB18-HQ (days on a GPU), or "
+                             "synthetic (minutes, to see that everything runs)")
+    parser.add_argument("--out", type=Path, help="folder of the results (default: data/reference for musdb18-7, else "
+                                                 "data/reproduced/NAME)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes, and stop")
+    parser.add_argument("--jobs", type=int, help="runs trained at the same time (default: one per core; 1 on a GPU)")
+    _device_arguments(parser)
+    _json_argument(parser)
+
+
+def _reproduce(options: argparse.Namespace) -> None:
+    from dann_lib.corpus import open_corpus
+    from dann_lib.reproduce import budget_for, default_folder, reproduce
+    from dann_lib.reproduce.estimating import estimate
+    from dann_lib.reproduce.learning import Machine
+    from dann_lib.reproduce.ledger import counts, ledger
+
+    corpus = open_corpus(options.corpus)
+    machine = Machine.here(options.device, options.precision, options.jobs)
+    budget = budget_for(corpus.kind, sum(track.seconds for track in corpus.tracks) / 3600)
+    needed, out = estimate(corpus, budget, machine), options.out or default_folder(corpus)
+    planned = {**dataclasses.asdict(needed), "corpus": corpus.name, "out": str(out)}
+    _print(options, planned, f"{corpus.name}: {needed} → {out}")
+    if options.dry_run:
+        return
+    evidence = reproduce(options.corpus, out, machine=machine, budget=budget)
+    verdicts = counts(ledger(evidence))
+    _print(options, {"out": str(out), "verdicts": verdicts},
+           "; ".join(f"{count} {verdict}" for verdict, count in verdicts.items()) + f"\nresults: {out}")
+
+
 def _run_name(weights: Path) -> str:
     """`data/runs/mine/weights.safetensors` is `mine`; any other file is its own name."""
     return weights.parent.resolve().name if weights.stem == "weights" else weights.stem
@@ -251,6 +284,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("evaluate", "score networks and oracles on the songs of a corpus",
             "SDR, SIR, SAR of equations (4) to (7), and BSS Eval v4, per song and in the median.",
             _evaluate_arguments, _evaluate),
+    Command("reproduce", "every experiment of the report, and the verdict on every claim",
+            "Train, score and measure what the report's claims need, and write losses, scores, weights, figures and "
+            "the ledger of claims. It can be stopped at any time; the same command goes on.",
+            _reproduce_arguments, _reproduce),
     Command("bench", "speed and memory of this machine, as ratios",
             "Measure training, separation, preparation and opening against baselines of the same run.",
             bench.add_arguments, bench.run),

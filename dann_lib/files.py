@@ -28,6 +28,11 @@ def data_folder() -> Path:
     return Path(os.environ.get("DANN_DATA") or Path(__file__).resolve().parents[1] / "data")
 
 
+def reference_folder() -> Path:
+    """The folder of the stored results, which comes with the code: `data/reference`."""
+    return Path(__file__).resolve().parents[1] / "data" / "reference"
+
+
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Write a file so that a reader sees the old one or the new one, never a part.

@@ -103,7 +103,7 @@ def gap_closed(
         by_song = group.pivot(index="song", columns="run", values="value")[list(dict.fromkeys(runs))].dropna()
         columns = tuple(_finite(by_song[name].to_numpy()) for name in runs)
         share = float(_share(*columns)) if len(by_song) else np.nan
-        rows.append((source, rate_hz, share, *_interval(columns, _share, seed, n_resamples), len(by_song)))
+        rows.append((source, rate_hz, share, *interval(columns, _share, seed, n_resamples), len(by_song)))
     return pd.DataFrame(rows, columns=["source", "rate_hz", "gap_closed", "low", "high", "n_songs"])
 
 
@@ -111,22 +111,34 @@ def _centre(values: np.ndarray, seed: int, n_resamples: int) -> tuple[float, flo
     """Median, interval and mean; NaN where there are too few songs."""
     if not len(values):
         return np.nan, np.nan, np.nan, np.nan
-    low, high = _interval((_finite(values),), np.median, seed, n_resamples)
+    low, high = interval((_finite(values),), np.median, seed, n_resamples)
     with np.errstate(invalid="ignore"):
         return _endless(np.median(_finite(values))), _endless(low), _endless(high), float(np.mean(values))
 
 
-def _interval(
-    columns: tuple[np.ndarray, ...], statistic: Callable[..., np.ndarray], seed: int, n_resamples: int
+def interval(
+    columns: tuple[np.ndarray, ...], statistic: Callable[..., np.ndarray], seed: int = 0,
+    n_resamples: int = N_RESAMPLES, paired: bool = True,
 ) -> tuple[float, float]:
-    """95 % percentile bootstrap interval, drawing the same songs from all columns."""
+    """95 % percentile bootstrap interval of a statistic over songs.
+
+    Args:
+        columns: one value per song in each.
+        statistic: of the columns, along `axis`.
+        seed: of the resampling.
+        n_resamples: times that songs are drawn.
+        paired: draw the same songs from all columns.
+
+    Returns:
+        Both ends; NaN with fewer than two songs.
+    """
     from scipy.stats import bootstrap
 
-    if len(columns[0]) < 2:
+    if min(map(len, columns)) < 2:
         return np.nan, np.nan
     result = bootstrap(
         columns, statistic, n_resamples=n_resamples, confidence_level=CONFIDENCE, method="percentile",
-        paired=True, vectorized=True, rng=np.random.default_rng(seed),
+        paired=paired, vectorized=True, rng=np.random.default_rng(seed),
     )
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 

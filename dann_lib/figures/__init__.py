@@ -5,7 +5,7 @@ same numbers. Figures 1, 3 and 4 are drawn from a network object, 2 from a song,
 9 from scores.
 """
 
-from dann_lib.figures.results import figure_2, figure_5, figure_6, figure_7, figure_8, figure_9
+from dann_lib.figures.results import figure_2, figure_5, figure_6, figure_7, figure_8, figure_9, intervals
 from dann_lib.figures.scheme import figure_3, figure_4
 from dann_lib.figures.signals import bars, curves, signed_image, spectrogram_image, spectrograms, waveforms
 from dann_lib.figures.style import COLOURS, DB_LIMITS, Drawing, canvas, show, use_style
@@ -30,6 +30,7 @@ __all__ = [
     "figure_7",
     "figure_8",
     "figure_9",
+    "intervals",
     "show",
     "signed_image",
     "spectrogram_image",

@@ -82,44 +82,33 @@ def figure_7(histories: Histories) -> Drawing:
     return _losses(histories, "test_loss", "test loss (3)", "Figure 7. Test loss for each epoch")
 
 
-def figure_8(history: pd.DataFrame) -> Drawing:
+def figure_8(history: pd.DataFrame | Sequence[pd.DataFrame]) -> Drawing:
     """Figure 8: training and test loss of one run, the lowest test loss marked.
 
     Args:
-        history: epoch, train_loss, test_loss.
+        history: epoch, train_loss, test_loss; or that of several seeds, of which the mean is drawn, with a band
+            from the lowest to the highest.
 
     Raises:
         ValueError: if the history is empty.
     """
-    _check_history(history)
+    runs = [history] if isinstance(history, pd.DataFrame) else list(history)
     figure, axis = canvas(height_in=3.0)
+    mean = {}
     for index, (column, name) in enumerate((("train_loss", "training songs"), ("test_loss", "test songs"))):
-        axis.plot(
-            history["epoch"],
-            history[column],
-            label=name,
-            color=LINE_COLOURS[index],
-            linestyle=LINE_STYLES[index],
-        )
-    lowest = history.loc[history["test_loss"].idxmin()]
-    axis.plot(
-        lowest["epoch"],
-        lowest["test_loss"],
-        "o",
-        color=LINE_COLOURS[1],
-        markersize=8,
-        fillstyle="none",
-        label=f"lowest test loss: epoch {lowest['epoch']:.0f}",
-    )
+        mean[column] = _mean_and_band(axis, runs, column, index, name)
+    lowest = int(mean["test_loss"].idxmin())
+    axis.plot(lowest, mean["test_loss"][lowest], "o", color=LINE_COLOURS[1], markersize=8, fillstyle="none",
+              label=f"lowest test loss: epoch {lowest}")
     _finish_losses(axis, "loss (3)")
-    last = history.iloc[-1]
+    train, test = mean["train_loss"], mean["test_loss"]
+    of_seeds = f", mean and range of {len(runs)} seeds" if len(runs) > 1 else ""
     return Drawing(
         figure,
         (
-            f"Figure 8. Training and test loss over {last['epoch']:.0f} epochs. Training loss: "
-            f"{history['train_loss'].iloc[0]:.3g} at first, {last['train_loss']:.3g} at the end. Test loss: "
-            f"{history['test_loss'].iloc[0]:.3g} at first, lowest {lowest['test_loss']:.3g} in epoch "
-            f"{lowest['epoch']:.0f} (circle), {last['test_loss']:.3g} at the end."
+            f"Figure 8. Training and test loss over {train.index[-1]:.0f} epochs{of_seeds}. Training loss: "
+            f"{train.iloc[0]:.3g} at first, {train.iloc[-1]:.3g} at the end. Test loss: {test.iloc[0]:.3g} at first, "
+            f"lowest {test[lowest]:.3g} in epoch {lowest} (circle), {test.iloc[-1]:.3g} at the end."
         ),
     )
 
@@ -162,33 +151,63 @@ def figure_9(scores: pd.DataFrame) -> Drawing:
     )
 
 
+def intervals(values: Mapping[str, tuple[float, float, float]], unit: str, description: str) -> Drawing:
+    """A dot with its interval for each name, the value written beside it.
+
+    Args:
+        values: name → value, lower and upper end; ends that are NaN are not drawn.
+        unit: label of the axis, with the unit.
+        description: what is to be seen; the values are added.
+
+    Raises:
+        ValueError: if there are no values.
+    """
+    if not values:
+        raise ValueError("there are no values to draw")
+    figure, axis = canvas(height_in=0.85 + 0.31 * len(values))
+    places = np.arange(len(values))[::-1]
+    for place, (name, (value, low, high)) in zip(places, values.items(), strict=True):
+        colour = COLOURS.get(name.split(",")[0], LINE_COLOURS[0])
+        axis.plot([low, high], [place, place], color=colour, linewidth=3, alpha=0.45, solid_capstyle="butt")
+        axis.plot(value, place, "o", color=colour)
+        axis.annotate(f"{value:.1f}".replace("-", "−"), (value, place), xytext=(0, 5), textcoords="offset points",
+                      ha="center", fontsize=8.5)
+    axis.set_yticks(places, list(values))
+    axis.set(xlabel=unit, ylim=(-0.6, len(values) - 0.3))
+    axis.margins(x=0.08)
+    axis.grid(True, axis="x")
+    listed = "; ".join(f"{name} {value:.1f} [{low:.1f}, {high:.1f}]" for name, (value, low, high) in values.items())
+    return Drawing(figure, f"{description} {listed.replace(' -', ' −').replace('[-', '[−')}.")
+
+
 def _losses(histories: Histories, column: str, label: str, title: str) -> Drawing:
     if not histories:
         raise ValueError("there are no histories to draw; train a network first")
     figure, axis = canvas(height_in=3.0)
     ends = []
     for index, (name, runs) in enumerate(histories.items()):
-        runs = [runs] if isinstance(runs, pd.DataFrame) else list(runs)
-        for run in runs:
-            _check_history(run)
-        table = pd.concat([run.set_index("epoch")[column] for run in runs], axis=1)
-        mean, colour = table.mean(axis=1), LINE_COLOURS[index % len(LINE_COLOURS)]
-        seeds = f" (mean of {len(runs)} seeds)" if len(runs) > 1 else ""
-        axis.plot(
-            mean.index,
-            mean,
-            label=name + seeds,
-            color=colour,
-            linestyle=LINE_STYLES[index % len(LINE_STYLES)],
-        )
-        if len(runs) > 1:
-            axis.fill_between(mean.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=0.18, linewidth=0)
+        mean = _mean_and_band(axis, [runs] if isinstance(runs, pd.DataFrame) else list(runs), column, index, name)
         ends.append(
             f"{name} from {mean.iloc[0]:.3g} to {mean.iloc[-1]:.3g}, lowest {mean.min():.3g} in epoch "
             f"{mean.idxmin():.0f}"
         )
     _finish_losses(axis, label)
     return Drawing(figure, f"{title}: {'; '.join(ends)}.")
+
+
+def _mean_and_band(
+    axis: Axes, runs: Sequence[pd.DataFrame], column: str, index: int, name: str
+) -> pd.Series:
+    """Draw a loss by epoch: the mean of the seeds, and the range of them; returns the mean."""
+    for run in runs:
+        _check_history(run)
+    table = pd.concat([run.set_index("epoch")[column] for run in runs], axis=1)
+    mean, colour = table.mean(axis=1), LINE_COLOURS[index % len(LINE_COLOURS)]
+    seeds = f" (mean of {len(runs)} seeds)" if len(runs) > 1 else ""
+    axis.plot(mean.index, mean, label=name + seeds, color=colour, linestyle=LINE_STYLES[index % len(LINE_STYLES)])
+    if len(runs) > 1:
+        axis.fill_between(mean.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=0.18, linewidth=0)
+    return mean
 
 
 def _finish_losses(axis: Axes, label: str) -> None:

@@ -1,0 +1,264 @@
+"""What the treatment around the network does, measured without a score: speed, resolution, reverberation, treatment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from dann_lib import report, spectrogram
+from dann_lib.batches import Chunks, pretreat
+from dann_lib.config import TrainingConfig
+from dann_lib.evaluation.waveforms import Track, resample
+from dann_lib.network import build
+from dann_lib.separation import Separator
+from dann_lib.training import l1_loss
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dann_lib.corpus import Corpus
+
+COLUMNS = ("experiment", "case", "song", "source", "quantity", "unit", "value")
+"""Of the table of measurements."""
+
+Row = tuple[str, str, str, str, str, str, float]
+
+DIP_DB = 3.0
+"""Two peaks count as two if the spectrum between them lies so much below the lower one."""
+
+SILENT_DB = -30.0
+"""A block of a source is silent if its energy lies so much below that of its loudest block."""
+
+BLOCK_S = 0.01
+
+
+def measure(corpus: Corpus, separator: Separator, dann: dict[str, Any], progress: bool = True) -> pd.DataFrame:
+    """All measurements.
+
+    Args:
+        corpus: the songs.
+        separator: the trained network whose masks are looked at.
+        dann: arguments of the network whose training step is timed.
+        progress: show a bar over the songs.
+
+    Returns:
+        One value per row: `experiment, case, song, source, quantity, unit, value`.
+    """
+    import pandas as pd
+
+    rows: list[Row] = [*loss_of_silence(corpus), *step_times(dann), *tone_distances()]
+    for track in tqdm(corpus.select("test"), desc="measuring", unit="song", leave=False, disable=not progress):
+        rows += [*spread_of_masks(track, separator), *spread_of_resampling(track), *active_stems(track)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def loss_of_silence(corpus: Corpus) -> list[Row]:
+    """Loss (3) of empty estimates at a gain of 1, on the chunks of each subset: what learning has to beat."""
+    rows: list[Row] = []
+    config = TrainingConfig()
+    for subset in ("train", "valid", "test"):
+        chunks = Chunks(corpus.select(subset), config.n_chunk_frames)
+        total = 0.0
+        for batch in chunks.in_order(config):
+            mixture, sources = pretreat(batch.waveforms, 1.0)
+            total += batch.n_global * float(l1_loss(torch.zeros_like(sources), mixture, sources))
+        rows.append(("silence", subset, "", "", "loss (3) at gain 1", "1", total / len(chunks)))
+    return rows
+
+
+def step_times(dann: dict[str, Any], seconds: float = 10.2, repeats: int = 5) -> list[Row]:
+    """Time of a training step on the same length of noise, at the songs' rate and at the working rate.
+
+    In turns, so that what else the machine does falls on both. At 44.1 kHz, STFT and network are the same, and
+    there are five times as many frames.
+
+    Args:
+        dann: arguments of the network.
+        seconds: length of the music in a step.
+        repeats: steps at each rate, after one that is not counted.
+    """
+    rates = (report.SONG_RATE, report.SAMPLE_RATE)
+    random = torch.Generator().manual_seed(0)
+    waveforms = {rate: torch.randn(1, 1 + len(report.SOURCES), int(seconds * rate), generator=random) for rate in rates}
+    network = build("dann", **dann).to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=report.LEARNING_RATE, momentum=report.MOMENTUM)
+
+    def step(rate: int) -> float:
+        start = time.perf_counter()
+        mixture, sources = pretreat(waveforms[rate], 1.0)
+        masks = network(mixture.contiguous(memory_format=torch.channels_last))
+        l1_loss(masks, mixture, sources).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return time.perf_counter() - start
+
+    times = [[step(rate) for rate in rates] for _ in range(repeats + 1)][1:]
+    return [
+        ("rate", f"{rate} Hz", "", f"repeat {number}", "training step", "s", each[index])
+        for number, each in enumerate(times) for index, rate in enumerate(rates)
+    ]
+
+
+def tone_distances(trials: int = 100, largest_hz: float = 80.0, step_hz: float = 0.5) -> list[Row]:
+    """From which distance on two equal tones show as two peaks in a frame, at both rates.
+
+    Args:
+        trials: random positions and phases.
+        largest_hz: distances are tried up to here.
+        step_hz: in such steps.
+
+    Returns:
+        For each rate the distance from which on that is so in every trial, and in half of them, in Hz.
+    """
+    random = np.random.default_rng(0)
+    rows: list[Row] = []
+    for rate in (report.SAMPLE_RATE, report.SONG_RATE):
+        time_s = np.arange(report.N_FFT) / rate
+        window = torch.hamming_window(report.N_FFT, periodic=True, dtype=torch.float64).numpy()
+        low = random.uniform(0.1, 0.35, trials) * rate
+        phases = random.uniform(0, 2 * np.pi, (trials, 2))
+        first = np.exp(1j * (2 * np.pi * low[:, None] * time_s + phases[:, :1]))
+        distances = np.arange(step_hz, largest_hz + step_hz, step_hz)
+        seen = np.array([_two_peaks(first, window, low + gap, phases[:, 1], time_s, rate) for gap in distances])
+        smallest = np.array([_from_here_on(distances, column) for column in seen.T])
+        for case, value in (("always", smallest.max()), ("in half of the cases", np.median(smallest))):
+            rows.append(("resolution", f"{rate} Hz", "", case, "distance of two tones", "Hz", float(value)))
+    return rows
+
+
+def spread_of_masks(track: Track, separator: Separator) -> list[Row]:
+    """How much of a source's sound the masks spread to where the source itself is silent.
+
+    The masks that the network makes from the mixture are applied to the source alone: no other
+    instrument can be heard, so what sounds in the source's pauses is the masks' doing. "phase kept" has the
+    same magnitudes, but the source's phase; "one mask" takes the mean of the two masks for both parts.
+
+    Args:
+        track: a song; its first chunk is taken.
+        separator: the network.
+    """
+    length = (separator.config.n_chunk_frames - 1) * report.HOP
+    signals = torch.from_numpy(np.array(track.waveforms[: 1 + len(report.SOURCES), :length], dtype=np.float32))
+    planes = spectrogram.stft(signals)
+    masks = _masks(separator, planes[:1])
+    rows: list[Row] = []
+    for index, source in enumerate(report.SOURCES):
+        truth, waveform = planes[1 + index], signals[1 + index].numpy()
+        masked = masks[index] * truth
+        magnitude = spectrogram.to_complex(masked).abs()
+        kept = spectrogram.from_complex(torch.polar(magnitude, spectrogram.to_complex(truth).angle()))
+        cases = {"source itself": truth, "two masks": masked, "phase kept": kept,
+                 "one mask": masks[index].mean(dim=0) * truth}
+        for case, each in cases.items():
+            heard = spectrogram.istft(each, waveform.shape[-1]).numpy()
+            rows.append(("reverberation", case, track.name, source, "spread", "dB",
+                         spread_db(heard, waveform, report.SAMPLE_RATE)))
+    return rows
+
+
+def spread_of_resampling(track: Track) -> list[Row]:
+    """The same for the way to 8.82 kHz and back, and no masks."""
+    rows: list[Row] = []
+    low = np.array(track.waveforms[1 : 1 + len(report.SOURCES)], dtype=np.float32)
+    for source, waveform in zip(report.SOURCES, low, strict=True):
+        high = resample(waveform[None], report.SAMPLE_RATE, report.SONG_RATE, 5 * len(waveform))
+        back = resample(high, report.SONG_RATE, report.SAMPLE_RATE, len(waveform))[0]
+        rows.append(("reverberation", "resampling", track.name, source, "spread", "dB",
+                     spread_db(back, waveform, report.SAMPLE_RATE)))
+    return rows
+
+
+def active_stems(track: Track) -> list[Row]:
+    """How many of the four stems are heard at a time, in the mean over the song."""
+    stems = np.array(track.waveforms[1:], dtype=np.float32)
+    blocks = _block_energy(stems, report.SAMPLE_RATE // 10)
+    loud = blocks > 10 ** (SILENT_DB / 10) * max(float(blocks.max()), 1e-20)
+    return [("instruments", "active stems", track.name, "", "mean", "stems", float(loud.sum(axis=0).mean()))]
+
+
+def spread_db(heard: np.ndarray, source: np.ndarray, rate_hz: int) -> float:
+    """Energy in a source's silent blocks, relative to all of it.
+
+    Args:
+        heard: the treated source, `(sample,)`.
+        source: the source itself, `(sample,)`.
+        rate_hz: sample rate.
+
+    Returns:
+        dB, at most 0; NaN if the source has fewer than 20 silent blocks of 10 ms, or is silent throughout.
+    """
+    size = int(BLOCK_S * rate_hz)
+    truth, energy = _block_energy(source[None], size)[0], _block_energy(heard[None], size)[0]
+    silent = truth < 10 ** (SILENT_DB / 10) * truth.max(initial=0.0)
+    if silent.sum() < 20 or energy.sum() <= 0:
+        return float("nan")
+    return float(10 * np.log10(max(energy[silent].sum() / energy.sum(), 1e-12)))
+
+
+def phase_kept(separator: Separator) -> Callable[[np.ndarray], np.ndarray]:
+    """The separator with its magnitudes, and the mixture's phase: what the two masks do to the phase, undone."""
+    return _PhaseKept(separator)
+
+
+class _PhaseKept:
+    def __init__(self, separator: Separator) -> None:
+        self.separator = separator
+        self.fingerprint = f"phase kept {separator.fingerprint}"
+
+    def __call__(self, signals: np.ndarray) -> np.ndarray:
+        planes = spectrogram.stft(torch.from_numpy(np.concatenate((signals[:1], self.separator(signals)))))
+        song, estimates = spectrogram.to_complex(planes[0]), spectrogram.to_complex(planes[1:])
+        kept = spectrogram.from_complex(torch.polar(estimates.abs(), song.angle().expand_as(estimates)))
+        return spectrogram.istft(kept, signals.shape[-1]).numpy()
+
+
+def treatment(signals: np.ndarray) -> np.ndarray:
+    """Put the true sources through STFT and inverse, without a network (report, II.b)."""
+    planes = spectrogram.stft(torch.from_numpy(np.array(signals[1 : 1 + len(report.SOURCES)], dtype=np.float32)))
+    return spectrogram.istft(planes, signals.shape[-1]).numpy()
+
+
+@torch.inference_mode()
+def _masks(separator: Separator, mixture: torch.Tensor) -> torch.Tensor:
+    """Masks `(source, part, freq, frame)` that the network makes of one mixture `(1, part, freq, frame)`."""
+    estimates = separator.separate_spectrogram(mixture)[:, 0]
+    return torch.where(mixture[0] == 0, 0.0, estimates / mixture[0])
+
+
+def _block_energy(waveforms: np.ndarray, size: int) -> np.ndarray:
+    """`(signal, sample)` → mean square of each block `(signal, block)`."""
+    n_blocks = waveforms.shape[-1] // size
+    blocks = waveforms[:, : n_blocks * size].reshape(len(waveforms), n_blocks, size)
+    return np.mean(np.square(blocks, dtype=np.float64), axis=-1)
+
+
+def _two_peaks(first: np.ndarray, window: np.ndarray, high: np.ndarray, phase: np.ndarray, time_s: np.ndarray,
+               rate: int) -> np.ndarray:
+    """Whether each pair of tones shows as two peaks, `(trial,)`."""
+    pair = first + np.exp(1j * (2 * np.pi * high[:, None] * time_s + phase[:, None]))
+    power = np.abs(np.fft.rfft(pair.real * window, axis=-1)) ** 2
+    low_hz = np.angle(first[:, 1] / first[:, 0]) / (2 * np.pi) * rate
+    return np.array([
+        _dip_db(each, low * report.N_FFT / rate, up * report.N_FFT / rate) >= DIP_DB
+        for each, low, up in zip(power, low_hz, high, strict=True)
+    ])
+
+
+def _dip_db(power: np.ndarray, low_bin: float, high_bin: float) -> float:
+    """How far the spectrum falls between two peaks, from the lower of them; 0 if there is no bin between."""
+    left, right = round(low_bin), round(high_bin)
+    if right - left < 2:
+        return 0.0
+    dip = power[left + 1 : right].min()
+    return float(10 * np.log10(min(power[left], power[right]) / max(dip, 1e-30)))
+
+
+def _from_here_on(distances: Sequence[float], seen: np.ndarray) -> float:
+    """The smallest distance from which on all are seen; the largest one tried if none is."""
+    missed = np.flatnonzero(~seen)
+    return float(distances[min(len(distances) - 1, missed[-1] + 1)] if len(missed) else distances[0])

@@ -1,0 +1,67 @@
+"""The scores of the reproduction: main runs, oracles, ablation and controlled experiments, on the test songs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dann_lib import report
+from dann_lib.reproduce.controlled import compose_songs
+from dann_lib.reproduce.measuring import phase_kept, treatment
+from dann_lib.reproduce.plan import MAIN_RUNS, MODERN_RUN, Budget, TrainingRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dann_lib.corpus import Corpus
+
+ORACLES = ("mixture", "ideal_binary_mask", "ideal_ratio_mask", "ideal_part_masks")
+"""Scored like the main runs; `true_magnitude` and the treatment alone are scored with (5) to (7)."""
+
+
+def score_all(
+    runs: Sequence[TrainingRun], corpus: Corpus, folder: Path, budget: Budget, progress: bool = True
+) -> pd.DataFrame:
+    """Score everything that was trained, and what frames it.
+
+    Scores of each song are kept in `folder`, and not computed again.
+
+    Args:
+        runs: of the plan, trained.
+        corpus: the songs; only the test songs are scored.
+        folder: where the runs are.
+        budget: whether with BSS Eval v4, and how many songs are composed.
+        progress: show bars over the songs.
+
+    Returns:
+        As `evaluation.evaluate`; `run` is `TrainingRun.label`, or the name of the oracle.
+    """
+    import pandas as pd
+
+    from dann_lib.evaluation import evaluate, oracles
+
+    songs, out = corpus.select("test"), folder / "scores"
+    trained = _separators([run for run in runs if run.songs == "corpus" and run.experiment != "gains"], folder)
+    main: dict[str, Any] = {name: oracles()[name] for name in ORACLES}
+    main |= {name: trained[name] for name in MAIN_RUNS}
+    others = {name: each for name, each in trained.items() if name not in MAIN_RUNS}
+    others |= {"true_magnitude": oracles()["true_magnitude"],
+               f"{MODERN_RUN}-phase-kept": phase_kept(trained[MODERN_RUN])}
+    high = main | {"rate_ceiling": oracles(report.SONG_RATE)["rate_ceiling"]}
+    controlled = _separators([run for run in runs if run.songs != "corpus"], folder)
+    composed = compose_songs(budget.composed, folder / "composed", progress)
+    tables = [
+        evaluate(songs, main, out=out, v4=budget.v4, progress=progress),
+        evaluate(songs, others, out=out, v4=False, progress=progress),
+        evaluate(songs, high, out=out, rate_hz=report.SONG_RATE, v4=budget.v4, progress=progress),
+        evaluate(songs, {"treatment": treatment}, out=out, rate_hz=report.SONG_RATE, v4=False, progress=progress),
+        evaluate(composed, controlled, out=out, v4=False, progress=progress),
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _separators(runs: Sequence[TrainingRun], folder: Path) -> Mapping[str, Any]:
+    from dann_lib.separation import Separator
+
+    return {run.label: Separator.load(folder / run.file_stem / "weights.safetensors", "cpu", "float32") for run in runs}
