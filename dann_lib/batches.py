@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import soxr
 import torch
 from torch import Tensor
 
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 REMIX_DB = 6.0
 """Levels of remixed sources vary by up to so many dB either way."""
+
+SPEED_OCTAVES = 0.2
+"""Speeds of remixed sources, and with them their pitch, vary by up to so many octaves either way: 15 %."""
+
+FADE_S = 0.01
+"""Of songs that are shorter than a chunk, so that their end can meet their beginning."""
 
 
 class Batch(NamedTuple):
@@ -117,12 +124,11 @@ class Chunks:
 
     def _remixed(self, random: np.random.Generator) -> np.ndarray:
         """A chunk whose sources come from different songs, places and levels, `(signal, sample)` without other."""
+        n_samples = (self.n_chunk_frames - 1) * report.HOP + report.N_FFT
         stems = []
         for stem in report.STEMS:
             track = self.tracks[random.integers(len(self.tracks))]
-            latest = max(0, spectrogram.n_frames(track.n_samples) - self.n_chunk_frames)
-            waveform = track.waveforms[report.SIGNALS.index(stem)]
-            piece = spectrogram.chunk_samples(waveform, int(random.integers(latest + 1)), self.n_chunk_frames)
+            piece = _varied(track.waveforms[report.SIGNALS.index(stem)], n_samples, random)
             level = 10 ** (random.uniform(-REMIX_DB, REMIX_DB) / 20)
             stems.append(piece * np.float32(level * random.choice((-1, 1))))
         return np.stack((np.sum(stems, axis=0), *stems[: len(report.SOURCES)]))
@@ -132,3 +138,20 @@ class Chunks:
             return Batch(torch.from_numpy(np.stack(pieces)), n_global)
         n_samples = (self.n_chunk_frames - 1) * report.HOP + report.N_FFT
         return Batch(torch.zeros(0, 1 + len(report.SOURCES), n_samples), n_global)
+
+
+def _varied(waveform: np.ndarray, n_samples: int, random: np.random.Generator) -> np.ndarray:
+    """A piece of a waveform `(sample,)` from a random place at a random speed, `(n_samples,)`.
+
+    A song that is shorter than that is turned round: it begins anywhere, and goes on at its beginning.
+    """
+    speed = 2 ** random.uniform(-SPEED_OCTAVES, SPEED_OCTAVES)
+    needed = int(np.ceil(n_samples * speed)) + 1
+    if len(waveform) > needed:
+        start = int(random.integers(len(waveform) - needed))
+        piece = np.array(waveform[start : start + needed])
+    else:
+        fade = np.minimum(1.0, np.arange(len(waveform)) / (FADE_S * report.SAMPLE_RATE)).astype(np.float32)
+        piece = np.roll(waveform * fade * fade[::-1], int(random.integers(len(waveform))))
+    changed = soxr.resample(piece, speed * report.SAMPLE_RATE, report.SAMPLE_RATE)[:n_samples]
+    return np.pad(changed, (0, n_samples - len(changed)))
