@@ -143,7 +143,7 @@ class Chunks:
 def _varied(waveform: np.ndarray, n_samples: int, random: np.random.Generator) -> np.ndarray:
     """A piece of a waveform `(sample,)` from a random place at a random speed, `(n_samples,)`.
 
-    A song that is shorter than that is turned round: it begins anywhere, and goes on at its beginning.
+    A song that is shorter than that begins anywhere, and goes on at its beginning.
     """
     speed = 2 ** random.uniform(-SPEED_OCTAVES, SPEED_OCTAVES)
     needed = int(np.ceil(n_samples * speed)) + 1
@@ -152,6 +152,6 @@ def _varied(waveform: np.ndarray, n_samples: int, random: np.random.Generator) -
         piece = np.array(waveform[start : start + needed])
     else:
         fade = np.minimum(1.0, np.arange(len(waveform)) / (FADE_S * report.SAMPLE_RATE)).astype(np.float32)
-        piece = np.roll(waveform * fade * fade[::-1], int(random.integers(len(waveform))))
+        piece = np.resize(np.roll(waveform * fade * fade[::-1], int(random.integers(len(waveform)))), needed)
     changed = soxr.resample(piece, speed * report.SAMPLE_RATE, report.SAMPLE_RATE)[:n_samples]
     return np.pad(changed, (0, n_samples - len(changed)))

@@ -87,8 +87,8 @@ def test_processes_share_each_batch_without_overlap():
     chunks = Chunks(tiny_corpus(5).select("train"), 18)
     config = replace(CONFIG, batch_size=3)
     shares = (chunks.at_random(config, 2), chunks.at_random(config, 2, 0, 2), chunks.at_random(config, 2, 1, 2))
-    for batches in zip(*shares, strict=True):
-        whole, *shares = (batch.waveforms for batch in batches)
+    for together in zip(*shares, strict=True):
+        whole, *shares = (batch.waveforms for batch in together)
         assert torch.equal(whole[0::2], shares[0])
         assert torch.equal(whole[1::2], shares[1])
 
@@ -104,7 +104,7 @@ def test_a_remixed_mixture_is_the_sum_of_its_sources():
     assert not torch.allclose(batch[0, 1], plain[0, 1])
 
 
-@pytest.mark.parametrize("seconds", [3.0, 30.0])
+@pytest.mark.parametrize("seconds", [1.5, 30.0])
 def test_a_remixed_source_is_the_song_at_another_speed_without_clicks(seconds):
     seconds = np.arange(int(seconds * report.SAMPLE_RATE)) / report.SAMPLE_RATE
     tone = np.sin(2 * np.pi * 220 * seconds).astype(np.float32)

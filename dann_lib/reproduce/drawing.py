@@ -87,7 +87,8 @@ def gains(evidence: Evidence) -> Drawing:
         lines[f"gain {gain:g}"] = (np.arange(1, len(mean) + 1), mean)
     ends = ", ".join(f"{name} {y[-1]:.0f} %" for name, (_, y) in lines.items())
     drawing = figures.curves(lines, "epoch", "loss (3), % of silence",
-                             f"Loss on the validation songs with the report's SGD, by gain. In the end: {ends} of silence.")
+                             f"Loss on the validation songs with the report's SGD, by gain. In the end: {ends} of "
+                             "silence.")
     return _with_provenance(drawing, evidence, "gain-1", "gain-300")
 
 
@@ -97,8 +98,8 @@ def networks(evidence: Evidence) -> Drawing:
     for name in NETWORKS:
         size = evidence.run(f"network-{name}")["parameters"]
         rows[f"{name} ({size / 1e6:.2f} M parameters)"] = median(evidence.per_song(f"network-{name}").mean(axis=1))
-    drawing = figures.intervals(rows, "median SDR (dB)", "Median SDR over the test songs (mean of the sources) after the "
-                                "same number of updates, with its 95 % interval, and the size of each network.")
+    drawing = figures.intervals(rows, "median SDR (dB)", "Median SDR over the test songs (mean of the sources) after "
+                                "the same number of updates, with its 95 % interval, and the size of each network.")
     return _with_provenance(drawing, evidence, *(f"network-{name}" for name in NETWORKS))
 
 
@@ -109,9 +110,9 @@ def treatment(evidence: Evidence) -> Drawing:
         for source in report.SOURCES
         for title, run in (("treatment alone", "treatment"), ("DANN", REPORT_RUN), ("DANN, Adam", MODERN_RUN))
     }
-    drawing = figures.intervals(rows, "median SAR at 44.1 kHz (dB)", "SAR of the true sources through 8.82 kHz, STFT and "
-                                "back, without any mask, and of DANN: medians over the test songs with 95 % intervals. A "
-                                "SAR higher by 10 dB means a tenth of the artefacts.")
+    drawing = figures.intervals(rows, "median SAR at 44.1 kHz (dB)", "SAR of the true sources through 8.82 kHz, STFT "
+                                "and back, without any mask, and of DANN: medians over the test songs with 95 % "
+                                "intervals. A SAR higher by 10 dB means a tenth of the artefacts.")
     return _with_provenance(drawing, evidence, REPORT_RUN, MODERN_RUN)
 
 
@@ -120,8 +121,9 @@ def resolution(evidence: Evidence) -> Drawing:
     table = evidence.measurements
     rows = table[table["experiment"] == "resolution"]
     bars = {f"{row.case}, {row.source}": row.value for row in rows.itertuples()}
-    return figures.bars(bars, "distance of two tones (Hz)", "From which distance on two equal tones show as two peaks in a "
-                        "frame of the report's STFT, at the working rate and at the songs' own rate.", form=".1f")
+    return figures.bars(bars, "distance of two tones (Hz)", "From which distance on two equal tones show as two "
+                        "peaks in a frame of the report's STFT, at the working rate and at the songs' own rate.",
+                        form=".1f")
 
 
 def instruments(evidence: Evidence) -> Drawing:
@@ -132,8 +134,8 @@ def instruments(evidence: Evidence) -> Drawing:
         mean = rows.groupby("instruments")["sdr"].median()
         lines[genre] = (mean.index.to_numpy(), mean.to_numpy())
     drawing = figures.curves(lines, "instruments in the song", "median SDR (dB)", "Median SDR (mean of the sources) of "
-                             "composed songs with 4 to 8 instruments; songs of a genre differ in nothing else from number "
-                             "to number, and the level of `other` stays the same.")
+                             "composed songs with 4 to 8 instruments; songs of a genre differ in nothing else from "
+                             "number to number, and the level of `other` stays the same.")
     return _with_provenance(drawing, evidence, ALL_GENRES)
 
 
@@ -141,8 +143,8 @@ def genre(evidence: Evidence) -> Drawing:
     """What each genre loses without electronic training songs."""
     lost = genre_losses(evidence)
     rows = {str(name): median(values) for name, values in lost.groupby(level="genre")}
-    drawing = figures.intervals(rows, "SDR lost (dB)", "SDR that composed songs lose if the network has not learned from "
-                                "electronic songs: medians with 95 % intervals, by genre.")
+    drawing = figures.intervals(rows, "SDR lost (dB)", "SDR that composed songs lose if the network has not learned "
+                                "from electronic songs: medians with 95 % intervals, by genre.")
     return _with_provenance(drawing, evidence, ALL_GENRES)
 
 
@@ -151,15 +153,16 @@ def background(evidence: Evidence) -> Drawing:
     level, scores = evidence.per_song("mixture"), evidence.per_song(REPORT_RUN)
     figure, axis = figures.canvas(height_in=3.3)
     for source in report.SOURCES:
-        axis.plot(level[source], scores[source], "o", color=figures.COLOURS[source], label=source, markersize=4, alpha=0.7)
+        dots = {"color": figures.COLOURS[source], "label": source, "markersize": 4, "alpha": 0.7}
+        axis.plot(level[source], scores[source], "o", **dots)
     axis.axline((0, 0), slope=1, color="#888888", linewidth=1, linestyle="--", label="as the mixture")
     axis.set(xlabel="level of the source: SDR of the mixture (dB)", ylabel="SDR of DANN (dB)",
              xlim=(max(-30, level.min().min() - 1), level.max().max() + 1),
              ylim=(max(-30, scores.min().min() - 1), scores.max().max() + 1))
     axis.grid(True)
     axis.legend()
-    drawing = figures.show(figure, "SDR of each test song and source over the level of the source in the mixture. Above "
-                           "the dashed line the network improves on the mixture.")
+    drawing = figures.show(figure, "SDR of each test song and source over the level of the source in the mixture. "
+                           "Above the dashed line the network improves on the mixture.")
     return _with_provenance(drawing, evidence, REPORT_RUN)
 
 
@@ -168,10 +171,11 @@ def reverberation(evidence: Evidence) -> Drawing:
     table = spreads(evidence)
     rows = {str(case): median(table[case].groupby("song").mean()) for case in
             ("source itself", "resampling", "one mask", "phase kept", "two masks")}
-    drawing = figures.intervals(rows, "sound in the source's pauses (dB)", "Energy of the treated source where the source "
-                                "itself is silent, relative to all of it: the source as it is, resampled to 44.1 kHz and "
-                                "back, and through DANN's masks: their mean for both parts, both with the source's phase "
-                                "kept, and both as they are. Medians over test songs with pauses, 95 % intervals.")
+    drawing = figures.intervals(rows, "sound in the source's pauses (dB)", "Energy of the treated source where the "
+                                "source itself is silent, relative to all of it: the source as it is, resampled to "
+                                "44.1 kHz and back, and through DANN's masks: their mean for both parts, both with "
+                                "the source's phase kept, and both as they are. Medians over test songs with pauses, "
+                                "95 % intervals.")
     return _with_provenance(drawing, evidence, MODERN_RUN)
 
 
