@@ -1,4 +1,4 @@
-"""The steps of the course from a shell: `python -m dann_lib prepare | train | separate | evaluate | bench | course`."""
+"""The steps of the course from a shell; `python -m dann_lib --help` lists them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ the whole way, on the songs that come with the course:
   python -m dann_lib separate song.mp3 --weights data/runs/mine/weights.safetensors
   python -m dann_lib evaluate --weights data/runs/mine/weights.safetensors
 
-the same on MUSDB18: add --corpus FOLDER to prepare, train and evaluate.
+the same on MUSDB18: add --corpus FOLDER to prepare, train and evaluate;
+every experiment of the report: python -m dann_lib reproduce --corpus FOLDER
 Exit codes: 0 done; 1 a lesson failed; 2 something about the input, said in one line; 130 interrupted.
 """
 

@@ -1,4 +1,4 @@
-"""What several lessons share: the live run, showing the library's own code, the table of claims."""
+"""What several lessons share: the live run, the reference run, the library's own code, the table of claims."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dann_lib import report
 from dann_lib.config import TrainingConfig
-from dann_lib.errors import CheckpointError
+from dann_lib.errors import CheckpointError, DannError
 from dann_lib.files import data_folder
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from IPython.display import Code, Markdown
 
     from dann_lib.corpus import Corpus
+    from dann_lib.figures import Drawing
     from dann_lib.training import Run
 
 LIVE_REPORT = TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=10, held_out="test")
@@ -131,7 +132,7 @@ def source_of(thing: Callable[..., object] | type, docstring: bool = False) -> s
 
 
 def claims_table(lesson: int, verdicts: Mapping[str, Verdict]) -> Markdown:
-    """The claims of the report that a lesson looks at, beside what it found.
+    """The claims of the report that a lesson looks at: what your run found, what the reference run measured.
 
     Args:
         lesson: its number.
@@ -147,22 +148,85 @@ def claims_table(lesson: int, verdicts: Mapping[str, Verdict]) -> Markdown:
     if ids != set(verdicts):
         raise ValueError(f"lesson {lesson} has the claims {sorted(ids)}, and verdicts on {sorted(verdicts)}")
     words = {True: "agrees", False: "does not agree", None: "cannot tell"}
+    stored = stored_claims()
     rows = [
-        f"| {claim.text} ({claim.section}) | {verdicts[claim.id].found} | **{words[verdicts[claim.id].agrees]}** |"
+        f"| {claim.text} ({claim.section}) | {verdicts[claim.id].found}: **{words[verdicts[claim.id].agrees]}** "
+        f"| {stored[claim.id].measured}: {claim.measure} | **{stored[claim.id].verdict}** |"
         for claim in claims
     ]
-    return Markdown("\n".join(["| The report says | Your run finds | Verdict |", "|---|---|---|", *rows]))
+    head = ["| The report says | Your run | The reference run | Its verdict |", "|---|---|---|---|"]
+    return Markdown("\n".join([*head, *rows]))
 
 
 def all_claims() -> Markdown:
-    """All claims of the report that can be tested, each with a link to its lesson."""
+    """All claims of the report that can be tested, each with its verdict and a link to its lesson."""
     from IPython.display import Markdown
 
     files = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9][0-9]_*.py"))
     names = {int(path.name[:2]): path.stem for path in files}
-    rows = [f"| {claim.section} | {claim.text} | [{claim.lesson}]({names[claim.lesson]}.ipynb) |"
+    stored = stored_claims()
+    rows = [f"| {claim.section} | {claim.text} | {stored[claim.id].verdict} | "
+            f"[{claim.lesson}]({names[claim.lesson]}.ipynb) |"
             for claim in report.CLAIMS]
-    return Markdown("\n".join(["| Section | The report says | Lesson |", "|---|---|---|", *rows]))
+    head = ["| Section | The report says | The reference run | Lesson |", "|---|---|---|---|"]
+    return Markdown("\n".join([*head, *rows]))
+
+
+class StoredClaim(NamedTuple):
+    """A line of the stored ledger.
+
+    Attributes:
+        measured: number, interval and unit, as text.
+        verdict: one of `report.VERDICTS`.
+    """
+
+    measured: str
+    verdict: str
+
+
+def stored_claims() -> dict[str, StoredClaim]:
+    """The ledger of the reference run as it is stored: id of the claim → what was measured, and the verdict.
+
+    Raises:
+        DannError: if there is none.
+    """
+    from dann_lib.reproduce.ledger import read_claims, with_interval
+
+    table = read_claims()
+    units = {claim.id: claim.unit for claim in report.CLAIMS}
+    return {
+        row.id: StoredClaim(with_interval(row.measured, row.low, row.high, units[row.id]), row.verdict)
+        for row in table.itertuples()
+    }
+
+
+def reference(name: str) -> Drawing:
+    """A figure of the reference run, drawn from the stored evidence by the functions that draw yours.
+
+    Args:
+        name: such as "figure_8"; the files in `data/reference/figures` bear these names.
+
+    Raises:
+        DannError: if there is no such figure, or no evidence.
+    """
+    from dann_lib.reproduce.drawing import DRAWINGS
+    from dann_lib.reproduce.evidence import Evidence
+
+    if f"{name}.png" not in DRAWINGS:
+        known = ", ".join(each.removesuffix(".png") for each in DRAWINGS)
+        raise DannError(f"there is no reference figure {name!r}; choose one of {known}")
+    return DRAWINGS[f"{name}.png"](Evidence.stored())
+
+
+def ledger() -> Markdown:
+    """Every claim: what the report says, what the reference run measured, the verdict."""
+    from IPython.display import Markdown
+
+    from dann_lib.reproduce.evidence import Evidence
+    from dann_lib.reproduce.ledger import ledger as judge
+    from dann_lib.reproduce.ledger import markdown
+
+    return Markdown(markdown(judge(Evidence.stored()), "../data/reference", details=True))
 
 
 def _without_docstrings(source: str) -> str:

@@ -36,7 +36,7 @@ import soundfile
 import soxr
 from IPython.display import Markdown
 
-from dann_lib import figures, player, report, spectrogram
+from dann_lib import figures, lessons, player, report, spectrogram
 from dann_lib.corpus import open_corpus
 
 # %% [markdown]
@@ -282,6 +282,18 @@ found = {
 rows = [f"| {each.section} | {each.found} | {found[each.id]} | {each.choice} |"
         for each in report.ERRATA if each.id in found]
 Markdown("\n".join(["| section | the report says | we find | so here |", "|---|---|---|---|", *rows]))
+
+# %%
+per_song = report.N_CHUNKS * samples / report.SAMPLE_RATE / 100
+lessons.claims_table(1, {"numbers": lessons.Verdict(
+    f"2 s does not fit 88 frames; 2191 chunks of {samples / report.SAMPLE_RATE:.1f} s are {per_song / 60:.1f} minutes "
+    f"for each of 100 songs, as long as songs are, and of 2 s they are {report.N_CHUNKS * 2 / 100:.0f} s", False)})
+
+# %% [markdown]
+# This table stands at the end of every lesson: what the report says, what you have just found, and what the
+# **reference run** measured, which trained on real songs for hours, once, and is kept in `data/reference`. Its
+# verdict follows a rule that was written down before the result was known. Here, where there is nothing to
+# train, it counts the statements that follow from the others.
 
 # %% [markdown]
 # ## Try it

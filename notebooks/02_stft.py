@@ -412,6 +412,22 @@ assert right < 1e-5 < wrong
 # chunk can be cut from a stored waveform as it is needed, and a training run never has to hold spectrograms,
 # which are four times as large.
 #
+# ## The reference run
+#
+# Step 7 added up the power of two tones. In a real frame they also interfere, and whether there is a dip
+# depends on their phases. The reference run tried a hundred pairs for each distance:
+
+# %%
+lessons.reference("resolution")
+
+# %% [markdown]
+# And this is what 8.82 kHz, the STFT and the way back cost on 50 real songs, without any network, beside what
+# DANN loses (SAR is the ratio of lesson 6; higher is better):
+
+# %%
+lessons.reference("treatment")
+
+# %% [markdown]
 # ## The report says / we find
 
 # %%

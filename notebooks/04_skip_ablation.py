@@ -257,12 +257,24 @@ figures.figure_5(with_silence(["no skip", "Concat 1"]))
 # of silence. What comes after is the question: does a curve stay there, or does it leave the line at last?
 # The report draws this curve, titles it "without skip connection layer", and concludes that such a network
 # cannot learn (its text describes Concat 1, so we train both).
+#
+# Your networks are small and had a few seconds. The **reference run** trained the whole DANN on real songs,
+# with three seeds each; here is its figure 5, drawn from the stored losses by the same function:
+
+# %%
+lessons.reference("figure_5")
 
 # %%
 figures.figure_6(with_silence(["Concat 2", "Concat 3"]))
 
 # %%
+lessons.reference("figure_6")
+
+# %%
 figures.figure_7(with_silence(["Concat 3", "Concat 2+3"]))
+
+# %%
+lessons.reference("figure_7")
 
 # %% [markdown]
 # *What to notice.* Compare starts and ends separately: "learns faster" is a statement about the left of the
@@ -291,7 +303,12 @@ figures.bars(
 # %% [markdown]
 # *What to notice.* There are two groups: networks that have left silence behind, and networks that have not
 # yet. Within the second group the order means nothing. And no network here has gone far: a minute is short.
-#
+# The reference run, with 360 updates on real songs and three seeds, can tell more of them apart:
+
+# %%
+lessons.reference("skips")
+
+# %% [markdown]
 # ## 6. How much of it is chance?
 #
 # A network starts with random weights, and chunks come in random order. **Predict:** is the difference

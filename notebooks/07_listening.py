@@ -306,6 +306,13 @@ player.tracks(
 )
 
 # %% [markdown]
+# How much of that is in a trained network? The reference run put the masks of DANN on the true sources of 50
+# real songs, one at a time, and measured what then sounds in their pauses:
+
+# %%
+lessons.reference("reverberation")
+
+# %% [markdown]
 # ## 5. Gains, and a track to practise with
 #
 # "We apply a different gain for each instrument to increase the volume" (II.b). `gains_db` does that when

@@ -112,7 +112,7 @@ def test_a_remixed_source_is_the_song_at_another_speed_without_clicks(seconds):
     for seed in range(8):
         piece = batches._varied(tone, 20_000, np.random.default_rng(seed))
         assert piece.shape == (20_000,)
-        assert np.abs(np.diff(piece)).max() < 1.2 * 2 * np.pi * 220 * 2**batches.SPEED_OCTAVES / report.SAMPLE_RATE
+        assert np.abs(np.diff(piece)).max() < 1.5 * 2 * np.pi * 220 * 2**batches.SPEED_OCTAVES / report.SAMPLE_RATE
         pitches.append(np.abs(np.fft.rfft(piece)).argmax() * report.SAMPLE_RATE / 20_000)
     assert min(pitches) > 220 / 2**batches.SPEED_OCTAVES - 1
     assert max(pitches) < 220 * 2**batches.SPEED_OCTAVES + 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dann_lib.files import data_folder, reference_folder
 from dann_lib.reproduce.evidence import Evidence
-from dann_lib.reproduce.plan import Budget, TrainingRun, budget_for, plan
+from dann_lib.reproduce.experiments import Budget, TrainingRun, budget_for, plan
 
 if TYPE_CHECKING:
     from dann_lib.corpus import Corpus
@@ -26,17 +26,18 @@ def default_folder(corpus: Corpus) -> Path:
 
 def reproduce(
     corpus_name: str, out: Path | None = None, *, machine: Machine | None = None, budget: Budget | None = None,
-    progress: bool = True,
+    runs_folder: Path | None = None, progress: bool = True,
 ) -> Evidence:
     """Train, score and measure everything, and write the evidence, the ledger and the figures.
 
-    It can be stopped at any time: trained epochs and scored songs are kept in `data/runs`, and are not done again.
+    It can be stopped at any time: trained epochs and scored songs are kept, and are not done again.
 
     Args:
         corpus_name: name or path of the corpus.
         out: folder of the results; `default_folder` if `None`.
         machine: device, precision and runs at the same time; what is here if `None`.
         budget: how long each run learns; by the corpus if `None`.
+        runs_folder: where runs and scored songs are kept; in `data/runs/reproduce` if `None`.
         progress: show bars.
 
     Returns:
@@ -54,13 +55,16 @@ def reproduce(
     corpus = open_corpus(corpus_name, progress=progress)
     machine = machine or Machine.here()
     budget = budget or budget_for(corpus.kind, sum(track.seconds for track in corpus.tracks) / 3600)
-    folder, runs = data_folder() / "runs" / "reproduce" / corpus.name, plan(budget)
+    folder, runs = runs_folder or data_folder() / "runs" / "reproduce" / corpus.name, plan(budget)
     train_all(runs, corpus_name, folder, machine, progress)
     scores = scoring.score_all(runs, corpus, folder, budget, progress)
     masks = Separator.load(folder / f"{scoring.MODERN_RUN}-seed0" / "weights.safetensors", "cpu", "float32")
     measurements = measuring.measure(corpus, masks, budget.dann, progress)
     out = Path(out or default_folder(corpus))
     evidence = publishing.publish(runs, corpus, folder, out, scores, measurements, budget)
-    ledger.write_claims(ledger.ledger(evidence), out)
+    entries = ledger.ledger(evidence)
+    ledger.write_claims(entries, out)
+    if out == reference_folder():
+        ledger.write_readme(entries, out.parents[1] / "README.md")
     drawing.draw_all(evidence)
     return evidence

@@ -8,8 +8,8 @@ import numpy as np
 
 from dann_lib import report
 from dann_lib.reproduce.evidence import Evidence
+from dann_lib.reproduce.experiments import NETWORKS, REPORT_RUN, SKIPS
 from dann_lib.reproduce.finding import Finding, decide, median, span, spread
-from dann_lib.reproduce.plan import NETWORKS, REPORT_RUN, SKIPS
 
 FULL_SKIPS, WITH_FOURTH = "skips-1+2+3", "skips-1+2+3+4"
 

@@ -10,8 +10,8 @@ from dann_lib import report
 from dann_lib.evaluation.summary import interval
 from dann_lib.reproduce.controlled import describe
 from dann_lib.reproduce.evidence import Evidence
+from dann_lib.reproduce.experiments import MODERN_RUN, REPORT_RUN
 from dann_lib.reproduce.finding import Finding, decide, each, median, span
-from dann_lib.reproduce.plan import MODERN_RUN, REPORT_RUN
 
 ALL_GENRES, WITHOUT_ELECTRO = "embedded-all-genres", "embedded-without-electro"
 

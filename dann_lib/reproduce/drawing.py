@@ -15,8 +15,8 @@ from dann_lib.files import output_errors
 from dann_lib.reproduce.claims_learning import lowest_losses
 from dann_lib.reproduce.claims_listening import ALL_GENRES, composed_scores, genre_losses, spreads
 from dann_lib.reproduce.evidence import Evidence
+from dann_lib.reproduce.experiments import MODERN_RUN, NETWORKS, REPORT_RUN
 from dann_lib.reproduce.finding import median
-from dann_lib.reproduce.plan import MODERN_RUN, NETWORKS, REPORT_RUN
 
 
 def provenance(evidence: Evidence, *runs: str) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dann_lib import report
+from dann_lib.reproduce.experiments import Budget, plan
 from dann_lib.reproduce.learning import Machine
-from dann_lib.reproduce.plan import Budget, plan
 
 if TYPE_CHECKING:
     from dann_lib.corpus import Corpus

@@ -9,7 +9,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
+from dann_lib.errors import DannError
 from dann_lib.files import atomic_write
-from dann_lib.reproduce.plan import Songs, TrainingRun
+from dann_lib.reproduce.experiments import Songs, TrainingRun
 
 if TYPE_CHECKING:
     from dann_lib.corpus import Corpus
@@ -63,27 +64,50 @@ def train_all(runs: Sequence[TrainingRun], corpus_name: str, folder: Path, machi
         folder: holds a folder for each run.
         machine: where.
         progress: show a bar over all epochs of all runs.
+
+    Raises:
+        DannError: if runs failed, once all others are done.
     """
     todo = [run for run in runs if n_epochs(folder, run) < run.config.epochs or not is_finished(folder, run)]
+    failed: dict[str, Exception] = {}
     with tqdm(total=sum(run.config.epochs for run in runs), unit="epoch", desc="training", leave=False,
               disable=not progress) as bar:
-        bar.update(sum(n_epochs(folder, run) for run in runs))
-        if machine.jobs == 1:
-            for run in todo:
-                train_one(run, corpus_name, folder, machine)
-                bar.update(sum(n_epochs(folder, run) for run in runs) - bar.n)
-            return
-        with ProcessPoolExecutor(machine.jobs, multiprocessing.get_context("spawn")) as pool:
-            waiting = {pool.submit(train_one, run, corpus_name, folder, machine) for run in todo}
-            try:
-                while waiting:
-                    done, waiting = wait(waiting, timeout=1.0)
-                    bar.update(sum(n_epochs(folder, run) for run in runs) - bar.n)
-                    for each in done:
-                        each.result()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        for run, error in _train_some(todo, corpus_name, folder, machine):
+            bar.update(sum(n_epochs(folder, each) for each in runs) - bar.n)
+            if run and error:
+                failed[run.file_stem] = error
+    if failed:
+        reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
+        raise DannError(f"{len(failed)} of {len(runs)} runs failed ({reasons}); the others are kept")
+
+
+def _train_some(
+    runs: Sequence[TrainingRun], corpus_name: str, folder: Path, machine: Machine
+) -> Iterator[tuple[TrainingRun | None, Exception | None]]:
+    """Train runs; yields each with its error when it ends, and now and then nothing, so that a bar can move."""
+    if machine.jobs == 1:
+        for run in runs:
+            yield run, _error(lambda run=run: train_one(run, corpus_name, folder, machine))
+        return
+    with ProcessPoolExecutor(machine.jobs, multiprocessing.get_context("spawn")) as pool:
+        waiting = {pool.submit(train_one, run, corpus_name, folder, machine): run for run in runs}
+        try:
+            while waiting:
+                done, _ = wait(waiting, timeout=1.0)
+                for future in done:
+                    yield waiting.pop(future), _error(future.result)
+                yield None, None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _error(work: Callable[[], object]) -> Exception | None:
+    try:
+        work()
+    except (DannError, ArithmeticError, ValueError, RuntimeError) as error:
+        return error
+    return None
 
 
 def train_one(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dann_lib import report
-from dann_lib.files import atomic_write
+from dann_lib.errors import DannError
+from dann_lib.files import atomic_write, reference_folder
 from dann_lib.reproduce import claims_learning, claims_listening
 from dann_lib.reproduce.evidence import CLAIMS, Evidence
 from dann_lib.reproduce.finding import Finding
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 COLUMNS = ("id", "claim", "section", "experiment", "criterion", "measured", "low", "high", "verdict", "figure")
 """Of `claims.csv`."""
+
+MARKS = ("<!-- ledger: written by `python -m dann_lib reproduce` -->", "<!-- end of the ledger -->")
+"""Around the ledger in the README."""
 
 FIGURES = {
     "numbers": "", "8.8-khz": "treatment.png", "10-hz": "resolution.png", "cnn-parameters": "networks.png",
@@ -46,9 +50,7 @@ class Entry(NamedTuple):
     @property
     def measured(self) -> str:
         """The number with its interval and unit: `1.2 [0.9, 1.5] dB`."""
-        low, high = self.finding.low, self.finding.high
-        span = "" if math.isnan(low) or math.isnan(high) else f" [{_number(low)}, {_number(high)}]"
-        return f"{_number(self.finding.measured)}{span} {self.claim.unit}".replace("-", "−")
+        return with_interval(*self.finding[:3], self.claim.unit)
 
 
 def ledger(evidence: Evidence) -> list[Entry]:
@@ -85,21 +87,65 @@ def write_claims(entries: list[Entry], folder: Path) -> None:
         table(entries).to_csv(path, index=False, lineterminator="\n")
 
 
-def markdown(entries: list[Entry], figures: str) -> str:
+def read_claims(folder: Path | None = None) -> pd.DataFrame:
+    """The stored ledger, with the columns `COLUMNS`.
+
+    Args:
+        folder: of the evidence; the one that came with the code if `None`.
+
+    Raises:
+        DannError: if there is none, or it has other columns.
+    """
+    import pandas as pd
+
+    path = Path(folder or reference_folder()) / CLAIMS
+    if not path.is_file():
+        raise DannError(f"there is no ledger at {path}; make one with `python -m dann_lib reproduce`")
+    stored = pd.read_csv(path, keep_default_na=False, na_values={"low": [""], "high": [""]})
+    if tuple(stored.columns) != COLUMNS:
+        raise DannError(f"{path} has the columns {list(stored.columns)}, expected {list(COLUMNS)}")
+    return stored
+
+
+def markdown(entries: list[Entry], reference: str, details: bool = False) -> str:
     """The ledger as a table for README and lessons.
 
     Args:
         entries: of `ledger`.
-        figures: path of the folder that holds `figures/`, from the page that shows the table.
+        reference: path of the folder that holds `figures/`, from the page that shows the table.
+        details: with the numbers behind the one that decides.
     """
     lines = ["| | The report says | We measured | Verdict |", "|---|---|---|---|"]
     for number, entry in enumerate(entries, start=1):
         verdict = f"**{entry.finding.verdict}**"
         if entry.figure:
-            verdict += f" ([figure]({figures}/{entry.figure}))"
-        lines.append(f"| {number} | {entry.claim.text} ({entry.claim.section}) | {entry.measured}: "
-                     f"{entry.claim.measure}. {entry.finding.found} | {verdict} |")
+            verdict += f" ([figure]({reference}/{entry.figure}))"
+        found = f"{entry.measured}: {entry.claim.measure}" + (f". {entry.finding.found}" if details else "")
+        lines.append(f"| {number} | {entry.claim.text} ({entry.claim.section}) | {found} | {verdict} |")
     return "\n".join(lines)
+
+
+def write_readme(entries: list[Entry], readme: Path) -> None:
+    """Put the ledger between its two marks in the README; without marks, or without README, nothing happens.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    if not readme.is_file():
+        return
+    text = readme.read_text(encoding="utf-8")
+    before, mark, rest = text.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not mark or not end:
+        return
+    with atomic_write(readme) as path:
+        path.write_text(f"{before}{mark}\n{markdown(entries, 'data/reference')}\n{end}{after}", encoding="utf-8")
+
+
+def with_interval(measured: float, low: float, high: float, unit: str) -> str:
+    """`1.2 [0.9, 1.5] dB`; without interval where an end is NaN."""
+    span = "" if math.isnan(low) or math.isnan(high) else f" [{_number(low)}, {_number(high)}]"
+    return f"{_number(measured)}{span} {unit}".replace("-", "−")
 
 
 def counts(entries: list[Entry]) -> dict[str, int]:
@@ -113,6 +159,7 @@ def _rounded(value: float) -> float:
 
 
 def _number(value: float) -> str:
-    if abs(value) >= 100 or value == int(value):
+    value = _rounded(value)
+    if abs(value) >= 100 or abs(value) < 0.005 or value == int(value):
         return f"{value:.0f}"
     return f"{value:.3g}" if abs(value) >= 10 else f"{value:.2g}"

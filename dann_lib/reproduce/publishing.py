@@ -16,7 +16,7 @@ from dann_lib.evaluation import write_scores
 from dann_lib.files import atomic_write, output_errors
 from dann_lib.network import build, n_parameters
 from dann_lib.reproduce.evidence import MANIFEST, MEASUREMENTS, SCORES, Evidence
-from dann_lib.reproduce.plan import MAIN_RUNS, Budget, TrainingRun
+from dann_lib.reproduce.experiments import MAIN_RUNS, Budget, TrainingRun
 
 if TYPE_CHECKING:
     from dann_lib.corpus import Corpus

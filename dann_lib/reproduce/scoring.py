@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from dann_lib import report
 from dann_lib.reproduce.controlled import compose_songs
+from dann_lib.reproduce.experiments import MAIN_RUNS, MODERN_RUN, Budget, TrainingRun
 from dann_lib.reproduce.measuring import phase_kept, treatment
-from dann_lib.reproduce.plan import MAIN_RUNS, MODERN_RUN, Budget, TrainingRun
 
 if TYPE_CHECKING:
     import pandas as pd
