@@ -16,7 +16,8 @@ lab: $(VENV)/.installed
 	$(RUN) -m jupyter lab notebooks
 
 clean:
-	rm -rf data/synthetic data/cache data/runs data/course data/scores data/separated .pytest_cache .ruff_cache
+	rm -rf data/synthetic data/cache data/course data/scores data/separated .pytest_cache .ruff_cache
+	test ! -d data/runs || find data/runs -mindepth 1 -maxdepth 1 ! -name reproduce -exec rm -rf {} +  # reproducing takes hours
 	find dann_lib tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
 $(VENV)/.installed: requirements.txt pyproject.toml

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dann_lib import bench, course, report
-from dann_lib.files import data_folder
+from dann_lib.files import data_folder, reference_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,18 +220,18 @@ def _summary_table(summary: Any) -> str:
 
 
 def newest_weights() -> Path:
-    """The weights that `separate` takes if none are named: the reference run's, else the newest of one's own.
+    """The weights that `separate` takes if none are named: the modern reference run's, else one's own newest.
 
     Raises:
         CheckpointError: if there are none.
     """
     from dann_lib.errors import CheckpointError
 
-    reference = sorted((data_folder() / "reference" / "weights").glob("*.safetensors"))
+    reference = reference_folder() / "weights" / "dann-modern.safetensors"
     own = sorted((data_folder() / "runs").glob("*/weights.safetensors"), key=lambda path: path.stat().st_mtime)
-    if not reference and not own:
+    if not reference.is_file() and not own:
         raise CheckpointError("no weights were named and none were trained; run: python -m dann_lib train")
-    return reference[-1] if reference else own[-1]
+    return reference if reference.is_file() else own[-1]
 
 
 def _corpus_argument(parser: argparse.ArgumentParser) -> None:

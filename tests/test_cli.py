@@ -14,7 +14,8 @@ import pytest
 import soundfile
 
 from dann_lib.__main__ import main
-from dann_lib.commands import COMMANDS
+from dann_lib.commands import COMMANDS, newest_weights
+from dann_lib.files import reference_folder
 
 
 def run(capsys, *arguments: object) -> tuple[int, str, str]:
@@ -137,5 +138,9 @@ def test_the_module_runs_from_any_folder(tmp_path):
     root = Path(__file__).parents[1]
     result = subprocess.run([sys.executable, "-m", "dann_lib", "--help"], cwd=tmp_path, capture_output=True, text=True,
                             env={**os.environ, "PYTHONPATH": str(root)}, check=True)
-    for command in ("prepare", "train", "separate", "evaluate", "bench", "course"):
+    for command in ("prepare", "train", "separate", "evaluate", "reproduce", "bench", "course"):
         assert command in result.stdout
+
+
+def test_without_weights_it_separates_with_the_network_that_comes_with_the_course():
+    assert newest_weights() == reference_folder() / "weights" / "dann-modern.safetensors"
