@@ -272,7 +272,7 @@ def phase_error(estimate: np.ndarray, truth: np.ndarray) -> float:
 
 
 # %%
-candidates = {"mixture": signals[[0, 0, 0]], "ideal ratio mask": ideal, "DANN": estimates,
+candidates = {"mixture": signals[[0, 0, 0]], "ideal ratio mask": all_estimates["ideal ratio mask"], "DANN": estimates,
               "ideal masks for the two parts": oracles()["ideal_part_masks"](signals)}
 errors = {name: [phase_error(*pair) for pair in zip(each, signals[1:4], strict=True)]
           for name, each in candidates.items()}

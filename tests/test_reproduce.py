@@ -86,7 +86,7 @@ def test_the_plan_has_every_experiment_of_the_report():
 def test_the_main_run_has_the_hyper_parameters_of_the_report(budget):
     runs = [run for run in plan(budget) if run.name == "dann-report"]
     defaults = TrainingConfig(held_out="test")
-    assert len(runs) >= 3
+    assert len(runs) >= 2
     for run in runs:
         assert run.config == replace(defaults, seed=run.config.seed, epochs=budget.report.epochs)
     assert budget.report.epochs >= report.EPOCHS
@@ -178,9 +178,8 @@ def test_every_result_says_where_it_comes_from(evidence):
 
 def test_the_main_runs_and_what_frames_them_are_scored_on_all_test_songs(evidence):
     table = evidence.scores
-    framed = ("mixture", "ideal_binary_mask", "ideal_ratio_mask", "ideal_part_masks", *MAIN_RUNS)
     for rate in (report.SAMPLE_RATE, report.SONG_RATE):
-        for run in framed:
+        for run in ("mixture", "ideal_ratio_mask", *MAIN_RUNS):
             rows = table[(table["run"] == run) & (table["rate_hz"] == rate) & table["metric"].isin(METRICS)]
             assert rows["song"].nunique() == 50
             assert rows.groupby(["song", "source"]).size().eq(len(METRICS)).all()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from dann_lib import report
@@ -212,6 +213,7 @@ def _mean_and_band(
 
 def _finish_losses(axis: Axes, label: str) -> None:
     axis.set(xlabel="epoch", ylabel=label)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(True)
     above(axis)
 

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -226,6 +227,8 @@ def curves(
             linestyle=LINE_STYLES[index % len(LINE_STYLES)],
         )
     axis.set(xlabel=x_label, ylabel=y_label, xscale="log" if logarithmic else "linear")
+    if not logarithmic and all(np.all(np.mod(x, 1) == 0) for x, _ in lines.values()):
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(True)
     above(axis)
     return Drawing(figure, description)
