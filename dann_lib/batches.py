@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 REMIX_DB = 6.0
 """Levels of remixed sources vary by up to so many dB either way."""
 
-SPEED_OCTAVES = 0.2
-"""Speeds of remixed sources, and with them their pitch, vary by up to so many octaves either way: 15 %."""
+SPEED_OCTAVES = 0.1
+"""Speeds of remixed sources, and with them their pitch, vary by up to so many octaves either way: 7 %."""
 
 FADE_S = 0.01
 """Of songs that are shorter than a chunk, so that their end can meet their beginning."""

@@ -60,10 +60,10 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, default=data_folder() / "runs" / "dann",
                         help="where weights, checkpoint and history go; a run in it is gone on with")
     parser.add_argument("--preset", choices=("report", "modern"), default="report",
-                        help="report: SGD as in II.c; modern: Adam, one cycle, remixed songs")
+                        help="report: SGD as in II.c; modern: Adam, one cycle, a loss in dB, remixed songs")
     parser.add_argument("--network", default=defaults.network, help="dann, autoencoder, feedforward or cdae")
     parser.add_argument("--skips", type=_skips, help="skip connections of dann: 1,2,3 or none")
-    for name in ("optimizer", "schedule", "held_out", "train_on"):
+    for name in ("optimizer", "schedule", "loss", "held_out", "train_on"):
         parser.add_argument(f"--{name.replace('_', '-')}", help=f"in place of the preset's ({getattr(defaults, name)})")
     for name, kind in (("learning_rate", float), ("momentum", float), ("gain", float), ("n_chunk_frames", int),
                        ("batch_size", int), ("epochs", int), ("patience", int), ("seed", int)):

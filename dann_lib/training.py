@@ -1,4 +1,4 @@
-"""Loss (3), the training loop, resuming (report, I.c and II.c)."""
+"""Loss (3) and one of today, the training loop, resuming (report, I.c and II.c)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ from dann_lib.network import apply_masks, build
 
 if TYPE_CHECKING:
     from dann_lib.corpus import Corpus
+
+
+SNR_FLOOR = 1e-3
+"""Of `snr_loss`: noise so far below the energy of the mixture does not count."""
 
 
 class Run(NamedTuple):
@@ -106,6 +110,26 @@ def l1_loss(masks: Tensor, mixture: Tensor, sources: Tensor, reduction: str = "m
         A scalar, in units of the spectrogram.
     """
     return nn.functional.l1_loss(apply_masks(masks, mixture), sources, reduction=reduction)
+
+
+def snr_loss(masks: Tensor, mixture: Tensor, sources: Tensor) -> Tensor:
+    """Minus the signal-to-noise ratio of each source, a loss in dB that counts every song alike.
+
+    Used by today's separators (Luo and Mesgarani, 2019, doi:10.1109/TASLP.2019.2915167, with the scale left free); the
+    report's is (3). Noise below -30 dB of the mixture does not count, so that a silent source has a bounded loss.
+
+    Args:
+        masks: `(batch, source, part, freq, frame)`.
+        mixture: `(batch, part, freq, frame)`.
+        sources: `(batch, source, part, freq, frame)`.
+
+    Returns:
+        `(batch, source)`, in dB; lower is better.
+    """
+    floor = SNR_FLOOR * mixture.square().sum((-3, -2, -1)).unsqueeze(-1).clamp_min(1e-12)
+    noise = (apply_masks(masks, mixture) - sources).square().sum((-3, -2, -1))
+    signal = sources.square().sum((-3, -2, -1))
+    return 10 * torch.log10((noise + floor) / (signal + floor))
 
 
 class _Trainer:
@@ -218,6 +242,8 @@ class _Trainer:
         mixture, sources = pretreat(waveforms, self.config.gain)
         with self.accelerator.autocast():
             masks = self.network(mixture.contiguous(memory_format=torch.channels_last))
+        if self.config.loss == "snr":
+            return snr_loss(masks.float(), mixture, sources).sum() / (batch.n_global * sources.shape[1])
         n_elements = batch.n_global * sources[0].numel()
         return l1_loss(masks.float(), mixture, sources, reduction="sum") / n_elements
 
