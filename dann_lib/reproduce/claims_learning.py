@@ -80,7 +80,7 @@ def sgd_gain(evidence: Evidence) -> Finding:
     improves = bool((change < -1).all() and (ends[report.GAIN] < 100).all())
     return Finding(
         *spread(change), decide(improves, bool((change < 0).all())),
-        f"Loss in per cent of silence, by gain: {listed}.",
+        f"Loss in per cent of silence, first seed, by gain: {listed}.",
     )
 
 
@@ -122,7 +122,7 @@ def _pair(evidence: Evidence, one: str, other: str, *, faster: bool, lower: bool
 
 def _end_of_gain(evidence: Evidence, name: str) -> float:
     gain = evidence.run(name)["config"]["gain"]
-    return float(np.mean(100 * evidence.losses(name)[:, -1] / evidence.silence("valid", gain)))
+    return float(100 * evidence.losses(name)[0, -1] / evidence.silence("valid", gain))
 
 
 def _first_within(losses: np.ndarray, percent: float) -> int:
