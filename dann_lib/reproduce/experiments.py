@@ -98,9 +98,9 @@ class Budget:
 
 
 EXCERPTS = Budget(
-    skips=Length(18, batch_size=4), gains=Length(12), report=Length(100, seeds=(0, 1)),
+    skips=Length(18, batch_size=4), gains=Length(12, seeds=(0, 1)), report=Length(100, seeds=(0, 1)),
     modern=Length(130, batch_size=4, seeds=(0,)), networks=Length(12, batch_size=4, seeds=(0,)),
-    controlled=Length(30, batch_size=2),
+    controlled=Length(30, batch_size=2, seeds=(0, 1)),
 )
 """The 7-second excerpts on two processor cores.
 
