@@ -110,7 +110,8 @@ hyper-parameters does not.
 """
 
 FULL = Budget(
-    skips=Length(100), gains=Length(10), report=Length(200), modern=Length(200), networks=Length(50),
+    skips=Length(100), gains=Length(10), report=Length(200),
+    modern=Length(200, batch_size=4), networks=Length(50),
     controlled=Length(30, batch_size=2),
 )
 """MUSDB18 or MUSDB18-HQ, as in the report: some 2000 chunks, 100 epochs and more; for a machine with a GPU."""
