@@ -42,6 +42,9 @@ DB_LIMITS = (-80.0, 0.0)
 WIDTH_IN = 7.0
 """Width of every figure in inches: 700 pixels at `DPI`."""
 
+LEGEND_LETTERS = 72
+"""That fit into a row of a legend above the axes, beside its lines."""
+
 DPI = 100
 
 _STYLE = {
@@ -161,8 +164,9 @@ def show(figure: Figure, description: str) -> Drawing:
 
 def above(axis: Axes) -> None:
     """Put the legend above the axes, where it covers nothing."""
-    entries = len(axis.get_legend_handles_labels()[1])
-    axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(entries, 3), borderaxespad=0.2)
+    labels = sorted((len(label) for label in axis.get_legend_handles_labels()[1]), reverse=True)
+    columns = next((count for count in (3, 2) if sum(labels[:count]) <= LEGEND_LETTERS), 1)
+    axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(labels), columns), borderaxespad=0.2)
 
 
 def join(words: list[str] | tuple[str, ...] | np.ndarray) -> str:
