@@ -26,9 +26,12 @@ def provenance(evidence: Evidence, *runs: str) -> str:
     devices = sorted({each["device"] for run in described for each in run["each"]})
     seeds = sorted({len(run["seeds"]) for run in described})
     counted = " to ".join(str(number) for number in dict.fromkeys((seeds[0], seeds[-1]))) if seeds else "no"
-    songs = manifest["songs"]
-    of_songs = "{corpus} ({train} training, {valid} validation, {test} test songs)".format(**manifest | songs)
     plural = "seed" if counted == "1" else "seeds"
+    songs = manifest["songs"]
+    if any(run["songs"] != "corpus" for run in described):
+        return (f"Reference run with networks that learned from 12 embedded songs, scored on composed songs, {counted} "
+                f"{plural} each, device: {', '.join(devices)}.")
+    of_songs = "{corpus} ({train} training, {valid} validation, {test} test songs)".format(**manifest | songs)
     return f"Reference run on {of_songs}, {counted} {plural} each, device: {', '.join(devices)}."
 
 

@@ -51,9 +51,15 @@ def spread(values: Sequence[float] | np.ndarray) -> tuple[float, float, float]:
 
 def span(values: tuple[float, float, float], form: str = ".1f") -> str:
     """`1.2 [0.9, 1.5]`."""
-    return "{} [{}, {}]".format(*(f"{value:{form}}" for value in values)).replace("-", "−")
+    return "{} [{}, {}]".format(*(_written(value, form) for value in values))
 
 
 def each(names: Sequence[str], values: Sequence[float], form: str = ".1f") -> str:
     """`vocals 1.2, drums 0.9, bass 1.5`."""
-    return ", ".join(f"{name} {value:{form}}" for name, value in zip(names, values, strict=True)).replace("-", "−")
+    return ", ".join(f"{name} {_written(value, form)}" for name, value in zip(names, values, strict=True))
+
+
+def _written(value: float, form: str) -> str:
+    """A number as text, without a minus before nothing."""
+    text = f"{value:{form}}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
