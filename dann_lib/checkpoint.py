@@ -131,9 +131,13 @@ def load_history(path: Path) -> pd.DataFrame:
 
 
 def _refuse_pickles(path: Path) -> None:
+    """Say so of a pickle; a safetensors file begins with the length of its header, whose first byte can be any."""
     with open(path, "rb") as file:
-        start = file.read(4)
-    if start[:1] == b"\x80" or start == b"PK\x03\x04":
+        start = file.read(9)
+    length = int.from_bytes(start[:8], "little")
+    if start[8:] == b"{" and length < path.stat().st_size:
+        return
+    if start[:1] == b"\x80" or start[:4] == b"PK\x03\x04":
         raise CheckpointError(
             f"{path} is a pickle, which can run any code when it is opened, and is refused; "
             "name weights in .safetensors format"

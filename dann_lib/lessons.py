@@ -150,8 +150,9 @@ def claims_table(lesson: int, verdicts: Mapping[str, Verdict]) -> Markdown:
     words = {True: "agrees", False: "does not agree", None: "cannot tell"}
     stored = stored_claims()
     rows = [
-        f"| {claim.text} ({claim.section}) | {verdicts[claim.id].found}: **{words[verdicts[claim.id].agrees]}** "
-        f"| {stored[claim.id].measured}: {claim.measure} | **{stored[claim.id].verdict}** |"
+        f"| {claim.text} ({claim.section}) | {verdicts[claim.id].found.rstrip('.')}: "
+        f"**{words[verdicts[claim.id].agrees]}** | {stored[claim.id].measured}: {claim.measure} | "
+        f"**{stored[claim.id].verdict}** |"
         for claim in claims
     ]
     head = ["| The report says | Your run | The reference run | Its verdict |", "|---|---|---|---|"]

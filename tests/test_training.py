@@ -18,11 +18,11 @@ from tiny import tiny_corpus
 
 from dann_lib import batches, report
 from dann_lib.batches import Chunks, pretreat
-from dann_lib.checkpoint import load_history, load_weights
+from dann_lib.checkpoint import load_history, load_weights, save_weights
 from dann_lib.config import TrainingConfig
 from dann_lib.devices import choose_precision
 from dann_lib.errors import CheckpointError, CorpusError
-from dann_lib.network import DANN
+from dann_lib.network import DANN, build
 from dann_lib.training import l1_loss, snr_loss, train
 
 SMALL = {"channels": [4, 8, 8, 8], "bottleneck": 4}
@@ -324,6 +324,19 @@ def test_a_pickle_is_refused_and_never_runs(finished, tmp_path, name):
             else:
                 load_weights(folder / name)
         assert not marker.exists()
+
+
+def test_weights_that_begin_like_a_pickle_are_none(tmp_path):
+    """A safetensors file begins with the length of its header, and every 32nd one with the first byte of a pickle."""
+    file, options = tmp_path / "weights.safetensors", {"channels": (1, 1, 1, 1), "bottleneck": 1}
+    for digits in range(260):
+        config = TrainingConfig(network_options=options, seed=10**digits)
+        save_weights(file, build("dann", **options), config)
+        if file.read_bytes()[:1] == b"\x80":
+            break
+    else:
+        raise AssertionError("no header had such a length")
+    assert load_weights(file)[1] == config
 
 
 def test_damaged_or_foreign_weights_are_refused(finished, tmp_path):
