@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import platform
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -120,12 +119,10 @@ def train_one(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine
     if machine.jobs > 1:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // machine.jobs))
     corpus = part_of(open_corpus(corpus_name if run.songs == "corpus" else "synthetic", progress=False), run.songs)
-    start = time.time()
     train(corpus, run.config, folder / run.file_stem, device=machine.device, precision=machine.precision,
           progress=False)
     note = {**provenance(machine), "corpus": corpus.name, "fingerprint": corpus.fingerprint,
-            "songs": {split: len(corpus.select(split)) for split in (run.config.train_on, run.config.held_out)},
-            "session_s": round(time.time() - start, 1)}
+            "songs": {split: len(corpus.select(split)) for split in (run.config.train_on, run.config.held_out)}}
     with atomic_write(folder / run.file_stem / "provenance.json") as path:
         path.write_text(json.dumps(note, indent=1) + "\n")
 
