@@ -87,6 +87,11 @@ class Chunks:
     def __len__(self) -> int:
         return len(self.places)
 
+    @property
+    def n_chunk_samples(self) -> int:
+        """Samples of a chunk, with the context of the STFT."""
+        return (self.n_chunk_frames - 1) * report.HOP + report.N_FFT
+
     def in_order(self, config: TrainingConfig, rank: int = 0, n_processes: int = 1) -> Iterator[Batch]:
         """Every chunk once, in order: the pass that computes a loss without learning."""
         for first in range(0, len(self), config.batch_size):
@@ -124,11 +129,10 @@ class Chunks:
 
     def _remixed(self, random: np.random.Generator) -> np.ndarray:
         """A chunk whose sources come from different songs, places and levels, `(signal, sample)` without other."""
-        n_samples = (self.n_chunk_frames - 1) * report.HOP + report.N_FFT
         stems = []
         for stem in report.STEMS:
             track = self.tracks[random.integers(len(self.tracks))]
-            piece = _varied(track.waveforms[report.SIGNALS.index(stem)], n_samples, random)
+            piece = _varied(track.waveforms[report.SIGNALS.index(stem)], self.n_chunk_samples, random)
             level = 10 ** (random.uniform(-REMIX_DB, REMIX_DB) / 20)
             stems.append(piece * np.float32(level * random.choice((-1, 1))))
         return np.stack((np.sum(stems, axis=0), *stems[: len(report.SOURCES)]))
@@ -136,8 +140,7 @@ class Chunks:
     def _batch(self, pieces: list[np.ndarray], n_global: int) -> Batch:
         if pieces:
             return Batch(torch.from_numpy(np.stack(pieces)), n_global)
-        n_samples = (self.n_chunk_frames - 1) * report.HOP + report.N_FFT
-        return Batch(torch.zeros(0, 1 + len(report.SOURCES), n_samples), n_global)
+        return Batch(torch.zeros(0, 1 + len(report.SOURCES), self.n_chunk_samples), n_global)
 
 
 def _varied(waveform: np.ndarray, n_samples: int, random: np.random.Generator) -> np.ndarray:

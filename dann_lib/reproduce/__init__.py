@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Budget", "Evidence", "TrainingRun", "budget_for", "default_folder", "plan", "reproduce"]
 
+
 def default_folder(corpus: Corpus) -> Path:
     """Where the results of a corpus go: `data/reference` for the excerpts, else `data/reproduced/NAME`."""
     return reference_folder() if corpus.name == "musdb18-7" else data_folder() / "reproduced" / corpus.name

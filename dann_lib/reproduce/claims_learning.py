@@ -8,7 +8,7 @@ import numpy as np
 
 from dann_lib import report
 from dann_lib.reproduce.evidence import Evidence
-from dann_lib.reproduce.experiments import NETWORKS, REPORT_RUN, SKIPS
+from dann_lib.reproduce.experiments import NETWORKS, REPORT_RUN, SKIPS, skips_title
 from dann_lib.reproduce.finding import Finding, decide, median, span, spread
 
 FULL_SKIPS, WITH_FOURTH = "skips-1+2+3", "skips-1+2+3+4"
@@ -132,11 +132,9 @@ def _first_within(losses: np.ndarray, percent: float) -> int:
 
 def lowest_losses(evidence: Evidence) -> dict[str, tuple[float, float, float]]:
     """Lowest test loss of each network of the ablation: mean over seeds, lowest, highest."""
-    return {_title(name): spread(evidence.losses(f"skips-{name}").min(axis=1)) for name in SKIPS}
+    return {skips_title(name): spread(evidence.losses(f"skips-{name}").min(axis=1)) for name in SKIPS}
 
 
-def _title(name: str) -> str:
-    return "no skip" if name == "none" else f"Concat {name}"
 
 
 TESTS = {

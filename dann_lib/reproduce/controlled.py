@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,8 +100,3 @@ def _render(song: ComposedSong) -> None:
     low = soxr.resample(mono, report.SONG_RATE, report.SAMPLE_RATE).T
     with atomic_write(song.path) as path:
         np.save(path, low.astype(np.float32))
-
-
-def select(songs: Sequence[ComposedSong], genres: Sequence[str]) -> list[ComposedSong]:
-    """The songs of some genres."""
-    return [song for song in songs if song.genre in genres]

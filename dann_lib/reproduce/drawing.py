@@ -15,7 +15,7 @@ from dann_lib.files import output_errors
 from dann_lib.reproduce.claims_learning import lowest_losses
 from dann_lib.reproduce.claims_listening import ALL_GENRES, composed_scores, genre_losses, spreads
 from dann_lib.reproduce.evidence import Evidence
-from dann_lib.reproduce.experiments import MODERN_RUN, NETWORKS, REPORT_RUN
+from dann_lib.reproduce.experiments import MODERN_RUN, NETWORKS, REPORT_RUN, skips_title
 from dann_lib.reproduce.finding import median
 
 
@@ -24,8 +24,8 @@ def provenance(evidence: Evidence, *runs: str) -> str:
     manifest = evidence.manifest
     described = [evidence.run(run) for run in runs]
     devices = sorted({each["device"] for run in described for each in run["each"]})
-    seeds = sorted({len(run["seeds"]) for run in described})
-    counted = " to ".join(str(number) for number in dict.fromkeys((seeds[0], seeds[-1]))) if seeds else "no"
+    counts = [len(run["seeds"]) for run in described]
+    counted = " to ".join(map(str, sorted({min(counts), max(counts)})))
     plural = "seed" if counted == "1" else "seeds"
     songs = manifest["songs"]
     if any(run["songs"] != "corpus" for run in described):
@@ -37,7 +37,7 @@ def provenance(evidence: Evidence, *runs: str) -> str:
 
 def skip_histories(evidence: Evidence, *names: str) -> dict[str, list[pd.DataFrame]]:
     """Histories of some networks of the ablation, by title, and the loss of silence."""
-    chosen = {_title(name): evidence.histories(f"skips-{name}") for name in names}
+    chosen = {skips_title(name): evidence.histories(f"skips-{name}") for name in names}
     epochs = next(iter(chosen.values()))[0]["epoch"]
     silence = pd.DataFrame({"epoch": epochs, "train_loss": evidence.silence("train", report.GAIN),
                             "test_loss": evidence.silence("test", report.GAIN)})
@@ -208,5 +208,3 @@ def _with_provenance(drawing: Drawing, evidence: Evidence, *runs: str) -> Drawin
     return replace(drawing, description=f"{drawing.description} {provenance(evidence, *runs)}")
 
 
-def _title(name: str) -> str:
-    return "no skip" if name == "none" else f"Concat {name}"

@@ -126,6 +126,11 @@ EMBEDDED = Budget(
 """The embedded songs, small: shows that everything runs, in about a minute; proves nothing about the report."""
 
 
+def skips_title(name: str) -> str:
+    """A key of `SKIPS` as figures call it: `Concat 2+3`."""
+    return "no skip" if name == "none" else f"Concat {name}"
+
+
 def budget_for(kind: str, hours: float) -> Budget:
     """The budget that goes with a corpus.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -150,9 +150,7 @@ def spread_of_masks(track: Track, separator: Separator) -> list[Row]:
     for index, source in enumerate(report.SOURCES):
         truth, waveform = planes[1 + index], signals[1 + index].numpy()
         masked = masks[index] * truth
-        magnitude = spectrogram.to_complex(masked).abs()
-        kept = spectrogram.from_complex(torch.polar(magnitude, spectrogram.to_complex(truth).angle()))
-        cases = {"source itself": truth, "two masks": masked, "phase kept": kept,
+        cases = {"source itself": truth, "two masks": masked, "phase kept": _with_phase_of(truth, masked),
                  "one mask": masks[index].mean(dim=0) * truth}
         for case, each in cases.items():
             heard = spectrogram.istft(each, waveform.shape[-1]).numpy()
@@ -162,7 +160,7 @@ def spread_of_masks(track: Track, separator: Separator) -> list[Row]:
 
 
 def spread_of_resampling(track: Track) -> list[Row]:
-    """The same for the way to 8.82 kHz and back, and no masks."""
+    """The same for the way up to 44.1 kHz and back, and no masks."""
     rows: list[Row] = []
     low = np.array(track.waveforms[1 : 1 + len(report.SOURCES)], dtype=np.float32)
     for source, waveform in zip(report.SOURCES, low, strict=True):
@@ -200,27 +198,30 @@ def spread_db(heard: np.ndarray, source: np.ndarray, rate_hz: int) -> float:
     return float(10 * np.log10(max(energy[silent].sum() / energy.sum(), 1e-12)))
 
 
-def phase_kept(separator: Separator) -> Callable[[np.ndarray], np.ndarray]:
-    """The separator with its magnitudes, and the mixture's phase: what the two masks do to the phase, undone."""
-    return _PhaseKept(separator)
+class PhaseKept:
+    """A separator with its magnitudes, and the mixture's phase: what the two masks do to the phase, undone."""
 
-
-class _PhaseKept:
     def __init__(self, separator: Separator) -> None:
         self.separator = separator
         self.fingerprint = f"phase kept {separator.fingerprint}"
 
     def __call__(self, signals: np.ndarray) -> np.ndarray:
+        """Signals `(signal, sample)`, mixture first → estimates `(source, sample)`, at the working rate."""
         planes = spectrogram.stft(torch.from_numpy(np.concatenate((signals[:1], self.separator(signals)))))
-        song, estimates = spectrogram.to_complex(planes[0]), spectrogram.to_complex(planes[1:])
-        kept = spectrogram.from_complex(torch.polar(estimates.abs(), song.angle().expand_as(estimates)))
-        return spectrogram.istft(kept, signals.shape[-1]).numpy()
+        return spectrogram.istft(_with_phase_of(planes[:1], planes[1:]), signals.shape[-1]).numpy()
 
 
 def treatment(signals: np.ndarray) -> np.ndarray:
     """Put the true sources through STFT and inverse, without a network (report, II.b)."""
     planes = spectrogram.stft(torch.from_numpy(np.array(signals[1 : 1 + len(report.SOURCES)], dtype=np.float32)))
     return spectrogram.istft(planes, signals.shape[-1]).numpy()
+
+
+def _with_phase_of(truth: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
+    """Planes `(…, part, freq, frame)` with their own magnitudes and the phase of `truth`."""
+    magnitude = spectrogram.to_complex(planes).abs()
+    phase = spectrogram.to_complex(truth).angle().expand_as(magnitude)
+    return spectrogram.from_complex(torch.polar(magnitude, phase))
 
 
 @torch.inference_mode()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dann_lib import report
 from dann_lib.reproduce.controlled import compose_songs
 from dann_lib.reproduce.experiments import MAIN_RUNS, MODERN_RUN, Budget, TrainingRun
-from dann_lib.reproduce.measuring import phase_kept, treatment
+from dann_lib.reproduce.measuring import PhaseKept, treatment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def score_all(
     main = {name: known[name] for name in FRAME} | {name: trained[name] for name in MAIN_RUNS}
     more: dict[str, Any] = {name: known[name] for name in MORE_ORACLES}
     others = {name: each for name, each in trained.items() if name not in MAIN_RUNS}
-    others[f"{MODERN_RUN}-phase-kept"] = phase_kept(trained[MODERN_RUN])
+    others[f"{MODERN_RUN}-phase-kept"] = PhaseKept(trained[MODERN_RUN])
     at_high_rate = more | {"rate_ceiling": known["rate_ceiling"], "treatment": treatment}
     controlled = _separators([run for run in runs if run.songs != "corpus"], folder)
     composed = compose_songs(budget.composed, folder / "composed", progress)
