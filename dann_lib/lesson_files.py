@@ -84,7 +84,7 @@ def cleaned(notebook: NotebookNode) -> NotebookNode:
     copy.metadata = nbformat.from_dict({"kernelspec": copy.metadata.get("kernelspec", kernel)})
     copy.nbformat, copy.nbformat_minor = 4, 5
     for cell in copy.cells:
-        cell.metadata = nbformat.from_dict({"tags": tags} if (tags := cell.metadata.get("tags")) else {})
+        cell.metadata = nbformat.from_dict({key: value for key in ("tags", "jupyter") if (value := cell.metadata.get(key))})
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if not _is_noise(output)]
     return copy

@@ -54,6 +54,31 @@ class Table:
         return "\n".join(filter(None, (self.frame.to_string(), self.caption)))
 
 
+@dataclass(frozen=True)
+class QuickCheck:
+    """A question whose answer unfolds; it works without a kernel and in a page.
+
+    Attributes:
+        question: what to ask oneself, as Markdown.
+        answer: the answer with its reason, as Markdown.
+    """
+
+    question: str
+    answer: str
+
+    def _repr_html_(self) -> str:
+        from nbconvert.filters.markdown import markdown2html
+
+        return (
+            f'<div class="quick-check" style="border-left:4px solid #0072b2;padding:0.2em 0.8em;max-width:44em">'
+            f"{markdown2html(f'**Quick check.** {self.question}')}"
+            f"<details><summary>Answer</summary>{markdown2html(self.answer)}</details></div>"
+        )
+
+    def __repr__(self) -> str:
+        return f"Quick check. {self.question}\n{self.answer}"
+
+
 class Verdict(NamedTuple):
     """What a lesson found about a claim of the report.
 
@@ -111,6 +136,16 @@ def table(frame: pd.DataFrame, form: str = "{:.1f}", caption: str = "") -> Table
     for column in frame.select_dtypes("floating").columns:
         cells[column] = [form.format(value) for value in frame[column]]
     return Table(cells, caption)
+
+
+def quick_check(question: str, answer: str) -> QuickCheck:
+    """A question to ask oneself, with an answer that unfolds.
+
+    Args:
+        question: as Markdown.
+        answer: as Markdown, with its numbers put in by the code that computed them.
+    """
+    return QuickCheck(question, answer)
 
 
 def show_source(*objects: Callable[..., object] | type, docstring: bool = False) -> Code:

@@ -296,15 +296,140 @@ lessons.claims_table(1, {"numbers": lessons.Verdict(
 # train, it counts the statements that follow from the others.
 
 # %% [markdown]
-# ## Try it
 #
-# 1. *Warm-up.* Play another song: change the index in step 1 to any other training song, and run the cells
-#    below it again.
-# 2. *A karaoke track.* Make the mixture without vocals in two ways, as a sum of three stems and as the
-#    mixture minus the vocals, and show that they are the same.
-# 3. *Open end.* Which genre loses most above 4.41 kHz? Compute step 5 for all training songs, and take the
-#    median for each `track.metadata["genre"]`. What in the genre's sound explains the order?
+
+# %% [markdown]
+# ## Exercises
 #
+# Write where it says `raise NotImplementedError`, run the cell, then the two below it: the first shows what comes
+# out beside the output to aim at, the second checks it and explains what is wrong. Solutions are linked at the end of
+# the lesson.
+
+# %%
+from collections.abc import Mapping
+
+import numpy as np
+
+from dann_lib import exercises, figures, player, report
+from dann_lib.corpus import open_corpus
+from dann_lib.exercises import data
+
+song = open_corpus("synthetic").select("train")[0]
+stems = {name: song.signal(name) for name in report.SIGNALS[1:]}
+
+
+# %% [markdown]
+# ### 1.1 · Warm-up: the stem that is missing
+#
+# Somebody gives you the mixture and three stems, and forgets *other*. Get it back.
+#
+# <details><summary>Hint</summary>
+#
+# Solve the equation of step 3 for `other`.
+#
+# </details>
+
+# %%
+def the_rest(mixture: np.ndarray, vocals: np.ndarray, drums: np.ndarray, bass: np.ndarray) -> np.ndarray:
+    """The fourth stem, `(sample,)`."""
+    raise NotImplementedError("write this part")
+
+
+# %% tags=["example", "1.1"]
+exercises.aim("01_data", "1.1", lambda: (
+    player.tracks({
+        "other, from the rest": the_rest(song.signal("mixture"), stems["vocals"], stems["drums"], stems["bass"])[:35_280],
+        "other, as it was given": stems["other"][:35_280],
+    }, description="Both have to sound alike.")
+))
+
+# %% tags=["self-check"]
+data.check_the_rest(the_rest)
+
+
+# %% [markdown]
+# ### 1.2 · How loud beside all the others?
+#
+# Step 6 drew the level of a source relative to the rest of its mixture. Write the function that computes it:
+# ratio of the mean squares, in dB.
+#
+# <details><summary>Hint</summary>
+#
+# The rest is the mixture minus the stem. For mean squares, dB are $10 \log_{10}$ of the ratio.
+#
+# </details>
+
+# %%
+def level_against_the_rest_db(stem: np.ndarray, mixture: np.ndarray) -> float:
+    """Level of a stem `(sample,)` relative to all else in the mixture, in dB."""
+    raise NotImplementedError("write this part")
+
+
+# %% tags=["example", "1.2"]
+exercises.aim("01_data", "1.2", lambda: (
+    figures.bars(
+        {name: level_against_the_rest_db(stem, song.signal("mixture")) for name, stem in stems.items()},
+        "level relative to the rest (dB)", form=".1f",
+    )
+))
+
+# %% tags=["self-check"]
+data.check_level_against_the_rest(level_against_the_rest_db)
+
+
+# %% [markdown]
+# ### 1.3 · Count the chunks of a song
+#
+# A frame starts every 1024 samples, from the first sample to the last; a chunk has 88 frames; what is left over
+# at the end of a song is not trained on. How many chunks does a song of a given length make at a given rate?
+#
+# <details><summary>Hint</summary>
+#
+# A song of $n$ samples has $\lfloor n / 1024 \rfloor + 1$ frames. `//` divides and rounds down.
+#
+# </details>
+
+# %%
+def count_chunks(seconds: float, rate_hz: int) -> int:
+    """Whole chunks of 88 frames in a song."""
+    raise NotImplementedError("write this part")
+
+
+# %% tags=["example", "1.3"]
+exercises.aim("01_data", "1.3", lambda: (
+    {f"{minutes} min at {rate} Hz": count_chunks(60 * minutes, rate)
+     for minutes in (1, 4) for rate in (report.SAMPLE_RATE, report.SONG_RATE)}
+))
+
+# %% tags=["self-check"]
+data.check_chunks(count_chunks)
+
+
+# %% [markdown]
+# ### 1.4 · Open end: your own mix
+#
+# Write a mixing desk: stems and gains in dB in, a new mixture out. Then make a version for karaoke, one for
+# practising drums, and one in which you can no longer tell that there is a bass. At how many dB is that?
+
+# %%
+def remix(stems: Mapping[str, np.ndarray], gains_db: Mapping[str, float]) -> np.ndarray:
+    """A mixture `(sample,)` in which each stem is louder by its gain."""
+    raise NotImplementedError("write this part")
+
+
+# %% tags=["example", "1.4"]
+exercises.aim("01_data", "1.4", lambda: (
+    player.tracks({
+        "as it is": remix(stems, dict.fromkeys(stems, 0.0))[:35_280],
+        "for karaoke": remix(stems, {"vocals": -60, "drums": 0, "bass": 0, "other": 0})[:35_280],
+        "for drummers": remix(stems, {"vocals": 0, "drums": -60, "bass": 0, "other": 0})[:35_280],
+    }, description="Three mixes of one song.")
+))
+
+# %% tags=["self-check"]
+data.check_remix(remix)
+
+# %% [markdown]
 # ## Recap
 #
 # 1. A corpus holds songs; a song is a mixture and its stems, one per source: vocals, drums, bass, other.
@@ -321,4 +446,5 @@ lessons.claims_table(1, {"numbers": lessons.Verdict(
 # - F.-R. Stöter, A. Liutkus, N. Ito: *The 2018 Signal Separation Evaluation Campaign*, 2018.
 #   [arXiv:1804.06267](https://arxiv.org/abs/1804.06267)
 #
-# Next lesson: [2 · Turn a song into a picture and back](02_stft.ipynb)
+# [Solutions of the exercises](solutions/01_data.ipynb) · next lesson: [2 · Turn a song into a picture and
+# back](02_stft.ipynb)

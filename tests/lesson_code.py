@@ -1,0 +1,48 @@
+"""What tests take out of the lessons: single functions, and the exercises, to run them without a kernel."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import jupytext
+from nbformat import NotebookNode
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+
+
+def definitions(lesson: str, *names: str, **given: Any) -> dict[str, Any]:
+    """Functions, classes and constants of a lesson, by running its imports and their definitions only.
+
+    Args:
+        lesson: such as "03_unet".
+        names: of what is wanted, in an order in which they can be defined.
+        given: other names that the definitions need.
+    """
+    statements = [node for cell in jupytext.read(FOLDER / f"{lesson}.py").cells if cell.cell_type == "code"
+                  for node in ast.parse(cell.source).body]
+    imports = [node for node in statements if isinstance(node, (ast.Import, ast.ImportFrom))]
+    wanted = {name: node for node in statements for name in _defines(node) if name in names}
+    missing = set(names) - set(wanted)
+    assert not missing, f"{lesson} does not define {missing}"
+    namespace: dict[str, Any] = dict(given)
+    for node in [*imports, *(wanted[name] for name in names)]:
+        exec(compile(ast.Module([node], []), f"<{lesson}>", "exec"), namespace)
+    return namespace
+
+
+def run_cell(cell: NotebookNode, namespace: dict[str, Any], where: str) -> Any:
+    """Run a cell as a notebook does; the value of its last line, if that is an expression."""
+    module = ast.parse(textwrap.dedent(cell.source))
+    last = module.body.pop() if module.body and isinstance(module.body[-1], ast.Expr) else None
+    exec(compile(module, where, "exec"), namespace)
+    return eval(compile(ast.Expression(last.value), where, "eval"), namespace) if last else None
+
+
+def _defines(node: ast.stmt) -> list[str]:
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
