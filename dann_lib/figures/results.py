@@ -70,17 +70,43 @@ def figure_5(histories: Histories) -> Drawing:
     Raises:
         ValueError: if there are no histories.
     """
-    return _losses(histories, "train_loss", "training loss (3)", "Figure 5. Training loss for each epoch")
+    return losses(histories, "train_loss", "training loss (3)", "Figure 5. Training loss for each epoch")
 
 
 def figure_6(histories: Histories) -> Drawing:
     """Figure 6: the test loss with Concat 2 alone and with Concat 3 alone; see `figure_5`."""
-    return _losses(histories, "test_loss", "test loss (3)", "Figure 6. Test loss for each epoch")
+    return losses(histories, "test_loss", "test loss (3)", "Figure 6. Test loss for each epoch")
 
 
 def figure_7(histories: Histories) -> Drawing:
     """Figure 7: the test loss with Concat 3 alone and with Concat 2 and 3; see `figure_5`."""
-    return _losses(histories, "test_loss", "test loss (3)", "Figure 7. Test loss for each epoch")
+    return losses(histories, "test_loss", "test loss (3)", "Figure 7. Test loss for each epoch")
+
+
+def losses(histories: Histories, column: str, label: str, title: str) -> Drawing:
+    """A loss by epoch: what figures 5 to 7 share.
+
+    Args:
+        histories: see `figure_5`.
+        column: `"train_loss"` or `"test_loss"`.
+        label: of the axis.
+        title: how the description begins.
+
+    Raises:
+        ValueError: if there are no histories.
+    """
+    if not histories:
+        raise ValueError("there are no histories to draw; train a network first")
+    figure, axis = canvas(height_in=3.0)
+    ends = []
+    for index, (name, runs) in enumerate(histories.items()):
+        mean = _mean_and_band(axis, [runs] if isinstance(runs, pd.DataFrame) else list(runs), column, index, name)
+        ends.append(
+            f"{name} from {mean.iloc[0]:.3g} to {mean.iloc[-1]:.3g}, lowest {mean.min():.3g} in epoch "
+            f"{mean.idxmin():.0f}"
+        )
+    _finish_losses(axis, label)
+    return Drawing(figure, f"{title}: {'; '.join(ends)}.")
 
 
 def figure_8(history: pd.DataFrame | Sequence[pd.DataFrame]) -> Drawing:
@@ -181,21 +207,6 @@ def intervals(values: Mapping[str, tuple[float, float, float]], unit: str, descr
     return Drawing(figure, f"{description} {listed.replace(' -', ' −').replace('[-', '[−')}.")
 
 
-def _losses(histories: Histories, column: str, label: str, title: str) -> Drawing:
-    if not histories:
-        raise ValueError("there are no histories to draw; train a network first")
-    figure, axis = canvas(height_in=3.0)
-    ends = []
-    for index, (name, runs) in enumerate(histories.items()):
-        mean = _mean_and_band(axis, [runs] if isinstance(runs, pd.DataFrame) else list(runs), column, index, name)
-        ends.append(
-            f"{name} from {mean.iloc[0]:.3g} to {mean.iloc[-1]:.3g}, lowest {mean.min():.3g} in epoch "
-            f"{mean.idxmin():.0f}"
-        )
-    _finish_losses(axis, label)
-    return Drawing(figure, f"{title}: {'; '.join(ends)}.")
-
-
 def _mean_and_band(
     axis: Axes, runs: Sequence[pd.DataFrame], column: str, index: int, name: str
 ) -> pd.Series:
@@ -205,7 +216,9 @@ def _mean_and_band(
     table = pd.concat([run.set_index("epoch")[column] for run in runs], axis=1)
     mean, colour = table.mean(axis=1), LINE_COLOURS[index % len(LINE_COLOURS)]
     seeds = f" (mean of {len(runs)} seeds)" if len(runs) > 1 else ""
-    axis.plot(mean.index, mean, label=name + seeds, color=colour, linestyle=LINE_STYLES[index % len(LINE_STYLES)])
+    # From the seventh curve on the colours come again, with other dashes.
+    dashes = LINE_STYLES[(index + index // len(LINE_COLOURS)) % len(LINE_STYLES)]
+    axis.plot(mean.index, mean, label=name + seeds, color=colour, linestyle=dashes)
     if len(runs) > 1:
         axis.fill_between(mean.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=0.18, linewidth=0)
     return mean

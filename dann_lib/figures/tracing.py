@@ -92,6 +92,24 @@ def trace(network: nn.Module, n_bins: int = report.N_BINS, n_frames: int = repor
     return layers
 
 
+@torch.inference_mode()
+def feature_maps(network: nn.Module, spectrogram: Tensor) -> tuple[list[Tensor], Tensor]:
+    """What each convolution of `trace` gives out for a song, after its rectifier where it has one.
+
+    Args:
+        network: takes `(batch, part, freq, frame)`; it is left as it was.
+        spectrogram: `(part, freq, frame)`, multiplied by the gain of the training.
+
+    Returns:
+        `(map, freq, frame)` of each convolution, in order; and the masks `(source, part, freq, frame)`.
+    """
+    outputs: list[Tensor] = []
+    batch = spectrogram[None].to(next(network.parameters()).device)
+    with _hooks(network, batch, [], outputs):
+        masks = network(batch)
+    return [output[0].cpu() for output in outputs], masks[0].cpu()
+
+
 def stages(layers: list[Layer]) -> list[Stage]:
     """Group layers by resolution; the narrowest group is the bottleneck, the last layer gives the masks."""
     groups: list[list[int]] = []

@@ -1,0 +1,145 @@
+// What the explorers of results share: SVG, axes, numbers in words, choices by keyboard, the still picture beside.
+
+const NAMESPACE = "http://www.w3.org/2000/svg";
+
+/** An SVG element; attributes as in `make`. */
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(NAMESPACE, tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "text") element.textContent = value;
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** A number as it is printed: a true minus sign, "none" where there is no value. */
+export function decimal(value, digits = 1) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "none";
+  const text = value.toFixed(digits);
+  return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
+}
+
+/** Three or four digits of a number of any size. */
+export function significant(value) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "none";
+  if (value === 0) return "0";
+  const magnitude = Math.floor(Math.log10(Math.abs(value)));
+  if (magnitude < -4 || magnitude > 5) return value.toExponential(1).replace("-", "−");
+  return decimal(value, Math.max(0, 2 - magnitude));
+}
+
+/** A round value, such as those of `ticks`, with no more digits than it has. */
+export const plain = (value) => String(Number(value.toPrecision(6))).replace("-", "−");
+
+/** Round values from `low` to `high`, about `count` of them. */
+export function ticks(low, high, count = 5) {
+  const rough = (high - low) / count || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999);
+  const values = [];
+  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k += 1) values.push(k * step);
+  return values;
+}
+
+/** Round values from `low` to `high` for a logarithmic axis: 1, 2, 5 of each decade, thinned out where they are many. */
+export function logTicks(low, high) {
+  const values = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) {
+    for (const factor of [1, 2, 5]) values.push(factor * 10 ** power);
+  }
+  const inside = values.filter((value) => value >= low && value <= high);
+  if (inside.length < 2) return ticks(low, high, 4).filter((value) => value > 0);
+  return inside.length > 8 ? inside.filter((value) => Number.isInteger(Math.log10(value))) : inside;
+}
+
+/**
+ * Makes radio buttons of elements: one of them can be reached with Tab, arrows choose the next or previous.
+ *
+ * @returns {(index: number) => void} marks the chosen one, without calling `choose`
+ */
+export function radios(buttons, choose) {
+  const mark = (chosen) => buttons.forEach((button, index) => {
+    button.setAttribute("aria-checked", String(index === chosen));
+    button.tabIndex = index === chosen ? 0 : -1;
+  });
+  buttons.forEach((button, index) => {
+    button.setAttribute("role", "radio");
+    button.addEventListener("click", () => choose(index));
+    button.addEventListener("keydown", (event) => {
+      const next = stepped(event, index, buttons.length, true);
+      if (next === null) return;
+      choose(next);
+      buttons[next].focus();
+    });
+  });
+  mark(0);
+  return mark;
+}
+
+/** The index that a key leads to, or null; the key then scrolls nothing. */
+export function stepped(event, index, count, around = false) {
+  if (event.altKey || event.ctrlKey || event.metaKey) return null;
+  const steps = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, PageUp: -10, PageDown: 10 };
+  let next = null;
+  if (event.key === "Home") next = 0;
+  else if (event.key === "End") next = count - 1;
+  else if (event.key in steps) {
+    next = index + steps[event.key];
+    next = around ? (next + count) % count : Math.max(0, Math.min(count - 1, next));
+  }
+  if (next !== null) event.preventDefault();
+  return next;
+}
+
+/** Calls `draw(width)` now and whenever the width of `element` changes; returns what ends that. */
+export function onWidth(element, draw) {
+  let width = 0;
+  const observer = new ResizeObserver(() => {
+    if (element.clientWidth === width || element.clientWidth === 0) return;
+    width = element.clientWidth;
+    draw(width);
+  });
+  observer.observe(element);
+  return () => observer.disconnect();
+}
+
+/** The value of `values` (sorted or not) at a share between 0 and 1, by linear interpolation. */
+export function quantile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b);
+  if (!sorted.length) return null;
+  const place = (sorted.length - 1) * share;
+  const below = Math.floor(place);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+}
+
+/** Sideways places of dots in a strip, the same each time, so that equal scores give equal pictures. */
+export const spread = (index) => Math.sin(2.4 * index);
+
+/** Hides the still picture beside this frame while the module runs, and prints it in place of the frame. */
+export function replaceStill() {
+  let frame = null;
+  try {
+    frame = window.frameElement;
+  } catch {
+    // a page of another origin: both are shown
+  }
+  const still = frame?.closest("[data-interactive]")?.querySelector("[data-still]");
+  if (!still) return () => {};
+  const page = frame.ownerDocument.defaultView;
+  const show = (printed) => {
+    still.hidden = !printed;
+    frame.hidden = printed;
+    frame.style.display = printed ? "none" : "block";
+  };
+  const [before, after] = [() => show(true), () => show(false)];
+  page.addEventListener("beforeprint", before);
+  page.addEventListener("afterprint", after);
+  show(false);
+  return () => {
+    page.removeEventListener("beforeprint", before);
+    page.removeEventListener("afterprint", after);
+  };
+}
