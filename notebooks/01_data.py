@@ -49,6 +49,8 @@ from dann_lib.corpus import open_corpus
 # MUSDB18 takes 5 GB and its own licence, so these lessons come with a small corpus in the same layout: 24
 # invented songs of 11 s in four genres, with sampled instruments and a synthetic singer. It is no replacement
 # for real music, but everything that you do with it works the same with the real one (step 8).
+#
+# **Predict:** how many numbers are a second of a song in stereo at 44.1 kHz, mixture and stems together?
 
 # %%
 corpus = open_corpus("synthetic")
@@ -64,6 +66,19 @@ print(track.name)
 for path in sorted(track.path.iterdir()):
     facts = soundfile.info(path)
     print(f"  {path.name:12} {facts.duration:5.2f} s  {facts.samplerate} Hz  {facts.channels} channels")
+
+# %% [markdown]
+# *What to notice.* Mixture and stems are files of the same length, rate and channels: they start together and can
+# be added sample by sample. In common words a *stem* is the file of a source; the *source* is what sounds in it.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+numbers = len(report.SIGNALS) * facts.channels * facts.samplerate
+lessons.quick_check(
+    "How many numbers are a second of a song, mixture and four stems, in stereo? How many of them does the "
+    "network of this course get?",
+    f"5 signals × {facts.channels} channels × {facts.samplerate} = {numbers:,} numbers. The network gets the mixture "
+    f"alone, in mono at {report.SAMPLE_RATE} Hz: {numbers // report.SAMPLE_RATE} times fewer.",
+)
 
 # %% [markdown]
 # ## 2. Hear the sources
@@ -178,6 +193,8 @@ player.tracks({
 #
 # One more number decides how hard separation is: how loud a source is beside the rest of the mixture. At 0 dB
 # it is as loud as everything else together.
+#
+# **Predict:** on which side of 0 dB do most vocals lie?
 
 # %%
 def against_the_rest_db(waveforms: np.ndarray, source: str) -> float:
@@ -187,13 +204,15 @@ def against_the_rest_db(waveforms: np.ndarray, source: str) -> float:
 
 levels = pd.DataFrame([{source: against_the_rest_db(each.waveforms, source) for source in report.SOURCES}
                        for each in corpus.tracks])
+medians = ", ".join(f"{source} {levels[source].median():.1f} dB" for source in report.SOURCES)
+
+# %%
 figure, axis = figures.canvas(height_in=2.4)
 for row, source in enumerate(reversed(report.SOURCES)):
     axis.plot(levels[source], [row] * len(levels), "o", color=figures.COLOURS[source], alpha=0.6)
     axis.plot(levels[source].median(), row, "|", color="black", markersize=22)
 axis.set(yticks=range(3), yticklabels=report.SOURCES[::-1], ylim=(-0.5, 2.5),
          xlabel="level relative to all other sources (dB)")
-medians = ", ".join(f"{source} {levels[source].median():.1f} dB" for source in report.SOURCES)
 figures.show(figure, f"Level of each source relative to the rest of its mixture; a dot for each of {len(levels)} "
                      f"songs, a black line at the median: {medians}.")
 
@@ -205,13 +224,25 @@ assert (levels < 0).all(axis=None)
 # mixture itself as your "separated vocals", this very number would be your score (SDR, lesson 6). It is what
 # a separator has to improve on, and the further left a dot lies, the more has to be taken away. The report
 # finds the same: instruments in the background come out worse (III.b).
-#
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+quietest = levels.stack().idxmin()
+lessons.quick_check(
+    "A source lies at -10 dB. What share of the mixture's energy is it, if sources do not cancel each other? And which "
+    "source of which song here is the hardest by this number?",
+    f"$10^{{-10/10}} = 0.1$ of the energy of the rest, so 1/11 or {100 / 11:.0f} % of the mixture. Here it is the "
+    f"{quietest[1]} of “{corpus.tracks[quietest[0]].name}”, at {levels.stack().min():.1f} dB.",
+)
+
+# %% [markdown]
 # ## 7. Three kinds of songs
 #
 # **Training songs** are what the network learns from. **Test songs** are for the final figures. If you look
 # at them before, and choose whatever does best on them, your figures describe your choice and no longer tell
 # how well an unknown song will be separated. For choosing, some songs are taken out of the training set:
 # **validation songs**.
+#
+# **Predict:** may a song stand in two of the three?
 
 # %% tags=["nbval-check-output"]
 counts = pd.crosstab([songs["split"]], songs["genre"], margins=True, margins_name="all")
@@ -228,7 +259,17 @@ print(pd.crosstab(songs["split"], songs["n_instruments"]).loc[["train", "valid",
 # matters. In MUSDB18 it is 86 training, 14 validation and 50 test songs. The report has no validation songs:
 # it watches the loss on the test songs to decide when to stop (II.c). Lessons 4 and 5 rebuild its figures
 # that way, and say what it does to the result.
-#
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+of_all = {subset: len(songs) for subset, songs in names.items()}
+lessons.quick_check(
+    "You train ten networks, score each on the test songs, and publish the best score. What is wrong with it?",
+    "The best of ten is partly the luckiest of ten: it was chosen for luck that it had on these songs, and will not have "
+    f"on others. Choose on the validation songs ({of_all['valid']} here), then score the one network that was "
+    f"chosen on the test songs ({of_all['test']} here), once.",
+)
+
+# %% [markdown]
 # ## 8. How many chunks do 100 songs make?
 #
 # The network does not get whole songs but **chunks** of 88 frames, and a frame starts every 1024 samples
@@ -296,9 +337,6 @@ lessons.claims_table(1, {"numbers": lessons.Verdict(
 # train, it counts the statements that follow from the others.
 
 # %% [markdown]
-#
-
-# %% [markdown]
 # ## Exercises
 #
 # Write where it says `raise NotImplementedError`, run the cell, then the two below it: the first shows what comes
@@ -338,9 +376,9 @@ def the_rest(mixture: np.ndarray, vocals: np.ndarray, drums: np.ndarray, bass: n
 # %% tags=["example", "1.1"]
 exercises.aim("01_data", "1.1", lambda: (
     player.tracks({
-        "other, from the rest": the_rest(song.signal("mixture"), stems["vocals"], stems["drums"], stems["bass"])[:35_280],
-        "other, as it was given": stems["other"][:35_280],
-    }, description="Both have to sound alike.")
+        "from the rest": the_rest(song.signal("mixture"), *(stems[name] for name in report.SOURCES))[:35_280],
+        "as it was given": stems["other"][:35_280],
+    }, description="The stem other, twice. Both have to sound alike.")
 ))
 
 # %% tags=["self-check"]

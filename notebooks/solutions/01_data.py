@@ -51,9 +51,9 @@ def the_rest(mixture: np.ndarray, vocals: np.ndarray, drums: np.ndarray, bass: n
 
 # %% tags=["example", "1.1"]
 player.tracks({
-    "other, from the rest": the_rest(song.signal("mixture"), stems["vocals"], stems["drums"], stems["bass"])[:35_280],
-    "other, as it was given": stems["other"][:35_280],
-}, description="Both have to sound alike.")
+    "from the rest": the_rest(song.signal("mixture"), *(stems[name] for name in report.SOURCES))[:35_280],
+    "as it was given": stems["other"][:35_280],
+}, description="The stem other, twice. Both have to sound alike.")
 
 # %% tags=["self-check"]
 data.check_the_rest(the_rest)
