@@ -22,6 +22,7 @@ const STYLE = `${DOT_STYLE}
 .dann .cur th, .dann .cur td { padding: 3px 10px 3px 0; border-bottom: 1px solid var(--line); vertical-align: middle; white-space: nowrap; }
 .cur-songs { margin-top: 14px; }
 .cur td { font-variant-numeric: tabular-nums; }
+.dann .cur-name[aria-pressed="true"] { border-color: var(--accent); background: var(--chosen); box-shadow: 0 0 0 2px var(--accent); color: var(--ink); }
 .dann .cur-name { display: inline-flex; align-items: center; gap: 6px; min-height: 28px; padding: 0 8px; }
 `;
 

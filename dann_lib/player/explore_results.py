@@ -62,8 +62,8 @@ def network_explorer(
         "with axes."
     )
     legend = (
-        f"{n_parameters(network):,} weights. Numbers are planes × bins × frames, bars the number of planes. In the U, ↓ is "
-        "max pooling (1), ↑ up-sampling (2), a dashed line a skip connection."
+        f"{n_parameters(network):,} weights. Numbers are planes × bins × frames, bars the number of planes. In the U, "
+        "↓ is max pooling (1), ↑ up-sampling (2), a dashed line a skip connection."
     )
     data = {
         "title": title, "legend": legend, "stages": shown, "links": skip_links(network, planes),
@@ -130,8 +130,8 @@ def songs_explorer(
         scores: of `evaluate` or `read_scores`, at one sample rate: the run that is drawn, and any of those
             that stand behind it.
         sounds: song → its estimates and its true sources, each `(source, sample)` in the order of
-            `report.SOURCES`; further true signals are ignored. A few seconds each: 10 s take about 70 kB.
-            Songs without sound are only named.
+            `report.SOURCES`; further true signals are ignored. Songs without sound are only named. Three seconds
+            of a song, with all sources, take about 130 kB.
         run: the run that is drawn; the only one not in `names` if None.
         names: runs that stand behind → what they are called.
         rate_hz: sample rate of the sounds.

@@ -141,9 +141,9 @@ def _masks(masks: Tensor) -> Shown:
 
 
 def _estimates(masks: Tensor, planes: Tensor) -> Shown:
-    """Magnitudes of the mixture and the estimates, in dB below the loudest bin of all."""
-    together = torch.cat((planes[None], apply_masks(masks[None], planes[None])[0]))
-    names = ["mixture", *_source_names(len(masks))]
+    """Magnitudes of the estimates and the mixture, in dB below the loudest bin of all."""
+    together = torch.cat((apply_masks(masks[None], planes[None])[0], planes[None]))
+    names = [*_source_names(len(masks)), "mixture"]
     words = "Masks times input, part by part; drawn are magnitudes, and the mixture beside them on the same scale."
     level = magnitude_db(together)
     return Shown("Estimates", "estimates", words, "right", 0, level, names, len(masks), "dB")

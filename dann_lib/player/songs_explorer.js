@@ -15,7 +15,8 @@ const STYLE = `${DOT_STYLE}
 .sco th, .sco td { border-bottom: 1px solid var(--line); }
 .sco td { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .sco-name { min-height: 1.5em; }
-.sco select { max-width: 100%; }
+.dann .sco label { max-width: 100%; }
+.sco select { min-width: 0; }
 .sco tr[aria-current="true"] { background: var(--chosen); }
 .dann .sco-link { min-height: 26px; padding: 0 6px; border: 0; background: none; text-align: left; text-decoration: underline; }
 `;
