@@ -264,7 +264,7 @@ print(pd.crosstab(songs["split"], songs["n_instruments"]).loc[["train", "valid",
 of_all = {subset: len(songs) for subset, songs in names.items()}
 lessons.quick_check(
     "You train ten networks, score each on the test songs, and publish the best score. What is wrong with it?",
-    "The best of ten is partly the luckiest of ten: it was chosen for luck that it had on these songs, and will not have "
+    "The best of ten is partly the luckiest of ten: it was chosen for luck that it had on these songs and has not "
     f"on others. Choose on the validation songs ({of_all['valid']} here), then score the one network that was "
     f"chosen on the test songs ({of_all['test']} here), once.",
 )
