@@ -35,6 +35,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
+# %%
 from dann_lib import figures, lessons, player, report, spectrogram
 from dann_lib.batches import Chunks, pretreat
 from dann_lib.config import TrainingConfig
@@ -66,6 +67,7 @@ mixture, *stems = spectrogram.to_complex(spectrogram.stft(torch.from_numpy(signa
 ideal = ratio_mask(torch.stack(stems))  # (source, freq, frame)
 
 
+# %%
 def coarse(mask: torch.Tensor, poolings: int) -> torch.Tensor:
     """Known only at 1/2^poolings of the resolution, and brought back by up-sampling (2)."""
     if poolings == 0:
@@ -110,9 +112,7 @@ player.tracks(
 
 # %%
 show = slice(0, 60)
-vocals = {
-    f"mask known at 1/{2**poolings}": coarse(ideal, poolings)[0, :400, show] for poolings in (0, 2, 4)
-}
+vocals = {f"mask known at 1/{2**poolings}": coarse(ideal, poolings)[0, :400, show] for poolings in (0, 2, 4)}
 figure, axes = figures.canvas(1, 3, height_in=2.9, sharey=True)
 for axis, (name, mask) in zip(axes, vocals.items(), strict=True):
     image = axis.imshow(mask, origin="lower", aspect="auto", vmin=0, vmax=1, cmap="viridis")
@@ -121,20 +121,31 @@ axes[0].set_ylabel("bin")
 figure.colorbar(image, ax=axes, label="mask of the vocals", pad=0.01)
 figures.show(
     figure,
-    "The ideal mask of the vocals up to 1.7 kHz, at three resolutions. At full resolution each harmonic"
-    " of the voice is a line of its own; at 1/4 the lines run together; at 1/16 there are only"
-    " patches.",
+    "The ideal mask of the vocals up to 1.7 kHz, at three resolutions. At full resolution each harmonic of the voice "
+    "is a line of its own; at 1/4 the lines run together; at 1/16 there are only patches.",
 )
 
 # %% [markdown]
 # *What to notice.* The coarsest mask still knows *when* somebody sings, but not *on which harmonics*, so it
 # lets everything through that sounds at the same time in the same octave. This is an upper bound: a network
 # without skip connections knows no more than these masks, and has to guess even those.
-#
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+bin_hz = report.SAMPLE_RATE / report.N_FFT
+lessons.quick_check(
+    "A mask is known at 1/16 of the resolution. How far apart are its bins, and what interval is that for a voice "
+    "at 440 Hz?",
+    f"16 × {bin_hz:.1f} Hz = {16 * bin_hz:.0f} Hz: from 440 to {440 + 16 * bin_hz:.0f} Hz are "
+    f"{12 * np.log2(1 + 16 * bin_hz / 440):.1f} semitones. Two notes closer than that get the same mask.",
+)
+
+# %% [markdown]
 # ## 2. What a skip connection is
 #
 # It takes the encoder's features before a pooling and lays them beside the decoder's, at the same resolution
-# (report, I.c). In code it is one line, `torch.cat`:
+# (report, I.c). In code it is one line, `torch.cat`.
+#
+# **Look for it:** which `if` decides on a skip connection, and what does the decoder get where there is none?
 
 # %%
 lessons.show_source(DANN.forward)
@@ -159,9 +170,9 @@ columns = {
 lessons.table(pd.DataFrame(columns, index=list(VARIANTS)), caption="the networks of this lesson")
 
 # %% [markdown]
-# The networks of this lesson have a tenth of DANN's parameters, so that seven of them train in a minute. Each
-# skip connection adds weights, since the decoder's convolution gets more input. So they are not *quite* equal
-# otherwise: keep that in mind for the comparison.
+# *What to notice.* The networks of this lesson have a tenth of DANN's parameters, so that seven of them train in a
+# minute. Each skip connection adds weights, since the decoder's convolution gets more input. So they are not *quite*
+# equal otherwise: keep that in mind for the comparison.
 #
 # ## 3. The loss (3), and the loss of doing nothing
 #
@@ -219,7 +230,16 @@ Markdown(f"Silence: **{silence['train']:.1f}** on the training songs, **{silence
 # *What to notice.* Silence is a strong opponent: at most times and frequencies most sources *are* silent, and
 # an L1 loss rewards a network for getting those right. A curve that falls to the loss of silence and stays
 # there has learned to say nothing. Keep the dotted lines of the next figures in mind.
-#
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+share = 100 * (1 - best["test"] / silence["test"])
+lessons.quick_check(
+    "Why does the loss of a *perfect* network not reach 0 here, if its masks stay between -1 and 1?",
+    f"Where the sources cancel each other, a source is larger than the mixture, and no mask within ±1 makes it so. The "
+    f"best masks of this kind take {share:.0f} % off the loss of silence on the test songs; the rest is out of their reach.",
+)
+
+# %% [markdown]
 # ## 4. The experiment
 #
 # One configuration, one parameter. All networks get the same songs in the same order, the report's SGD,
@@ -285,6 +305,8 @@ lessons.reference("figure_7")
 #
 # The axis shows how much of the way from silence (0 %) to the best masks within ±1 (100 %) each network has
 # gone on the test songs, with its lowest test loss (the mean of the seeds, where there are two).
+#
+# **Predict:** how many per cent does the best one reach?
 
 
 # %%
@@ -315,35 +337,37 @@ lessons.reference("skips")
 # between the two networks of figure 7 larger than that between two seeds of the same network?
 
 # %%
-ends = {
-    name: [each["test_loss"].min() for each in histories[name]] for name in ("Concat 3", "Concat 2+3")
-}
+ends = {name: [each["test_loss"].min() for each in histories[name]] for name in ("Concat 3", "Concat 2+3")}
 gap_seeds = max(abs(first - second) for first, second in ends.values())
 gap_networks = abs(lowest("Concat 3") - lowest("Concat 2+3"))
-Markdown(
-    "; ".join(
-        f"{name} with two seeds: {first:.2f} and {second:.2f}" for name, (first, second) in ends.items()
-    )
-    + f". Two seeds differ by up to **{gap_seeds:.2f}**, the two networks by **{gap_networks:.2f}** in"
-    " the mean. "
-    + (
-        "So the difference is no larger than chance."
-        if gap_networks <= gap_seeds
-        else "So the difference is more than that."
-    )
-)
+chance = "is no larger than chance" if gap_networks <= gap_seeds else "is more than that between two seeds"
+values = "; ".join(f"{name}: {first:.2f} and {second:.2f}" for name, (first, second) in ends.items())
+Markdown(f"{values}. Two seeds differ by up to **{gap_seeds:.2f}**, the two networks by **{gap_networks:.2f}** in "
+         f"the mean: the difference {chance}.")
 
 # %% [markdown]
 # *What to notice.* When a network leaves the loss of silence is a matter of luck to a good part. A figure
 # with one curve for each network, as in the report and in most papers of its time, cannot tell luck from
 # merit.
-#
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+n_splits = 20  # ways to choose 3 of 6
+lessons.quick_check(
+    "You have three seeds of each of two networks. All three of the first end lower than all three of the second. How "
+    "likely is that by chance, if there is no difference?",
+    f"There are {n_splits} ways to deal six results to two networks of three, and two of them part them like this: "
+    f"{100 * 2 / n_splits:.0f} %. Three seeds can hint; they cannot prove. Exercise 4.2 computes it.",
+)
+
+# %% [markdown]
 # ## 7. The connection that the report rejects
 #
 # "… is very close to the input spectrogram and it will add all the instruments we want to suppress from the
 # song", says the report of Concat 4, without trying it. If so, its estimates must hold more of the other
 # instruments. SIR measures just that (equation (6), lesson 6). We separate the test songs with Concat 3 and
 # with Concat 4.
+#
+# **Predict:** which of the two has the higher SIR?
 
 
 # %%
@@ -369,6 +393,10 @@ player.tracks(
 )
 
 # %% [markdown]
+# *What to notice.* Two networks that had a few seconds each are compared here, with one seed: this is a way
+# to ask, not an answer. The reference run asks it with three seeds, and adds Concat 4 to the whole of DANN
+# (the bars of step 5, and the table below): SIR does fall.
+#
 # ## The report says / we find
 #
 # Your run is short: six epochs on twelve songs of 11 s, networks with a tenth of DANN's parameters, one or
@@ -378,53 +406,178 @@ player.tracks(
 # %%
 def compare(first: str, second: str) -> tuple[str, bool, bool]:
     """Numbers for a pair; whether the first is faster, and whether it ends lower."""
-    early = [
-        float(np.mean([each["test_loss"][1] for each in histories[name]])) for name in (first, second)
-    ]
+    early = [float(np.mean([each["test_loss"][1] for each in histories[name]])) for name in (first, second)]
     late = [lowest(name) for name in (first, second)]
-    text = (
-        f"after 2 epochs {first} {early[0]:.1f}, {second} {early[1]:.1f}; lowest {late[0]:.1f} and"
-        f" {late[1]:.1f}"
-    )
+    text = (f"after 2 epochs {first} {early[0]:.1f}, {second} {early[1]:.1f}; "
+            f"lowest {late[0]:.1f} and {late[1]:.1f}")
     return text, early[0] < early[1], late[0] < late[1]
 
 
+# %%
 furthest = max(map(way, VARIANTS))
 text_23, faster_2, lower_2 = compare("Concat 2", "Concat 3")
 text_33, faster_23, lower_23 = compare("Concat 2+3", "Concat 3")
 sir = ratios["SIR"]
 
+found = {
+    "near-skip": (f"of the way from silence to the best masks, Concat 1 has gone {way('Concat 1'):.1f} %, the network "
+                  f"without any skip {way('no skip'):.1f} %, the best one {furthest:.1f} %"),
+    "concat-2-3": text_23,
+    "concat-2+3": f"{text_33}; two seeds differ by up to {gap_seeds:.1f}",
+    "full-resolution": (f"Concat 4: lowest test loss {lowest('Concat 4'):.1f}, median SIR {sir['Concat 4']:.1f} dB; "
+                        f"Concat 3: {lowest('Concat 3'):.1f}, {sir['Concat 3']:.1f} dB"),
+}
+
 # %%
-lessons.claims_table(
-    4,
-    {
-        "near-skip": lessons.Verdict(
-            f"of the way from silence to the best masks, Concat 1 has gone {way('Concat 1'):.1f} %, the"
-            f" network without any skip {way('no skip'):.1f} %, the best one {furthest:.1f} %",
-            way("Concat 1") < 0.25 * furthest,
-        ),
-        "concat-2-3": lessons.Verdict(text_23, faster_2 and not lower_2),
-        "concat-2+3": lessons.Verdict(
-            f"{text_33}; two seeds differ by up to {gap_seeds:.1f}",
-            None if gap_networks <= gap_seeds else lower_23 and not faster_23,
-        ),
-        "full-resolution": lessons.Verdict(
-            f"Concat 4: lowest test loss {lowest('Concat 4'):.1f}, median SIR {sir['Concat 4']:.1f} dB;"
-            f" Concat 3: {lowest('Concat 3'):.1f}, {sir['Concat 3']:.1f} dB",
-            bool(sir["Concat 4"] < sir["Concat 3"]),
-        ),
-    },
-)
+agrees = {
+    "near-skip": way("Concat 1") < 0.25 * furthest,
+    "concat-2-3": faster_2 and not lower_2,
+    "concat-2+3": None if gap_networks <= gap_seeds else lower_23 and not faster_23,
+    "full-resolution": bool(sir["Concat 4"] < sir["Concat 3"]),
+}
+lessons.claims_table(4, {claim: lessons.Verdict(found[claim], agrees[claim]) for claim in found})
 
 # %% [markdown]
-# ## Try it
+# ## Exercises
 #
-# 1. *Warm-up.* Add `(3, 4)` and `(1, 2, 3, 4)` to `VARIANTS`, and find them in the bars of step 5.
-# 2. *More patience.* Set `epochs=18` in `EXPERIMENT`. The runs go on where they stopped. Does Concat 1 leave
-#    the loss of silence in the end? Which verdicts change?
-# 3. *Open end.* Each skip connection adds parameters. Design a fair comparison, in which "no skip" has as
-#    many as Concat 3 (`channels`, `bottleneck`). Is it the parameters, or the resolution?
+# Write where it says `raise NotImplementedError`, run the cell, then the two below it: the output to aim at,
+# and a check that explains what is wrong.
+
+# %%
+import dataclasses
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import torch
+
+from dann_lib import exercises, figures, lessons
+from dann_lib.config import TrainingConfig
+from dann_lib.exercises import ablation
+from dann_lib.network import DANN, n_parameters
+from dann_lib.reproduce.evidence import Evidence
+
+# %%
+stored = Evidence.stored()
+lowest = {run: stored.losses(f"skips-{run}").min(axis=1).round(2) for run in ("none", "1", "3", "2+3")}
+pairs = list(combinations(lowest, 2))
+
+
+# %% [markdown]
+# ### 4.1 · Warm-up: the loss (3)
 #
+# Write it for a batch, as the mean over everything. Masks and sources have the axes `(batch, source, part, freq,
+# frame)`, the mixture has `(batch, part, freq, frame)`.
+#
+# <details><summary>Hint</summary>
+#
+# `mixture[:, None]` gives the mixture an axis of length 1 where the sources are; PyTorch repeats it for each of them.
+#
+# </details>
+
+# %%
+def loss(masks: torch.Tensor, mixture: torch.Tensor, sources: torch.Tensor) -> torch.Tensor:
+    """Mean absolute difference of masked mixture and source, one number."""
+    raise NotImplementedError("write this part")
+
+
+# %% tags=["example", "4.1", "nbval-check-output"]
+exercises.aim("04_skip_ablation", "4.1", lambda: (
+    [round(float(loss(torch.full((1, 3, 2, 4, 4), level), torch.ones(1, 2, 4, 4), torch.full((1, 3, 2, 4, 4), 0.25))), 3)
+     for level in (0.0, 0.25, 1.0)]
+))
+
+# %% tags=["self-check"]
+ablation.check_loss(loss)
+
+
+# %% [markdown]
+# ### 4.2 · Could it be chance?
+#
+# Two networks, a few seeds each. If the network made no difference, the results could have been dealt to the
+# two in any other way just as well. Go through all ways, and count in how many the two means are at least as
+# far apart as they were. This is a *permutation test*.
+#
+# <details><summary>Hint</summary>
+#
+# `combinations(range(6), 3)` gives all ways to choose three places of six; the other three are the second
+# group. Compare absolute differences, and subtract 1e-9 from what was seen, since equal numbers can differ in
+# the last digit.
+#
+# </details>
+
+# %%
+def chance(first: Sequence[float], second: Sequence[float]) -> float:
+    """Share of all ways to deal the results in which the means are at least as far apart."""
+    raise NotImplementedError("write this part")
+
+
+# %% tags=["example", "4.2", "nbval-check-output"]
+exercises.aim("04_skip_ablation", "4.2", lambda: (
+    lessons.table(pd.DataFrame({
+        "lowest test losses": [f"{lowest[one]} and {lowest[other]}" for one, other in pairs],
+        "chance": [chance(lowest[one], lowest[other]) for one, other in pairs],
+    }, index=[f"{one} against {other}" for one, other in pairs]), "{:.2f}", "skip connections of the reference run")
+))
+
+# %% tags=["self-check"]
+ablation.check_chance(chance)
+
+
+# %% [markdown]
+# ### 4.3 · As many weights
+#
+# A skip connection makes the next convolution deeper, so "no skip" has fewer weights than Concat 3. Make the
+# comparison fair: find the narrowest bottleneck with which the small network without skip connections has at
+# least as many weights.
+#
+# <details><summary>Hint</summary>
+#
+# Count upwards from 1 with `n_parameters(DANN((), channels=(4, 8, 16, 16), bottleneck=width))`.
+#
+# </details>
+
+# %%
+def bottleneck_for(n_weights: int) -> int:
+    """Feature maps of the bottleneck with which the network without skips has at least so many weights."""
+    raise NotImplementedError("write this part")
+
+
+# %% tags=["example", "4.3", "nbval-check-output"]
+exercises.aim("04_skip_ablation", "4.3", lambda: (
+    {skips: bottleneck_for(n_parameters(DANN(skips, channels=(4, 8, 16, 16), bottleneck=12)))
+     for skips in ((), (3,), (2, 3))}
+))
+
+# %% tags=["self-check"]
+ablation.check_same_size(bottleneck_for)
+
+
+# %% [markdown]
+# ### 4.4 · Open end: an ablation of your own
+#
+# What else might matter: the length of the chunks, the batch, the gain, the momentum? Take *one* of them, and
+# write the configurations of an experiment. Then train each with `lessons.train_live(corpus, config, "my-" +
+# name)`, with two seeds, and draw the curves with `figures.figure_5`. What did you predict?
+
+# %%
+def variants(experiment: TrainingConfig) -> Mapping[str, TrainingConfig]:
+    """At least three configurations that differ from each other in one option."""
+    raise NotImplementedError("write this part")
+
+
+# %% tags=["example", "4.4", "nbval-check-output"]
+exercises.aim("04_skip_ablation", "4.4", lambda: (
+    pd.DataFrame({name: {"network": config.network, "gain": config.gain, "momentum": config.momentum,
+                         "batch": config.batch_size, "frames": config.n_chunk_frames}
+                  for name, config in variants(TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=6)).items()})
+))
+
+# %% tags=["self-check"]
+ablation.check_ablation(variants)
+
+# %% [markdown]
 # ## Recap
 #
 # 1. A mask known at 1/16 of the resolution cannot follow harmonics: four poolings cost several dB, even for a
@@ -445,5 +598,6 @@ lessons.claims_table(
 # - X. Bouthillier et al.: *Accounting for Variance in Machine Learning Benchmarks*, 2021: how much is chance.
 #   [arXiv:2103.03098](https://arxiv.org/abs/2103.03098)
 #
-# Previous lesson: [3 · Build the U-net, layer by layer](03_unet.ipynb) · next lesson: [5 · Train it, and stop
-# in time](05_training_overfitting.ipynb)
+# Previous lesson: [3 · Build the U-net, layer by layer](03_unet.ipynb) · [Solutions of the
+# exercises](solutions/04_skip_ablation.ipynb) · next lesson: [5 · Train it, and stop in
+# time](05_training_overfitting.ipynb)
