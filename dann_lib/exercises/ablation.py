@@ -33,7 +33,7 @@ def check_loss(answer: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Outcome:
             float(difference.abs().sum()): "That is the sum of (3). Take the mean; it does not depend on the size.",
             float(difference.square().mean()): "These are squares, an L2 loss. (3) takes the absolute value.",
             float((masks - sources).abs().mean()): "You compare the masks with the sources. Mask the mixture first.",
-            float(difference.mean().abs()): "You take the mean first, so that errors of opposite sign cancel each other.",
+            float(difference.mean().abs()): "You take the mean first, so errors of opposite sign cancel each other.",
         }
         for wrong, sentence in mistakes.items():
             if np.isclose(found, wrong, rtol=1e-4):
