@@ -155,8 +155,7 @@ function makeLarge(state, stages, said) {
     picture.addEventListener("keydown", (event) => {
       const [column, row] = state.place ?? [Math.floor(stage.width / 2), Math.floor(stage.height / 2)];
       const upright = event.key === "ArrowUp" || event.key === "ArrowDown";
-      const next = upright ? { key: event.key === "ArrowUp" ? "ArrowRight" : "ArrowLeft", preventDefault: () => event.preventDefault() } : event;
-      const moved = upright ? stepped(next, row, stage.height) : stepped(next, column, stage.width);
+      const moved = upright ? stepped(event, row, stage.height) : stepped(event, column, stage.width);
       if (moved === null) return;
       state.place = upright ? [column, moved] : [moved, row];
       point();

@@ -13,31 +13,32 @@ const SIDES = { estimate: "A", truth: "B" };
  *   `load(sounds, source, song, play)`: `sounds` is source → [estimate, truth] as MP3, or null where there are none.
  */
 export function makePair(chooseSource) {
-  const state = { context: null, playing: null, offset: 0, side: "estimate", buffers: null, key: null, ticket: 0 };
+  const state = { context: null, playing: null, wanted: false, offset: 0, side: "estimate", buffers: null, key: null, ticket: 0 };
   const play = make("button", { type: "button", class: "dann-main", "aria-label": "Play", text: "▶", onclick: () => toggle() });
   const sides = Object.entries(SIDES).map(([side, letter]) => make("button", {
     type: "button", "aria-pressed": String(side === state.side), "data-side": side, "aria-keyshortcuts": letter.toLowerCase(),
     onclick: () => listenTo(side), text: `${letter}: ${side}`,
   }));
-  const source = make("select", { onchange: () => chooseSource(source.value) });
+  const source = make("select", { "aria-label": "Source", onchange: () => chooseSource(source.value) });
   const place = make("input", { type: "range", min: 0, max: 1, step: 0.01, value: 0, "aria-label": "Position", oninput: () => seek(Number(place.value)) });
   const time = make("span", { class: "dann-number pair-time" });
   const words = make("p", { class: "dann-quiet" });
   const bar = make("div", { class: "dann-bar" }, play, make("span", { role: "group", "aria-label": "Listen to" }, ...sides), make("label", {}, "of the", source), place, time);
   const element = make("div", { class: "pair", role: "group", "aria-label": "Sound of the song" }, bar, words);
-  const sound = oneSound(() => pause());
+  const sound = oneSound(() => { state.wanted = false; pause(); });
 
   async function load(sounds, name, song, start) {
     const key = `${song}/${name}`;
-    const wasPlaying = state.playing !== null;
     const sameSong = state.key?.startsWith(`${song}/`);
-    if (key === state.key) return start && !wasPlaying ? resume() : undefined;
+    state.wanted ||= start;
+    if (key === state.key) return state.wanted && !state.playing ? resume() : undefined;
     const position = sameSong ? now() : 0;
     pause();
     Object.assign(state, { key, buffers: null, offset: position, ticket: state.ticket + 1 });
     bar.hidden = !sounds?.[name];
     bar.style.display = bar.hidden ? "none" : "";
     if (bar.hidden) {
+      state.wanted = false;
       words.textContent = `No sound is stored for the ${name} of this song.`;
       return undefined;
     }
@@ -55,16 +56,15 @@ export function makePair(chooseSource) {
       words.textContent = `This sound cannot be decoded in this browser: ${error.message}`;
       return undefined;
     }
-    return wasPlaying || start ? resume() : undefined;
+    return state.wanted ? resume() : undefined;
   }
 
   async function resume() {
     const ticket = state.ticket;
     const buffers = await state.buffers;
-    if (!buffers || ticket !== state.ticket || state.playing) return;
     state.context ??= new AudioContext();
     await state.context.resume();
-    if (ticket !== state.ticket || state.playing) return;
+    if (!buffers || !state.wanted || ticket !== state.ticket || state.playing) return;
     sound.start();
     const at = state.context.currentTime + 0.02;
     const tracks = buffers.map((buffer, index) => {
@@ -106,11 +106,10 @@ export function makePair(chooseSource) {
   }
 
   function seek(position) {
-    const wasPlaying = state.playing !== null;
     pause();
     state.offset = position;
     tell();
-    if (wasPlaying) resume();
+    if (state.wanted) resume();
   }
 
   function now() {
@@ -131,7 +130,11 @@ export function makePair(chooseSource) {
     requestAnimationFrame(follow);
   }
 
-  const toggle = () => (state.playing ? pause() : resume());
+  function toggle() {
+    state.wanted = !state.playing;
+    if (state.wanted) resume();
+    else pause();
+  }
 
   function key(event) {
     const typing = ["SELECT", "INPUT"].includes(event.target.tagName);

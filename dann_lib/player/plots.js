@@ -78,10 +78,14 @@ export function radios(buttons, choose) {
   return mark;
 }
 
-/** The index that a key leads to, or null; the key then scrolls nothing. */
+/**
+ * The index that a key leads to, or null; the key then scrolls nothing. Up is forward, as in a slider, but backward in
+ * a list, which goes `around`.
+ */
 export function stepped(event, index, count, around = false) {
   if (event.altKey || event.ctrlKey || event.metaKey) return null;
-  const steps = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, PageUp: -10, PageDown: 10 };
+  const up = around ? -1 : 1;
+  const steps = { ArrowLeft: -1, ArrowUp: up, ArrowRight: 1, ArrowDown: -up, PageUp: 10 * up, PageDown: -10 * up };
   let next = null;
   if (event.key === "Home") next = 0;
   else if (event.key === "End") next = count - 1;

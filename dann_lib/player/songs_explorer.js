@@ -31,7 +31,7 @@ function render({ model, el }) {
   const state = { song: 0, source: sources[0].name, sort: "SDR", hovered: null };
   const name = make("h3", { class: "sco-name", "aria-live": "polite" });
   const [values, list] = [make("div", { class: "sco-scroll sco-values", tabindex: 0, role: "region", "aria-label": "Values of the song" }), make("div", { class: "sco-scroll sco-list", tabindex: 0, role: "region", "aria-label": "All songs" })];
-  const select = make("select", { onchange: () => choose(Number(select.value)) });
+  const select = make("select", { "aria-label": "Song", onchange: () => choose(Number(select.value)) });
   const pair = Object.keys(sounds).length ? makePair((source) => choose(state.song, source)) : null;
 
   const orderOf = (source) => {
@@ -81,7 +81,7 @@ function render({ model, el }) {
     const next = order.indexOf(state.song) + by;
     choose(order[Math.max(0, Math.min(order.length - 1, next))]);
   };
-  const sort = make("select", { onchange: () => { state.sort = sort.value; choose(state.song); } },
+  const sort = make("select", { "aria-label": "Sorted by", onchange: () => { state.sort = sort.value; choose(state.song); } },
     ...[...metrics, BY_NAME].map((value) => make("option", { value, text: value, selected: value === state.sort ? "" : null })));
   list.append(listOf(songs, sources, metrics, (song) => choose(song)));
   const host = make("div", { class: "sco-panels" }, ...sources.map((source, index) => make("div", {},
