@@ -56,6 +56,7 @@ def separate_file(
     file_format: str = "wav",
     bits: int = 16,
     progress: bool = True,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Separated:
     """Separate a song into vocals, drums, bass and other.
 
@@ -70,6 +71,8 @@ def separate_file(
         file_format: `"wav"` or `"flac"`.
         bits: per sample, 16 or 24.
         progress: show a bar over the seconds of the song.
+        on_progress: called with the samples that are done and those of the song; what it raises ends the
+            separation, which then leaves nothing behind.
 
     Returns:
         The files, and what was measured on the way.
@@ -87,7 +90,12 @@ def separate_file(
         counts = dict.fromkeys(report.STEMS, 0)
         with tqdm(total=max(source.frames, 0), unit="sample", unit_scale=True, disable=not progress,
                   leave=False, desc=f"separating {Path(song).name}") as bar:
-            n_samples = _write_all(source, Path(song), separator, files, gains, counts, bar)
+            def advance(n_done: int) -> None:
+                bar.update(n_done - bar.n)
+                if on_progress is not None:
+                    on_progress(n_done, source.frames)
+
+            n_samples = _write_all(source, Path(song), separator, files, gains, counts, advance)
         stems = finished()
         rate, channels = source.samplerate, source.channels
     return Separated(stems, rate, channels, n_samples / rate, time.perf_counter() - start, counts)
@@ -168,7 +176,7 @@ class _Queue:
 
 def _write_all(
     source: soundfile.SoundFile, song: Path, separator: Separator, files: dict[str, soundfile.SoundFile],
-    gains: dict[str, float], counts: dict[str, int], bar: tqdm,
+    gains: dict[str, float], counts: dict[str, int], advance: Callable[[int], None],
 ) -> int:
     """Stream the song through the network into the files; the number of its samples."""
     n_samples, writing = 0, {}
@@ -186,7 +194,7 @@ def _write_all(
                 for index, name in enumerate(report.STEMS)
             }
             n_samples += len(mixture)
-            bar.update(len(mixture))
+            advance(n_samples)
         finish_writing()
     if n_samples == 0:
         raise AudioError(f"{song} has no samples; name a song that can be heard")
