@@ -2,10 +2,17 @@
 
 import { DOT_STYLE, dotPanel } from "./dots.js";
 import { make } from "./page.js";
-import { decimal, logTicks, onWidth, plain, replaceStill, significant, stepped, svg, ticks } from "./plots.js";
+import {
+  decimal, logTicks, onWidth, plain, replaceStill, scrolling, significant, stepped, svg, table, ticks,
+} from "./plots.js";
+
+const CHOOSE = "Choose a curve, or its name in the table, to see the songs behind it.";
+const EXPLAIN = "A dot for each song, mean over the seeds; box: the middle half; thick line and number: the median in dB. "
+  + "Arrow keys go from song to song.";
 
 const STYLE = `${DOT_STYLE}
-.cur fieldset { display: flex; flex-wrap: wrap; gap: 4px 14px; margin: 6px 0; padding: 4px 10px 6px; border: 1px solid var(--line); border-radius: 7px; }
+.cur fieldset { display: flex; flex-wrap: wrap; gap: 4px 14px; margin: 6px 0; padding: 4px 10px 6px;
+  border: 1px solid var(--line); border-radius: 7px; }
 .cur legend { padding: 0 4px; font-size: 13px; color: var(--quiet); }
 .cur-key { flex: none; width: 34px; height: 12px; }
 .cur-plot { display: block; cursor: crosshair; touch-action: pan-y; }
@@ -19,10 +26,12 @@ const STYLE = `${DOT_STYLE}
 .cur-silence { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 1 4; stroke-linecap: round; }
 .cur-scroll { overflow-x: auto; }
 .cur table { width: 100%; font-size: 13px; }
-.dann .cur th, .dann .cur td { padding: 3px 10px 3px 0; border-bottom: 1px solid var(--line); vertical-align: middle; white-space: nowrap; }
+.dann .cur th, .dann .cur td { padding: 3px 10px 3px 0; border-bottom: 1px solid var(--line);
+  vertical-align: middle; white-space: nowrap; }
 .cur-songs { margin-top: 14px; }
 .cur td { font-variant-numeric: tabular-nums; }
-.dann .cur-name[aria-pressed="true"] { border-color: var(--accent); background: var(--chosen); box-shadow: 0 0 0 2px var(--accent); color: var(--ink); }
+.dann .cur-name[aria-pressed="true"] { border-color: var(--accent); background: var(--chosen); 
+  box-shadow: 0 0 0 2px var(--accent); color: var(--ink); }
 .dann .cur-name { display: inline-flex; align-items: center; gap: 6px; min-height: 28px; padding: 0 8px; }
 `;
 
@@ -38,12 +47,14 @@ function render({ model, el }) {
   };
   const epochs = [...new Set(variants.flatMap((each) => each.seeds.flatMap((run) => run.epochs)))].sort((a, b) => a - b);
   state.epoch = epochs.at(-1);
-  const positive = variants.every((each) => each.seeds.every((run) => [...run.train, ...run.test].every((loss) => loss === null || loss > 0)));
+  const positive = variants.flatMap((each) => each.seeds.flatMap((run) => [...run.train, ...run.test]))
+    .every((loss) => loss === null || loss > 0);
   const plot = svg("svg", {
     class: "cur-plot", tabindex: 0, role: "slider", height: HEIGHT, "aria-label": "Epoch",
     "aria-valuemin": epochs[0], "aria-valuemax": epochs.at(-1),
   });
-  const [holder, readout, songs] = [make("div", {}, plot), make("div", { class: "cur-scroll", tabindex: 0, role: "region", "aria-label": "Values" }), make("div", { class: "cur-songs" })];
+  const [holder, songs] = [make("div", {}, plot), make("div", { class: "cur-songs" })];
+  const readout = scrolling("Values", "cur-scroll");
   const songPanel = makeSongs(model, state, songs);
 
   function redraw() {
@@ -51,7 +62,10 @@ function render({ model, el }) {
     const lines = chosenLines(variants, state);
     const scale = makeScale(lines, epochs, state, model.get("silence"));
     plot.setAttribute("width", state.width);
-    plot.replaceChildren(...frameOf(scale, model.get("loss"), state), ...silenceOf(scale, model.get("silence"), state), ...lines.flatMap((line) => drawLine(line, scale, state)), svg("path", { class: "cur-cross" }));
+    plot.replaceChildren(
+      ...frameOf(scale, model.get("loss")), ...silenceOf(scale, model.get("silence"), state),
+      ...lines.flatMap((line) => drawLine(line, scale, state)), svg("path", { class: "cur-cross" }),
+    );
     plot.scale = scale;
     point(state.epoch);
   }
@@ -88,7 +102,8 @@ function render({ model, el }) {
     redraw();
     songPanel.refresh();
   });
-  el.replaceChildren(make("style", { text: STYLE }), make("div", { class: "cur" }, make("h3", { text: model.get("title") }), ...boxes, holder, readout, songs));
+  const heading = make("h3", { text: model.get("title") });
+  el.replaceChildren(make("style", { text: STYLE }), make("div", { class: "cur" }, heading, ...boxes, holder, readout, songs));
   songPanel.show(null);
   const ends = [onWidth(holder, (width) => { state.width = width; redraw(); }), songPanel.close, replaceStill()];
   return () => ends.forEach((end) => end());
@@ -101,11 +116,15 @@ function controls(variants, seeds, state, positive, changed) {
   }), ...before, label);
   const group = (legend, ...children) => make("fieldset", {}, make("legend", { text: legend }), ...children);
   const groups = [group("Variants", ...variants.map((each) => box(each.name, state.names, each.name, keyOf(each))))];
-  if (seeds.length > 1) groups.push(group("Seeds: with several, the mean and a band from lowest to highest", ...seeds.map((seed) => box(`seed ${seed}`, state.seeds, seed))));
+  if (seeds.length > 1) {
+    const words = "Seeds: with several, the mean and a band from lowest to highest";
+    groups.push(group(words, ...seeds.map((seed) => box(`seed ${seed}`, state.seeds, seed))));
+  }
   const log = make("label", {}, make("input", {
     type: "checkbox", disabled: positive ? null : "", onchange: (event) => { state.log = event.target.checked; changed(); },
   }), positive ? "logarithmic axis" : "logarithmic axis: none, since some losses are not above zero");
-  groups.push(group("Losses: thick on test songs, thin on training songs", ...Object.entries(LOSSES).map(([loss, name]) => box(name, state.losses, loss)), log));
+  const kinds = Object.entries(LOSSES).map(([loss, name]) => box(name, state.losses, loss));
+  groups.push(group("Losses: thick on test songs, thin on training songs", ...kinds, log));
   return groups;
 }
 
@@ -171,10 +190,13 @@ function frameOf(scale, loss) {
 
 function silenceOf(scale, silence, state) {
   if (!silence) return [];
-  return [...state.losses].flatMap((loss) => [
-    svg("path", { d: `M${MARGIN.left},${scale.y(silence[loss])}h${scale.width}`, class: "cur-silence" }),
-    svg("text", { x: MARGIN.left + scale.width - 4, y: scale.y(silence[loss]) - 4, "text-anchor": "end", text: `silence, ${LOSSES[loss]}` }),
-  ]);
+  return [...state.losses].flatMap((loss) => {
+    const [y, end] = [scale.y(silence[loss]), MARGIN.left + scale.width];
+    return [
+      svg("path", { d: `M${MARGIN.left},${y}H${end}`, class: "cur-silence" }),
+      svg("text", { x: end - 4, y: y - 4, "text-anchor": "end", text: `silence, ${LOSSES[loss]}` }),
+    ];
+  });
 }
 
 function drawLine(line, scale, state) {
@@ -188,7 +210,8 @@ function drawLine(line, scale, state) {
   if (line.n < 2) return [path];
   const there = epochs.map((epoch) => at(epoch, line.range.get(epoch)[1]));
   const back = [...epochs].reverse().map((epoch) => at(epoch, line.range.get(epoch)[0]));
-  return [svg("path", { d: `M${[...there, ...back].join("L")}Z`, class: "cur-band", style: `fill:${line.variant.colour}` }), path];
+  const band = `M${[...there, ...back].join("L")}Z`;
+  return [svg("path", { d: band, class: "cur-band", style: `fill:${line.variant.colour}` }), path];
 }
 
 function nearestEpoch(event, plot, epochs) {
@@ -221,9 +244,9 @@ function tableOf(lines, epoch, model, state, chooseVariant) {
       make("td", { text: significant(mean.get(epoch)) }), make("td", { text: ends }),
       make("td", { text: `${significant(lowest[1])} (epoch ${lowest[0]})` }));
   });
-  if (!rows.length) rows.push(make("tr", {}, make("td", { colspan: 5, text: "Nothing is chosen: tick a variant, a seed and a loss." })));
-  return make("table", {}, make("caption", { class: "dann-hidden", text: `${model.get("loss")} at epoch ${epoch}, mean of the chosen seeds` }),
-    make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col", text })))), make("tbody", {}, ...rows));
+  const nothing = "Nothing is chosen: tick a variant, a seed and a loss.";
+  if (!rows.length) rows.push(make("tr", {}, make("td", { colspan: head.length, text: nothing })));
+  return table(`${model.get("loss")} at epoch ${epoch}, mean of the chosen seeds`, head, rows);
 }
 
 /** The songs behind a variant: a dot for each, and the chosen song in all variants that are drawn. */
@@ -232,14 +255,13 @@ function makeSongs(model, state, host) {
   const known = variants.filter((each) => each.scores);
   const all = known.flatMap((each) => Object.values(each.scores).flat()).filter((value) => value !== null);
   let panel = null;
-  let shown = null;
-  const sheet = make("div", { class: "cur-scroll cur-song", tabindex: 0, role: "region", "aria-label": "Chosen song" });
+  const sheet = scrolling("Chosen song", "cur-scroll cur-song");
 
   function show(variant) {
     panel?.close();
-    [panel, shown] = [null, variant];
+    panel = null;
     if (!known.length) return host.replaceChildren();
-    if (!variant?.scores) return host.replaceChildren(make("p", { class: "dann-quiet", text: "Choose a curve, or its name in the table, to see the songs behind it." }));
+    if (!variant?.scores) return host.replaceChildren(make("p", { class: "dann-quiet", text: CHOOSE }));
     const first = variant.scores[sources[0].name];
     const order = songs.map((_, song) => song).sort((a, b) => (first[a] ?? -Infinity) - (first[b] ?? -Infinity));
     panel = dotPanel({
@@ -250,7 +272,7 @@ function makeSongs(model, state, host) {
     });
     host.replaceChildren(
       make("h3", { text: `${variant.name}: ${model.get("metric")} of ${songs.length} songs` }),
-      make("p", { class: "dann-quiet", text: "A dot for each song, mean over the seeds; box: the middle half; thick line and number: the median in dB. Arrow keys go from song to song." }),
+      make("p", { class: "dann-quiet", text: EXPLAIN }),
       panel.element, sheet,
     );
     return choose(state.song ?? order[Math.floor(order.length / 2)]);
@@ -263,14 +285,17 @@ function makeSongs(model, state, host) {
   }
 
   function list(song) {
-    const rows = known.filter((each) => state.names.has(each.name)).map((each) => make("tr", {},
-      make("th", { scope: "row", text: each.name }), ...sources.map(({ name }) => make("td", { text: decimal(each.scores[name][song], 1) }))));
-    sheet.replaceChildren(make("table", {}, make("caption", { text: `${songs[song]}: ${model.get("metric")} in dB`, style: "text-align:left;font-weight:600" }),
-      make("thead", {}, make("tr", {}, make("th", { scope: "col", text: "variant" }), ...sources.map(({ name }) => make("th", { scope: "col", text: name })))),
-      make("tbody", {}, ...rows)));
+    const rows = known.filter((each) => state.names.has(each.name)).map((each) => {
+      const cells = sources.map(({ name }) => make("td", { text: decimal(each.scores[name][song], 1) }));
+      return make("tr", {}, make("th", { scope: "row", text: each.name }), ...cells);
+    });
+    const head = ["variant", ...sources.map(({ name }) => name)];
+    const left = { style: "text-align:left;font-weight:600" };
+    sheet.replaceChildren(table(`${songs[song]}: ${model.get("metric")} in dB`, head, rows, left));
   }
 
-  const valuesOf = (variant, song) => sources.map(({ name }) => `${name} ${decimal(variant.scores[name][song], 1)} dB`).join(", ");
+  const valuesOf = (variant, song) => sources
+    .map(({ name }) => `${name} ${decimal(variant.scores[name][song], 1)} dB`).join(", ");
   return { show, refresh: () => panel && list(state.song), close: () => panel?.close() };
 }
 

@@ -59,8 +59,9 @@ export function dotPanel(options) {
   function mark(song) {
     chosen = song;
     const points = places.map((column) => column[song]).filter(Boolean);
-    ring.replaceChildren(svg("path", { class: "dots-path", d: points.map(([x, y], k) => `${k ? "L" : "M"}${x},${y}`).join("") }),
-      ...points.map(([x, y]) => svg("circle", { cx: x, cy: y, r: 6.5, class: "dots-chosen" })));
+    const path = points.map(([x, y], index) => `${index ? "L" : "M"}${x},${y}`).join("");
+    const circles = points.map(([cx, cy]) => svg("circle", { cx, cy, r: 6.5, class: "dots-chosen" }));
+    ring.replaceChildren(svg("path", { class: "dots-path", d: path }), ...circles);
     picture.setAttribute("aria-valuenow", options.order().indexOf(song) + 1);
     picture.setAttribute("aria-valuetext", options.words(song));
   }
@@ -99,7 +100,8 @@ function grid(box, low, high, y) {
     svg("text", { x: MARGIN.left - 5, y: y(value) + 4, "text-anchor": "end", text: decimal(value, 0) }),
   ]);
   const middle = MARGIN.top + box.height / 2;
-  parts.push(svg("text", { x: 11, y: middle, transform: `rotate(-90 11 ${middle})`, "text-anchor": "middle", text: "ratio (dB)" }));
+  const turned = { transform: `rotate(-90 11 ${middle})`, "text-anchor": "middle" };
+  parts.push(svg("text", { x: 11, y: middle, ...turned, text: "ratio (dB)" }));
   return parts;
 }
 
@@ -115,7 +117,8 @@ function columnOf(column, x, step, y, box, places, [low, high]) {
       parts.push(svg("text", { x, y: place[1], "text-anchor": "middle", text: `${place[0]} ${decimal(median, 0)}` }));
       continue;
     }
-    parts.push(svg("path", { d: `M${x - 0.46 * step},${y(median)}h${0.92 * step}`, class: "dots-behind", "stroke-dasharray": dash }));
+    const line = `M${x - 0.46 * step},${y(median)}h${0.92 * step}`;
+    parts.push(svg("path", { d: line, class: "dots-behind", "stroke-dasharray": dash }));
   }
   places.filter(Boolean).forEach(([cx, cy]) => parts.push(svg("circle", { cx, cy, r: 3.4, style: `fill:${column.colour}` })));
   if (!finite.length) return parts;

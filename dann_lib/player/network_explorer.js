@@ -5,13 +5,15 @@ import { decimal, onWidth, plain, radios, replaceStill, significant, stepped, sv
 
 const STYLE = `
 .net-u { display: grid; grid-template-columns: 1fr minmax(4.6em, 0.5fr) 1fr; gap: 15px 0; margin: 10px 0 4px; }
-.dann .net-stage { position: relative; display: block; min-height: 44px; padding: 3px 8px 5px; text-align: left; line-height: 1.25; }
+.dann .net-stage { position: relative; display: block; min-height: 44px; padding: 3px 8px 5px; text-align: left;
+  line-height: 1.25; }
 .dann .net-stage[aria-checked="true"], .dann .net-map[aria-checked="true"] { border-color: var(--accent);
   background: var(--chosen); box-shadow: 0 0 0 2px var(--accent); }
 .net-stage b { display: block; font-weight: 600; }
 .net-stage span { font-size: 12px; color: var(--quiet); }
 .net-stage i { display: block; height: 6px; margin-top: 3px; border: 1px solid var(--quiet); }
-.net-stage::after { position: absolute; left: 0; right: 0; color: var(--quiet); text-align: center; font-size: 12px; line-height: 1; }
+.net-stage::after { position: absolute; left: 0; right: 0; color: var(--quiet); text-align: center; font-size: 12px;
+  line-height: 1; }
 .net-down::after { content: "↓"; bottom: -14px; }
 .net-stage.net-last::after { content: "↘"; left: auto; right: 4px; }
 .net-turn::after { content: "↗"; top: -14px; text-align: right; }
@@ -122,8 +124,9 @@ function mapButton(stage, index) {
 /** One plane out of the picture that holds all planes of a stage below each other. */
 function crop(stage, index, attributes) {
   const [width, height] = [stage.width, stage.height];
+  const whole = { width, height: height * stage.maps.length, class: "net-picture" };
   return svg("svg", { viewBox: `0 ${index * height} ${width} ${height}`, ...attributes },
-    svg("image", { href: `data:image/png;base64,${stage.sheet}`, width, height: height * stage.maps.length, class: "net-picture" }));
+    svg("image", { href: `data:image/png;base64,${stage.sheet}`, ...whole }));
 }
 
 /** The chosen plane with axes of time and frequency; a cross, moved by pointer or arrow keys, says where it is. */
@@ -217,7 +220,8 @@ const sizeOf = (stage) => `${stage.n_planes} ${stage.planes} of ${stage.bins} bi
 
 function resolution(stage) {
   const shown = stage.maps.length < stage.n_planes ? ` Shown are the ${stage.maps.length} that vary most.` : "";
-  return `Neighbouring bins are ${decimal(stage.bin_hz, 1)} Hz apart, neighbouring frames ${decimal(stage.frame_s, 2)} s.${shown}`;
+  const steps = `${decimal(stage.bin_hz, 1)} Hz apart, neighbouring frames ${decimal(stage.frame_s, 2)} s`;
+  return `Neighbouring bins are ${steps}.${shown}`;
 }
 
 function statistics(stage, map) {

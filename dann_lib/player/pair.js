@@ -3,7 +3,10 @@
 import { make, oneSound, toBytes } from "./page.js";
 
 const FADE_S = 0.008;
-const SIDES = { estimate: "A", truth: "B" };
+const SIDES = ["estimate", "truth"];
+const KEYS = ["a", "b"];
+const HELP = "Estimate (A) and truth (B) at the same place and at their own levels. Keys: space plays and pauses, a and b "
+  + "switch.";
 
 /**
  * A small player of two sounds, at the levels that they have.
@@ -13,147 +16,182 @@ const SIDES = { estimate: "A", truth: "B" };
  *   `load(sounds, source, song, play)`: `sounds` is source → [estimate, truth] as MP3, or null where there are none.
  */
 export function makePair(chooseSource) {
-  const state = { context: null, playing: null, wanted: false, offset: 0, side: "estimate", buffers: null, key: null, ticket: 0 };
-  const play = make("button", { type: "button", class: "dann-main", "aria-label": "Play", text: "▶", onclick: () => toggle() });
-  const sides = Object.entries(SIDES).map(([side, letter]) => make("button", {
-    type: "button", "aria-pressed": String(side === state.side), "data-side": side, "aria-keyshortcuts": letter.toLowerCase(),
-    onclick: () => listenTo(side), text: `${letter}: ${side}`,
-  }));
-  const source = make("select", { "aria-label": "Source", onchange: () => chooseSource(source.value) });
-  const place = make("input", { type: "range", min: 0, max: 1, step: 0.01, value: 0, "aria-label": "Position", oninput: () => seek(Number(place.value)) });
-  const time = make("span", { class: "dann-number pair-time" });
-  const words = make("p", { class: "dann-quiet" });
-  const bar = make("div", { class: "dann-bar" }, play, make("span", { role: "group", "aria-label": "Listen to" }, ...sides), make("label", {}, "of the", source), place, time);
-  const element = make("div", { class: "pair", role: "group", "aria-label": "Sound of the song" }, bar, words);
-  const sound = oneSound(() => { state.wanted = false; pause(); });
+  const engine = makeEngine(tell);
+  const sound = oneSound(() => engine.want(false));
+  const panel = makePanel(chooseSource, engine, listenTo);
+  let key = null;
 
   async function load(sounds, name, song, start) {
-    const key = `${song}/${name}`;
-    const sameSong = state.key?.startsWith(`${song}/`);
-    state.wanted ||= start;
-    if (key === state.key) return state.wanted && !state.playing ? resume() : undefined;
-    const position = sameSong ? now() : 0;
-    pause();
-    Object.assign(state, { key, buffers: null, offset: position, ticket: state.ticket + 1 });
-    bar.hidden = !sounds?.[name];
-    bar.style.display = bar.hidden ? "none" : "";
-    if (bar.hidden) {
-      state.wanted = false;
-      words.textContent = `No sound is stored for the ${name} of this song.`;
-      return undefined;
-    }
-    source.replaceChildren(...Object.keys(sounds).map((each) => make("option", { value: each, text: each, selected: each === name ? "" : null })));
-    words.textContent = "Estimate (A) and truth (B) at the same place and at their own levels. Keys: space plays and pauses, a and b switch.";
-    const ticket = state.ticket;
-    const decoded = Promise.all(sounds[name].map(decode));
-    state.buffers = decoded;
+    if (key === `${song}/${name}`) return start ? engine.want(true) : undefined;
+    const sameSong = key?.startsWith(`${song}/`);
+    key = `${song}/${name}`;
+    panel.bar.hidden = !sounds?.[name];
+    panel.bar.style.display = panel.bar.hidden ? "none" : "";
+    panel.words.textContent = panel.bar.hidden ? `No sound is stored for the ${name} of this song.` : HELP;
+    if (panel.bar.hidden) return engine.clear();
+    panel.fill(Object.keys(sounds), name);
     try {
-      const [estimate] = await decoded;
-      if (ticket !== state.ticket) return undefined;
-      place.max = estimate.duration;
-      tell();
+      await engine.load(sounds[name], sameSong, start);
     } catch (error) {
-      words.textContent = `This sound cannot be decoded in this browser: ${error.message}`;
-      return undefined;
+      panel.words.textContent = `This sound cannot be decoded in this browser: ${error.message}`;
     }
-    return state.wanted ? resume() : undefined;
+    return undefined;
   }
 
-  async function resume() {
-    const ticket = state.ticket;
-    const buffers = await state.buffers;
-    state.context ??= new AudioContext();
-    await state.context.resume();
-    if (!buffers || !state.wanted || ticket !== state.ticket || state.playing) return;
-    sound.start();
-    const at = state.context.currentTime + 0.02;
-    const tracks = buffers.map((buffer, index) => {
-      const gain = new GainNode(state.context, { gain: Object.keys(SIDES)[index] === state.side ? 1 : 0 });
-      const node = new AudioBufferSourceNode(state.context, { buffer, loop: true });
-      node.connect(gain).connect(state.context.destination);
-      node.start(at, state.offset % buffer.duration);
-      return { node, gain };
-    });
-    state.playing = { tracks, at, duration: buffers[0].duration };
-    [play.textContent, play.ariaLabel] = ["❚❚", "Pause"];
-    requestAnimationFrame(follow);
-  }
-
-  function pause() {
-    if (!state.playing) return;
-    state.offset = now();
-    const end = state.context.currentTime + FADE_S;
-    for (const { node, gain } of state.playing.tracks) {
-      ramp(gain, 0);
-      node.stop(end);
-    }
-    state.playing = null;
-    [play.textContent, play.ariaLabel] = ["▶", "Play"];
-    tell();
+  /** Says what the engine does: called when it starts, stops and moves. */
+  function tell(started) {
+    if (started) sound.start();
+    panel.show(engine.playing(), engine.position(), engine.duration());
   }
 
   function listenTo(side) {
-    state.side = side;
-    for (const button of sides) button.setAttribute("aria-pressed", String(button.dataset.side === side));
-    state.playing?.tracks.forEach(({ gain }, index) => ramp(gain, Object.keys(SIDES)[index] === side ? 1 : 0));
+    engine.listenTo(side);
+    panel.sides.forEach((button, index) => button.setAttribute("aria-pressed", String(index === side)));
   }
 
-  function ramp(node, value) {
-    const from = state.context.currentTime;
-    node.gain.cancelScheduledValues(from);
-    node.gain.setValueAtTime(node.gain.value, from);
-    node.gain.linearRampToValueAtTime(value, from + FADE_S);
-  }
-
-  function seek(position) {
-    pause();
-    state.offset = position;
-    tell();
-    if (state.wanted) resume();
-  }
-
-  function now() {
-    if (!state.playing) return state.offset;
-    const passed = Math.max(0, state.context.currentTime - state.playing.at);
-    return (state.offset + passed) % state.playing.duration;
-  }
-
-  function tell() {
-    place.value = now();
-    time.textContent = `${now().toFixed(1)} of ${Number(place.max).toFixed(1)} s`;
-    element.dataset.position = now().toFixed(3);
-  }
-
-  function follow() {
-    if (!state.playing) return;
-    tell();
-    requestAnimationFrame(follow);
-  }
-
-  function toggle() {
-    state.wanted = !state.playing;
-    if (state.wanted) resume();
-    else pause();
-  }
-
-  function key(event) {
+  function onKey(event) {
     const typing = ["SELECT", "INPUT"].includes(event.target.tagName);
-    if (bar.hidden || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    const side = Object.keys(SIDES).find((each) => SIDES[each].toLowerCase() === event.key.toLowerCase());
-    if (side) listenTo(side);
-    if (event.key === " " && event.target.tagName !== "BUTTON" && event.target.tagName !== "SUMMARY") {
-      event.preventDefault();
-      toggle();
-    }
+    if (panel.bar.hidden || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const side = KEYS.indexOf(event.key.toLowerCase());
+    if (side >= 0) listenTo(side);
+    if (event.key !== " " || ["BUTTON", "SUMMARY"].includes(event.target.tagName)) return;
+    event.preventDefault();
+    engine.want(!engine.playing());
   }
 
   function close() {
-    pause();
     sound.close();
-    state.context?.close();
+    engine.close();
+  }
+  return { element: panel.element, load, key: onKey, close };
+}
+
+function makePanel(chooseSource, engine, listenTo) {
+  const play = make("button", { type: "button", class: "dann-main", onclick: () => engine.want(!engine.playing()) });
+  const sides = SIDES.map((side, index) => make("button", {
+    type: "button", "aria-pressed": String(index === 0), "aria-keyshortcuts": KEYS[index],
+    onclick: () => listenTo(index), text: `${KEYS[index].toUpperCase()}: ${side}`,
+  }));
+  const source = make("select", { "aria-label": "Source", onchange: () => chooseSource(source.value) });
+  const place = make("input", {
+    type: "range", min: 0, max: 1, step: 0.01, value: 0, "aria-label": "Position",
+    oninput: () => engine.seek(Number(place.value)),
+  });
+  const [time, words] = [make("span", { class: "dann-number" }), make("p", { class: "dann-quiet" })];
+  const both = make("span", { role: "group", "aria-label": "Listen to" }, ...sides);
+  const bar = make("div", { class: "dann-bar" }, play, both, make("label", {}, "of the", source), place, time);
+  const element = make("div", { class: "pair", role: "group", "aria-label": "Sound of the song" }, bar, words);
+
+  function show(playing, position, duration) {
+    [play.textContent, play.ariaLabel] = playing ? ["❚❚", "Pause"] : ["▶", "Play"];
+    place.max = duration;
+    place.value = position;
+    place.setAttribute("aria-valuetext", `${position.toFixed(1)} s`);
+    time.textContent = `${position.toFixed(1)} of ${duration.toFixed(1)} s`;
+    element.dataset.position = position.toFixed(3);
+  }
+  function fill(names, chosen) {
+    source.replaceChildren(...names.map((each) => make("option", { value: each, text: each })));
+    source.value = chosen;
+  }
+  show(false, 0, 0);
+  return { element, bar, words, sides, show, fill };
+}
+
+/** Two buffers in a loop on one audio context. `tell(started)` is called at each start, stop and move. */
+function makeEngine(tell) {
+  let [context, running, wanted, offset, side, buffers, ticket] = [null, null, false, 0, 0, null, 0];
+
+  const duration = () => buffers?.[0].duration ?? 0;
+  function position() {
+    if (!running) return offset;
+    return (offset + Math.max(0, context.currentTime - running.at)) % duration();
   }
 
-  return { element, load, key, close };
+  async function load(sounds, keepPlace, start) {
+    const own = (ticket += 1);
+    const place = keepPlace ? position() : 0;
+    wanted ||= start;
+    stop();
+    const decoded = await Promise.all(sounds.map(decode));
+    if (own !== ticket) return;
+    [buffers, offset] = [decoded, place];
+    tell(false);
+    await resume();
+  }
+
+  async function resume() {
+    const own = ticket;
+    if (!wanted || !buffers || running) return;
+    context ??= new AudioContext();
+    await context.resume();
+    if (!wanted || !buffers || running || own !== ticket) return;
+    const at = context.currentTime + 0.02;
+    const tracks = buffers.map((buffer, index) => {
+      const gain = new GainNode(context, { gain: index === side ? 1 : 0 });
+      const node = new AudioBufferSourceNode(context, { buffer, loop: true });
+      node.connect(gain).connect(context.destination);
+      node.start(at, offset % buffer.duration);
+      return { node, gain };
+    });
+    running = { tracks, at };
+    tell(true);
+    requestAnimationFrame(follow);
+  }
+
+  function stop() {
+    if (!running) return;
+    offset = position();
+    for (const { node, gain } of running.tracks) {
+      fade(gain, 0);
+      node.stop(context.currentTime + FADE_S);
+    }
+    running = null;
+    tell(false);
+  }
+
+  function fade(node, value) {
+    const now = context.currentTime;
+    node.gain.cancelScheduledValues(now);
+    node.gain.setValueAtTime(node.gain.value, now);
+    node.gain.linearRampToValueAtTime(value, now + FADE_S);
+  }
+
+  function follow() {
+    if (!running) return;
+    tell(false);
+    requestAnimationFrame(follow);
+  }
+
+  return {
+    load, position, duration,
+    playing: () => running !== null,
+    want(play) {
+      wanted = play;
+      if (play) resume();
+      else stop();
+    },
+    listenTo(chosen) {
+      side = chosen;
+      running?.tracks.forEach(({ gain }, index) => fade(gain, index === side ? 1 : 0));
+    },
+    seek(place) {
+      stop();
+      offset = place;
+      tell(false);
+      resume();
+    },
+    clear() {
+      ticket += 1;
+      wanted = false;
+      stop();
+      buffers = null;
+    },
+    close() {
+      this.clear();
+      context?.close();
+    },
+  };
 }
 
 /** Decoded without a click of the listener, which an AudioContext that plays would need. */

@@ -1,5 +1,7 @@
 // What the explorers of results share: SVG, axes, numbers in words, choices by keyboard, the still picture beside.
 
+import { make } from "./page.js";
+
 const NAMESPACE = "http://www.w3.org/2000/svg";
 
 /** An SVG element; attributes as in `make`. */
@@ -96,6 +98,16 @@ export function stepped(event, index, count, around = false) {
   if (next !== null) event.preventDefault();
   return next;
 }
+
+/** A table: `head` as texts, "" where a column has no name; `rows` as elements. */
+export function table(caption, head, rows, attributes = { class: "dann-hidden" }) {
+  const cells = head.map((text) => (text ? make("th", { scope: "col", text }) : make("td")));
+  return make("table", {}, make("caption", { ...attributes, text: caption }),
+    make("thead", {}, make("tr", {}, ...cells)), make("tbody", {}, ...rows));
+}
+
+/** A place for a table that may be wider than the page; it scrolls by keyboard too. */
+export const scrolling = (name, kind) => make("div", { class: kind, tabindex: 0, role: "region", "aria-label": name });
 
 /** Calls `draw(width)` now and whenever the width of `element` changes; returns what ends that. */
 export function onWidth(element, draw) {

@@ -386,7 +386,8 @@ def test_the_still_picture_gives_way_and_is_printed(real_songs, show):
     assert page.locator("[data-still] img").is_visible()
     assert not page.locator("iframe").is_visible()
     page.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert page.locator("iframe").is_visible()
+    page.locator("iframe").wait_for(state="visible")
+    assert not page.locator("[data-still]").is_visible()
 
 
 def test_without_scripts_the_still_picture_stands_there(real_songs, show):
