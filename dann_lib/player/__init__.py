@@ -1,0 +1,17 @@
+"""Audio and interactive pictures that play everywhere: without a kernel, in a page, from the file system.
+
+`audio` and `tracks` are plain sounds; a `Frame` holds a whole ES module of this folder with its data.
+Nothing is normalised, so that what is quieter sounds quieter.
+"""
+
+from __future__ import annotations
+
+from dann_lib.player.clips import MP3_RATES, Clip, Clips, audio, tracks
+from dann_lib.player.explore_results import curves_explorer, network_explorer, songs_explorer
+from dann_lib.player.explorer import Explorer
+from dann_lib.player.frame import Frame
+
+__all__ = [
+    "MP3_RATES", "Clip", "Clips", "Explorer", "Frame", "audio", "curves_explorer", "network_explorer",
+    "songs_explorer", "tracks",
+]

@@ -1,0 +1,22 @@
+// Runs a module in a notebook's page: the shared style, the description below, the keys kept from the notebook.
+import { make } from "./page.js";
+
+/** The widget for anywidget that shows `module`. */
+export function live(module) {
+  return {
+    async render({ model, el }) {
+      const root = make("div", { class: "dann" });
+      const caption = make("figcaption", { text: model.get("description"), style: "max-width:44em" });
+      el.dataset.lmSuppressShortcuts = "true";
+      el.append(make("figure", { style: "margin:0.5em 0" }, root, caption));
+      try {
+        return await module.render({ model, el: root });
+      } catch (error) {
+        root.replaceChildren(
+          make("p", { class: "dann-alert", role: "alert", text: `This cannot be shown in this browser: ${error.message}` }),
+        );
+        console.error(error);
+      }
+    },
+  };
+}

@@ -1,0 +1,201 @@
+// The short-time Fourier transform to try out: window, length, overlap, sample rate, and what is kept of it.
+
+import { STYLE, choice, decibels, facts, group, slider, soundButtons } from "./controls.js";
+import {
+  WINDOWS, decimate, energy, interpolate, istft, largest, levelDb, loudestThreshold, magnitudes,
+  makeWindow, stft, subtract,
+} from "./dsp.js";
+import { countClipped, decode, makeListening } from "./listening.js";
+import { make, toBytes } from "./page.js";
+import { makePicture, makeScale, scaleBar } from "./picture.js";
+import { decimal, replaceStill } from "./plots.js";
+
+const LENGTHS = [256, 512, 1024, 2048, 4096, 8192];
+const OVERLAPS = { 0.75: "75 %", 0.5: "50 %", 0.25: "25 %", 0: "none", "-0.25": "gaps of 25 %" };
+const KEEP = {
+  all: "everything",
+  zero: "magnitude, phase zero",
+  random: "magnitude, random phase",
+  real: "the real part",
+  imag: "the imaginary part",
+  loudest: "the loudest places",
+};
+const SHOW = { kept: "what is kept", result: "the resynthesis", lost: "what is lost" };
+const PLAY = { original: "Original", result: "Resynthesis", lost: "What is lost" };
+const MADE = { tone: "a tone of 440 Hz", tones: "two tones 10 Hz apart", clicks: "clicks" };
+const MAX_HZ = { all: "all", 4000: "up to 4 kHz", 1000: "up to 1 kHz", 500: "up to 500 Hz" };
+
+/** What is left of a transform (`dsp.js`), in the same form; `share` (0 to 1) is for the loudest places. */
+export function keepOf(spectrogram, kind, share) {
+  const { real, imag } = spectrogram;
+  const silent = () => new Float32Array(real.length);
+  if (kind === "real") return { ...spectrogram, imag: silent() };
+  if (kind === "imag") return { ...spectrogram, real: silent() };
+  if (kind === "zero") return { ...spectrogram, real: magnitudes(spectrogram), imag: silent() };
+  if (kind === "random") {
+    const angle = randomAngles(real.length), magnitude = magnitudes(spectrogram);
+    return {
+      ...spectrogram,
+      real: magnitude.map((value, i) => value * Math.cos(angle[i])),
+      imag: magnitude.map((value, i) => value * Math.sin(angle[i])),
+    };
+  }
+  if (kind === "loudest") {
+    const magnitude = magnitudes(spectrogram), least = loudestThreshold(magnitude, share);
+    const keep = (values) => values.map((value, i) => (magnitude[i] >= least ? value : 0));
+    return { ...spectrogram, real: keep(real), imag: keep(imag) };
+  }
+  return spectrogram;
+}
+
+/** The way of a sound there and back, with its numbers; `original` is at `rate`, `settings` as in the panel. */
+export function analyse(original, rate, settings) {
+  const factor = Math.round(rate / settings.rate);
+  const waveform = decimate(original, factor);
+  const window = makeWindow(settings.window, settings.length);
+  const hop = Math.round(settings.length * (1 - settings.overlap));
+  const whole = stft(waveform, window, hop);
+  const kept = keepOf(whole, settings.keep, settings.share);
+  const result = istft(kept, window, waveform.length);
+  const back = settings.keep === "all" ? result : istft(whole, window, waveform.length);
+  const errorDb = 10 * Math.log10(energy(subtract(waveform, back)) / energy(waveform));
+  return { factor, waveform, whole, kept, result, errorDb, window, hop };
+}
+
+async function render({ model, el }) {
+  const rate = model.get("rate"), colours = makeScale(model.get("colours")), floorDb = model.get("floor_db");
+  const sounds = await loadSounds(model.get("sounds"), rate);
+  const rates = Object.fromEntries(model.get("rates").map((hz) => [hz, `${decimal(hz / 1000, 2)} kHz`]));
+  const settings = {
+    sound: Object.keys(sounds)[0], rate, window: "Hamming", length: 2048, overlap: 0.5, keep: "all", share: 0.03,
+    show: "kept", maxHz: "all", ...model.get("settings"),
+  };
+  const picture = makePicture("Spectrogram: time across, frequency up, brighter is louder");
+  const numbers = facts("Numbers of this transform");
+  const note = make("p", { class: "dann-alert", role: "status" });
+  const listening = makeListening((playing) => play.press(playing));
+  const play = soundButtons(PLAY, (key) => {
+    if (listening.playing() === key) listening.stop();
+    else listening.play(key, heard(key), key === "result" ? settings.rate : rate);
+  });
+  let state = null;
+
+  function heard(key) {
+    if (key === "original") return sounds[settings.sound];
+    return key === "result" ? state.result : state.lost;
+  }
+
+  function update() {
+    const started = performance.now();
+    const original = sounds[settings.sound];
+    state = analyse(original, rate, settings);
+    const result = interpolate(state.result, state.factor).subarray(0, original.length);
+    state.lost = subtract(original, result);
+    picture.draw(sceneOf(state, settings, colours, floorDb));
+    numbers.show(numbersOf(state, settings, original));
+    note.textContent = warning(state, settings);
+    const playing = listening.playing();
+    if (playing) listening.replace(heard(playing), playing === "result" ? settings.rate : rate);
+    el.dataset.moveMs = (performance.now() - started).toFixed(1);
+  }
+
+  const set = (name, convert = String) => (value) => {
+    settings[name] = convert(value);
+    share.hidden = settings.keep !== "loudest";
+    update();
+  };
+  const share = slider(
+    "Share kept", { min: 0.1, max: 20, step: 0.1, value: settings.share * 100 }, (value) => `${decimal(value)} %`,
+    set("share", (value) => value / 100));
+  share.hidden = settings.keep !== "loudest";
+  const lengths = Object.fromEntries(LENGTHS.map((length) => [length, `${length} samples`]));
+  el.append(
+    make("style", { text: STYLE }),
+    group("Sound and transform",
+      choice("Sound", Object.fromEntries(Object.keys(sounds).map((name) => [name, name])), settings.sound, set("sound")),
+      choice("Sample rate", rates, settings.rate, set("rate", Number)),
+      choice("Window", Object.fromEntries(Object.keys(WINDOWS).map((name) => [name, name])), settings.window, set("window")),
+      choice("Length", lengths, settings.length, set("length", Number)),
+      choice("Overlap", OVERLAPS, settings.overlap, set("overlap", Number))),
+    group("What the sound is made from again", choice("Keep", KEEP, settings.keep, set("keep")), share),
+    picture.element,
+    group("Picture", choice("Picture of", SHOW, settings.show, set("show")),
+      choice("Frequencies", MAX_HZ, settings.maxHz, set("maxHz")), scaleBar(model.get("colours"), `${decimal(floorDb, 0)} dB`, "0 dB")),
+    group("Listen", ...play.elements), note, numbers.element);
+  update();
+
+  const clock = setInterval(() => picture.setCursor(listening.playing() ? listening.position() : null), 50);
+  const showStill = replaceStill();
+  return () => {
+    clearInterval(clock);
+    for (const part of [listening, picture, numbers]) part.close();
+    showStill();
+  };
+}
+
+async function loadSounds(stored, rate) {
+  const decoded = await Promise.all(
+    stored.map(async ({ name, audio, n_samples: n }) => [name, await decode(toBytes(audio), rate, n)]));
+  const length = Math.max(...stored.map((sound) => sound.n_samples));
+  const made = {
+    [MADE.tone]: (i) => 0.3 * Math.sin((2 * Math.PI * 440 * i) / rate),
+    [MADE.tones]: (i) => 0.15 * (Math.sin((2 * Math.PI * 440 * i) / rate) + Math.sin((2 * Math.PI * 450 * i) / rate)),
+    [MADE.clicks]: (i) => (i % Math.round(rate / 2) === Math.round(rate / 4) ? 0.8 : 0),
+  };
+  const synthetic = Object.entries(made).map(([name, at]) => [name, Float32Array.from({ length }, (_, i) => at(i))]);
+  return Object.fromEntries([...decoded, ...synthetic]);
+}
+
+function sceneOf(state, settings, colours, floorDb) {
+  const { whole, window, hop, factor } = state;
+  const shown = {
+    kept: () => state.kept,
+    result: () => stft(state.result, window, hop),
+    lost: () => stft(decimate(state.lost, factor), window, hop),
+  }[settings.show]();
+  const magnitude = magnitudes(shown), peak = largest(magnitudes(whole)) || 1;
+  const limit = settings.rate / 2;
+  return {
+    magnitude,
+    nFrames: whole.nFrames,
+    nBins: whole.nBins,
+    frameS: hop / settings.rate,
+    binHz: settings.rate / settings.length,
+    durationS: state.waveform.length / settings.rate,
+    maxHz: settings.maxHz === "all" ? limit : Math.min(limit, Number(settings.maxHz)),
+    colour(place) {
+      const level = 1 - (20 * Math.log10(magnitude[place] / peak)) / floorDb;
+      return colours[Math.max(0, Math.min(255, Math.round(255 * level))) || 0];
+    },
+  };
+}
+
+function numbersOf(state, settings, original) {
+  const { rate, length } = settings, { whole, waveform } = state;
+  const nValues = 2 * whole.nFrames * whole.nBins;
+  return {
+    "Bins apart": `${decimal(rate / length, 2)} Hz`,
+    "Window lasts": `${decimal((1000 * length) / rate)} ms`,
+    "Frames apart": `${decimal((1000 * state.hop) / rate)} ms`,
+    "Frames × bins": `${whole.nFrames} × ${whole.nBins}`,
+    "Values": `${nValues.toLocaleString("en-GB")} (${decimal(nValues / waveform.length)} × the samples)`,
+    "Error there and back": decibels(state.errorDb, 0),
+    "Level of the original": decibels(levelDb(original)),
+    "of the resynthesis": decibels(levelDb(state.result)),
+    "of what is lost": decibels(levelDb(state.lost)),
+  };
+}
+
+function warning(state, settings) {
+  const words = [];
+  if (state.errorDb > -60) {
+    words.push(settings.overlap < 0
+      ? "There are samples between the frames that no frame looks at: they are lost."
+      : "The window is zero where frames meet: samples there are lost.");
+  }
+  const clipped = countClipped(state.result) + countClipped(state.lost);
+  if (clipped) words.push(`${clipped} samples are beyond full scale: they are cut off there when played.`);
+  return words.join(" ");
+}
+
+export default { render };
