@@ -36,9 +36,6 @@ REFERENCE, ANCHOR, MIXTURE = "hidden reference", "anchor: below 1 kHz", "anchor:
 ANCHOR_HZ = 1000.0
 """Where the low-pass anchor ends: MUSHRA's 3.5 kHz would hardly be heard below 4.41 kHz."""
 
-HEADROOM = 0.5
-"""Root mean square of the reference may not be above this share of what its peak leaves."""
-
 
 @dataclass(frozen=True)
 class Item:
@@ -83,7 +80,7 @@ def item(
         raise AudioError(f"{name} is silent in this excerpt; choose another place, there is nothing to rate")
     ratios = {key: _ratios(value, sources, which) for key, value in versions.items()}
     loudest = max(np.abs(value).max() * _rms(reference) / max(_rms(value), 1e-9) for value in versions.values())
-    scale = min(1.0, HEADROOM * 2 / loudest)
+    scale = min(1.0, 1 / loudest)
     matched = {key: scale * value * _rms(reference) / max(_rms(value), 1e-9) for key, value in versions.items()}
     return Item(name, matched[REFERENCE], matched, ratios)
 

@@ -22,13 +22,12 @@ export default {
     el.tabIndex = 0;
     const show = (part) => {
       listening.stop();
-      el.onkeydown = null;
       stage.replaceChildren(part);
       stage.querySelector("button")?.focus({ preventScroll: true });
     };
     const rate = (index) => (index < items.length
       ? show(ratingPart(test, index, el, () => rate(index + 1)))
-      : show(resultsPart(test)));
+      : show(resultsPart(test, el)));
     const pair = model.get("pair");
     stage.append(welcome(test, () => show(abxPart(test, pair, model.get("n_trials"), el, () => rate(0))), () => rate(0)));
     return () => listening.close();
@@ -59,7 +58,7 @@ function welcome(test, startTelling, startRating) {
 function listenButton(test, name, key, waveform) {
   return make("button", {
     type: "button", "data-sound": name, "aria-pressed": "false", "aria-keyshortcuts": key,
-    text: `${name} (${key.toUpperCase()})`, onclick: () => toggle(test.listening, name, waveform),
+    text: name === key.toUpperCase() ? name : `${name} (${key.toUpperCase()})`, onclick: () => toggle(test.listening, name, waveform),
   });
 }
 
@@ -131,7 +130,7 @@ function ratingPart(test, index, el, done) {
     const name = `Version ${place + 1}`;
     const button = listenButton(test, name, String(place + 1), version.waveform);
     keys[place + 1] = () => button.click();
-    const value = make("output", { class: "dann-number", text: "not rated" });
+    const value = make("output", { class: "dann-number", style: "min-width:8em", text: "not rated" });
     const slider = make("input", { type: "range", min: 0, max: 100, step: 1, value: 50, "aria-label": `Rating of version ${place + 1}`,
       "aria-valuetext": "not rated", style: "flex:1 1 10em" });
     slider.addEventListener("input", () => {
@@ -158,7 +157,8 @@ function ratingPart(test, index, el, done) {
 }
 
 /** What was what: tally, table, ratings against the ratios, and a file to keep. */
-function resultsPart(test) {
+function resultsPart(test, el) {
+  el.onkeydown = null;
   const { ratings, abx } = test.results;
   const names = [...new Set(ratings.map((row) => row.version))];
   const mean = (rows) => rows.reduce((sum, row) => sum + row, 0) / rows.length;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 
 import numpy as np
 import pandas as pd
@@ -16,18 +15,6 @@ from dann_lib.reproduce.evidence import Evidence
 
 ABLATION = {"Concat 1": "skips-1", "Concat 3": "skips-3", "Concat 2+3": "skips-2+3"}
 TONES_HZ = {"vocals": 900.0, "drums": 2500.0, "bass": 200.0}
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("there is no chromium on the PATH: no browser to test with")
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def decimal(value: float, digits: int = 1) -> str:

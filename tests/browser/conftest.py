@@ -1,0 +1,50 @@
+"""A browser for the tests: Debian's Chromium, driven by playwright; without either the tests are skipped."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A running browser that plays sound without being asked by a gesture."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no browser test")
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip("there is no Chromium on the PATH: no browser test")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium, tmp_path: Path) -> Iterator[Any]:
+    """Open HTML as a page of the file system, offline; errors of the page fail the test."""
+    contexts, errors = [], []
+
+    def open_html(content: str, width: int = 900, **options: Any) -> Any:
+        path = tmp_path / f"page-{len(contexts)}.html"
+        head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Test</title>'
+        body = f'<!doctype html><html lang="en"><head>{head}</head><body>{content}</body></html>'
+        path.write_text(body, encoding="utf-8")
+        context = chromium.new_context(viewport={"width": width, "height": 1000}, offline=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.goto(path.as_uri())
+        return page
+
+    yield open_html
+    for context in contexts:
+        context.close()
+    assert not errors, errors
