@@ -1,9 +1,9 @@
-# make course · make test · make lab · make clean. Each sets up .venv by itself.
+# make course · make test · make lab · make app · make clean. Each sets up .venv by itself.
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: course test lab clean
+.PHONY: course test lab app clean
 .DEFAULT_GOAL := course
 
 course: $(VENV)/.installed
@@ -14,6 +14,9 @@ test: $(VENV)/.installed-tests
 
 lab: $(VENV)/.installed
 	$(RUN) -m jupyter lab notebooks
+
+app: $(VENV)/.installed
+	$(RUN) -m voila notebooks/own_song.ipynb --Voila.ip=127.0.0.1
 
 clean:
 	rm -rf data/synthetic data/cache data/course data/scores data/separated .pytest_cache .ruff_cache
