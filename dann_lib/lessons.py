@@ -104,19 +104,25 @@ def live_run(corpus: Corpus, progress: bool = True) -> Run:
 def train_live(corpus: Corpus, config: TrainingConfig, name: str, progress: bool = True) -> Run:
     """Train in `data/runs/lesson-NAME`, or go on there; a run of another configuration is replaced.
 
+    Where two lessons are run at the same time, one waits for the other.
+
     Args:
         corpus: the songs.
         config: the run.
         name: of the folder.
         progress: show a bar with the losses.
     """
+    from filelock import FileLock
+
     from dann_lib.training import train
 
     folder = live_folder(name)
-    try:
-        return train(corpus, config, folder, device="cpu", progress=progress)
-    except CheckpointError:
-        return train(corpus, config, folder, device="cpu", progress=progress, restart=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        try:
+            return train(corpus, config, folder, device="cpu", progress=progress)
+        except CheckpointError:
+            return train(corpus, config, folder, device="cpu", progress=progress, restart=True)
 
 
 def live_folder(name: str) -> Path:
