@@ -33,6 +33,7 @@ from dann_lib.exercises import unet
 from dann_lib.layers import convolution
 from dann_lib.network import DANN, n_parameters, up_sample
 
+# %%
 song = torch.from_numpy(open_corpus("synthetic").select("train")[0].signal("mixture").copy())
 loudness = spectrogram.stft(song)[..., :88].norm(dim=0).numpy()
 
@@ -208,9 +209,9 @@ def design(budget: int) -> nn.Module:
 
 # %% tags=["example", "3.5", "nbval-check-output"]
 lessons.table(pd.DataFrame([
-    {"budget": f"{budget:,}", "weights": f"{n_parameters(network):,}", "spent": 100 * n_parameters(network) / budget,
-     "feature maps of all layers": sum(layer.n_out for layer in figures.trace(network, 65, 32))}
-    for budget in (300_000, 100_000, 40_000) for network in [design(budget)]
+    {"budget": f"{budget:,}", "weights": f"{n_parameters(yours):,}", "spent": 100 * n_parameters(yours) / budget,
+     "feature maps of all layers": sum(layer.n_out for layer in figures.trace(yours, 65, 32))}
+    for budget in (300_000, 100_000, 40_000) for yours in [design(budget)]
 ]), "{:.0f} %", "networks on a budget")
 
 # %% tags=["self-check"]
