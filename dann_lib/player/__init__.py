@@ -10,8 +10,9 @@ from dann_lib.player.clips import MP3_RATES, Clip, Clips, audio, tracks
 from dann_lib.player.explore_results import curves_explorer, network_explorer, songs_explorer
 from dann_lib.player.explorer import Explorer
 from dann_lib.player.frame import Frame
+from dann_lib.player.stems import stems
 
 __all__ = [
     "MP3_RATES", "Clip", "Clips", "Explorer", "Frame", "audio", "curves_explorer", "network_explorer",
-    "songs_explorer", "tracks",
+    "songs_explorer", "stems", "tracks",
 ]

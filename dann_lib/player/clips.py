@@ -143,6 +143,13 @@ def tracks(
     return Clips(tuple(audio(waveform, rate_hz, title) for title, waveform in waveforms.items()), description)
 
 
+def mp3_rate(rate_hz: int) -> int:
+    """The sample rate in Hz that a sound gets as MP3: its own, or the next known one from twice as high."""
+    if rate_hz in MP3_RATES:
+        return rate_hz
+    return next((known for known in MP3_RATES if known >= 2 * rate_hz), MP3_RATES[-1])
+
+
 def _check(waveform: ArrayLike, title: str) -> np.ndarray:
     """The waveform as mono float32 `(sample,)`.
 
@@ -167,9 +174,8 @@ def _check(waveform: ArrayLike, title: str) -> np.ndarray:
 
 def _encode(samples: np.ndarray, rate_hz: int) -> bytes:
     """Mono MP3, resampled where MP3 does not know the rate."""
-    rate = rate_hz
-    if rate_hz not in MP3_RATES:
-        rate = next((known for known in MP3_RATES if known >= 2 * rate_hz), MP3_RATES[-1])
+    rate = mp3_rate(rate_hz)
+    if rate != rate_hz:
         samples = soxr.resample(samples, rate_hz, rate)
     buffer = io.BytesIO()
     soundfile.write(

@@ -215,7 +215,7 @@ function divide(added, weight) {
 const transforms = new Map();
 
 // In-place complex Fourier transform of a power of two (Cooley and Tukey, 1965, radix 2).
-function makeFft(length) {
+export function makeFft(length) {
   if (!transforms.has(length)) transforms.set(length, planFft(length));
   return transforms.get(length);
 }

@@ -33,7 +33,12 @@ export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)"
 
 /** A copy of binary data: base64 text in a stored page, a DataView with Python behind it. */
 export function toBytes(value) {
-  if (typeof value === "string") return Uint8Array.from(atob(value), (letter) => letter.charCodeAt(0));
+  if (typeof value === "string") {
+    const letters = atob(value);
+    const bytes = new Uint8Array(letters.length);
+    for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+    return bytes;
+  }
   return new Uint8Array(value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength));
 }
 

@@ -2,19 +2,11 @@
 
 import { colour, make, onTheme } from "./page.js";
 import { ticks } from "./plots.js";
+import { pixel } from "./scale.js";
+
+export { makeScale } from "./scale.js";
 
 const MARGIN = { left: 44, right: 8, top: 6, bottom: 20 };
-
-/** Colours of a scale, `#rrggbb` from low to high, as 256 pixels of a canvas. */
-export function makeScale(colours) {
-  const anchors = colours.map((text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16)));
-  return Uint32Array.from({ length: 256 }, (_, i) => {
-    const place = (i / 255) * (anchors.length - 1);
-    const low = Math.min(Math.floor(place), anchors.length - 2);
-    const [r, g, b] = anchors[low].map((value, k) => Math.round(value + (place - low) * (anchors[low + 1][k] - value)));
-    return pixel(r, g, b);
-  });
-}
 
 /** A colour without its hue, as bright as it seems to the eye. */
 export function grey(value) {
@@ -28,8 +20,6 @@ export function mixColours(from, to, share) {
     ((from >> shift) & 255) * (1 - share) + ((to >> shift) & 255) * share);
   return pixel(channel(0), channel(8), channel(16));
 }
-
-const pixel = (r, g, b) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 
 /** The colours of a scale with its two ends in writing. */
 export function scaleBar(colours, low, high) {
