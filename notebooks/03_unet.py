@@ -186,12 +186,12 @@ for axis, title, maps in zip(axes, ("convolved", "normalised", "rectified"), ste
     axis.set(title=title, xlabel="time (s)", ylim=(0, 1000))
     figure.colorbar(image, ax=axis, location="bottom", pad=0.02)
 axes[0].set_ylabel("frequency (Hz)")
-figures.show(figure, "One map up to 1 kHz after each part of the block; red is positive, blue negative. The values are "
-                     "in the hundreds after the convolution and a few units after the normalisation; the rectifier "
-                     "leaves the red ones.")
+figures.show(figure, "One map up to 1 kHz after each part of the block; red is positive, blue negative. The values go "
+                     "into the thousands after the convolution, and are a few units after the normalisation; the "
+                     "rectifier leaves the red ones.")
 
 # %%
-assert steps[1].abs().max() > 500 and steps[2].mean().abs() < 1e-3 and abs(steps[2].std() - 1) < 0.01
+assert steps[1][0, 4].abs().max() > 1000 and steps[2].mean().abs() < 1e-3 and abs(steps[2].std() - 1) < 0.01
 assert steps[3].min() == 0 and torch.equal(steps[3], steps[2].clamp(min=0))
 
 # %% [markdown]
@@ -220,8 +220,8 @@ lessons.quick_check(
 # ## 4. Down: the encoder
 #
 # A stage of the **encoder** is two blocks, then max pooling (1). It gives away two things: the maps as they
-# are before pooling, to be kept for later, and the smaller ones, for the next stage. The next stage has more
-# maps: less *where*, more *what*.
+# are before pooling, to be kept for later, and the smaller ones, for the next stage. On the way the planes get smaller
+# and more: less *where*, more *what*.
 #
 # **Predict:** the input is 2 × 1025 × 88. Which sizes come out of the four poolings? (1025 is odd.)
 
@@ -284,9 +284,9 @@ draw_maps(kept, "Two feature maps from each of the four encoder stages of the un
                 "the first two stages; in the fourth there are blocks.")
 
 # %% [markdown]
-# *What to notice.* Pooling 1025 bins by two leaves 512: the last one, without a partner, is dropped. The
-# deeper the stage, the more maps and the coarser each. What is bright at one place in two maps is one event
-# seen twice: as an onset, say, and as a tone.
+# *What to notice.* Pooling 1025 bins by two leaves 512: the last one, without a partner, is dropped. Each
+# stage halves bins and frames, and has more maps than the one before, but for the fourth: there the network
+# begins to narrow.
 #
 # ## 5. Through the narrow layer, and up: the decoder
 #
@@ -329,7 +329,7 @@ with torch.inference_mode():
 
 # %%
 assert decoder.stages[1][0].in_channels == 56 + 24 and decoder.stages[0][0].in_channels == 24
-assert narrow.shape[1:] == (24, 64, 5) and isinstance(decoder.stages[0], nn.Sequential)
+assert narrow.shape[1:] == (24, 64, 5) and features.shape[2:] == (1025, 88)
 
 # %% [markdown]
 # *What to notice.* 56 + 24 = 80 maps go into stage 2: a skip connection makes the next kernels deeper, and
@@ -429,10 +429,10 @@ sizes = {name.removesuffix(".weight"): weights.numel() for name, weights in mine
 largest = max(sizes, key=sizes.get)
 lessons.quick_check(
     "Where do most of the weights sit: where the maps are large, or where there are many of them?",
-    f"Where there are many, and where the kernels are large. Most, {sizes[largest]:,} of {sum(sizes.values()):,}, are "
-    f"in `{largest}`. All of full resolution, encoder and decoder stage 1, has "
-    f"{sum(n for name, n in sizes.items() if 'stages.0.' in name):,}. Time is another matter: each weight at full "
-    "resolution is used 1025 × 88 times.",
+    f"Where there are many, and where the kernels are large. The largest layer, `{largest}`, has {sizes[largest]:,} of "
+    f"all {sum(sizes.values()):,}; encoder and decoder at full resolution have only "
+    f"{sum(n for name, n in sizes.items() if 'stages.0.' in name):,} together. Time is another matter: each weight at "
+    "full resolution is used 1025 × 88 times.",
 )
 
 # %% [markdown]
@@ -483,7 +483,8 @@ lessons.table(pd.DataFrame(means).T, "{:.2f}", "mean of the masks of the real pa
 # *What to notice.* The random network has maps too, and even sharp ones: what it lacks is a choice. Training has
 # made maps for hits, for harmonics, for registers, and masks that let through what one instrument would play.
 # That no voice sings below 100 Hz nobody told it; 80 songs did. Its kernels are shared by all frequencies, so
-# how does it know that it is low? By what it sees around: step 10 measures how far that is.
+# how does it know that it is low? By what it sees around, the edge of the picture included: step 10 measures
+# how far that is.
 
 # %% [markdown]
 # ## 8. From the auto-encoder to skip connections
@@ -530,16 +531,19 @@ assert apart_s["Concat 3"] < 0.25 < apart_s["Concat 2"]
 # Concat 4 is this: what comes from full resolution "is very close to the input" and brings back the
 # instruments that should go. Whether that is so, lesson 4 tries.
 #
-# What do skip connections cost? They add no layers; they only make the next kernel deeper.
+# And what do they cost? **Predict:** which of the three adds most weights, and which fewest?
 
 # %%
-variants = [(), (1,), (2,), (3,), (2, 3), (1, 2, 3)]
 sizes = {f"Concat {' + '.join(map(str, skips))}" if skips else "none": network.n_parameters(network.DANN(skips=skips))
          for skips in variants}
 figures.bars(sizes, "weights of DANN", form=",.0f")
 
 # %%
-assert sizes["none"] == min(sizes.values()) and sizes["Concat 1 + 2 + 3"] == max(sizes.values())
+assert sizes["none"] < sizes["Concat 3"] < sizes["Concat 1"] < sizes["Concat 2"] < sizes["Concat 1 + 2 + 3"]
+
+# %% [markdown]
+# *What to notice.* Each map that is carried over makes all kernels of a stage one map deeper.
+# Concat 3 brings 24 maps to 3 × 3 kernels and costs next to nothing; Concat 2 brings 56 maps to 5 × 5 kernels.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
 through, past = narrow.numel(), {skip: kept[report.N_POOLINGS - skip].numel() for skip in report.SKIPS}
@@ -808,8 +812,10 @@ def n_weights_of_all(network: DANN) -> int:
 
 # %% tags=["example", "3.3", "nbval-check-output"]
 exercises.aim("03_unet", "3.3", lambda: (
-    {f"skips {skips}": {"convolutions": n_weights_of_all(DANN(skips)), "all": n_parameters(DANN(skips))}
-     for skips in ((), (3,), (1, 2, 3))}
+    lessons.table(pd.DataFrame({
+        f"skips {skips}": {"in convolutions": n_weights_of_all(DANN(skips)), "in all": n_parameters(DANN(skips))}
+        for skips in ((), (3,), (1, 2, 3))
+    }).T, caption="weights of DANN; those that are not in convolutions are in normalisations, two for each map")
 ))
 
 # %% tags=["self-check"]
@@ -817,11 +823,17 @@ unet.check_n_weights(n_weights)
 
 
 # %% [markdown]
-# The rest of the weights are those of the normalisations: two for each map.
-#
 # ### 3.4 · Give an auto-encoder a skip connection
 #
-# Here is a small auto-encoder: one pooling down, a narrow layer, one up-sampling, masks.
+# The class below is a small auto-encoder: one pooling down, a narrow layer, one up-sampling, masks. Give it a
+# skip connection: the decoder shall get the encoder's maps, as they were before pooling, beside those from the
+# narrow layer. Two things change, one in each method.
+#
+# <details><summary>Hint</summary>
+#
+# `torch.cat((…, …), dim=1)` lays maps beside each other. The decoder then takes more maps than 4: how many?
+#
+# </details>
 
 # %%
 class AutoEncoder(nn.Module):
@@ -838,16 +850,6 @@ class AutoEncoder(nn.Module):
         decoded = self.decoder(up_sample(narrow, maps.shape[-2:]))
         return self.masks(decoded).unflatten(1, (3, 2))
 
-
-# %% [markdown]
-# Give it a skip connection: the decoder shall get the encoder's maps, as they were before pooling, beside
-# those from the narrow layer. Two things change, one in each method.
-#
-# <details><summary>Hint</summary>
-#
-# `torch.cat((…, …), dim=1)` lays maps beside each other. The decoder then takes more maps than 4: how many?
-#
-# </details>
 
 # %%
 class WithSkip(AutoEncoder):

@@ -125,18 +125,26 @@ def n_weights_of_all(network: DANN) -> int:
     return sum(n_weights(each.n_in, each.n_out, each.kernel[0], each is layers[-1]) for each in layers)
 
 # %% tags=["example", "3.3", "nbval-check-output"]
-{f"skips {skips}": {"convolutions": n_weights_of_all(DANN(skips)), "all": n_parameters(DANN(skips))}
- for skips in ((), (3,), (1, 2, 3))}
+lessons.table(pd.DataFrame({
+    f"skips {skips}": {"in convolutions": n_weights_of_all(DANN(skips)), "in all": n_parameters(DANN(skips))}
+    for skips in ((), (3,), (1, 2, 3))
+}).T, caption="weights of DANN; those that are not in convolutions are in normalisations, two for each map")
 
 # %% tags=["self-check"]
 unet.check_n_weights(n_weights)
 
 # %% [markdown]
-# The rest of the weights are those of the normalisations: two for each map.
-#
 # ### 3.4 · Give an auto-encoder a skip connection
 #
-# Here is a small auto-encoder: one pooling down, a narrow layer, one up-sampling, masks.
+# The class below is a small auto-encoder: one pooling down, a narrow layer, one up-sampling, masks. Give it a
+# skip connection: the decoder shall get the encoder's maps, as they were before pooling, beside those from the
+# narrow layer. Two things change, one in each method.
+#
+# <details><summary>Hint</summary>
+#
+# `torch.cat((…, …), dim=1)` lays maps beside each other. The decoder then takes more maps than 4: how many?
+#
+# </details>
 
 # %%
 class AutoEncoder(nn.Module):
@@ -152,16 +160,6 @@ class AutoEncoder(nn.Module):
         narrow = self.bottleneck(functional.max_pool2d(maps, 2))
         decoded = self.decoder(up_sample(narrow, maps.shape[-2:]))
         return self.masks(decoded).unflatten(1, (3, 2))
-
-# %% [markdown]
-# Give it a skip connection: the decoder shall get the encoder's maps, as they were before pooling, beside
-# those from the narrow layer. Two things change, one in each method.
-#
-# <details><summary>Hint</summary>
-#
-# `torch.cat((…, …), dim=1)` lays maps beside each other. The decoder then takes more maps than 4: how many?
-#
-# </details>
 
 # %%
 class WithSkip(AutoEncoder):
