@@ -1,6 +1,7 @@
 """Audio and interactive pictures that play everywhere: without a kernel, in a page, from the file system.
 
-`audio` and `tracks` are plain sounds; a `Frame` holds a whole ES module of this folder with its data.
+`audio` and `tracks` are plain sounds, `stems` plays a song's sources in several versions; a `Frame` holds a whole ES
+module of this folder with its data.
 Nothing is normalised, so that what is quieter sounds quieter.
 """
 

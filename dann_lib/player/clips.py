@@ -117,12 +117,12 @@ def audio(
     Raises:
         AudioError: if there are no samples, or some are not finite, or it is no waveform.
     """
-    samples = _check(waveform, title)
+    samples = check_waveform(waveform, title)
     limited = np.clip(samples, -1.0, 1.0)
     power = float(np.mean(np.square(limited, dtype=np.float64)))
     level_db = 10 * np.log10(power) if power > 10 ** (_LEVEL_FLOOR_DB / 10) else _LEVEL_FLOOR_DB
     n_clipped = int(np.count_nonzero(np.abs(samples) > 1.0))
-    return Clip(title, description, _encode(limited, rate_hz), len(samples) / rate_hz, level_db, n_clipped)
+    return Clip(title, description, encode(limited, rate_hz), len(samples) / rate_hz, level_db, n_clipped)
 
 
 def tracks(
@@ -150,7 +150,7 @@ def mp3_rate(rate_hz: int) -> int:
     return next((known for known in MP3_RATES if known >= 2 * rate_hz), MP3_RATES[-1])
 
 
-def _check(waveform: ArrayLike, title: str) -> np.ndarray:
+def check_waveform(waveform: ArrayLike, title: str) -> np.ndarray:
     """The waveform as mono float32 `(sample,)`.
 
     Raises:
@@ -172,8 +172,8 @@ def _check(waveform: ArrayLike, title: str) -> np.ndarray:
     return samples
 
 
-def _encode(samples: np.ndarray, rate_hz: int) -> bytes:
-    """Mono MP3, resampled where MP3 does not know the rate."""
+def encode(samples: np.ndarray, rate_hz: int) -> bytes:
+    """Mono MP3 of `(sample,)` at `mp3_rate(rate_hz)`; all of one length are delayed alike."""
     rate = mp3_rate(rate_hz)
     if rate != rate_hz:
         samples = soxr.resample(samples, rate_hz, rate)

@@ -24,7 +24,7 @@ from dann_lib.errors import AudioError
 from dann_lib.evaluation.projection import sdr_sir_sar
 from dann_lib.figures import DB_LIMITS, Drawing, canvas, show, spectrogram_image, spectrograms
 from dann_lib.figures.style import join
-from dann_lib.player.clips import MP3_RATES, _check, _encode
+from dann_lib.player.clips import MP3_RATES, check_waveform, encode
 from dann_lib.player.frame import Frame
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def stft_explorer(
     """
     if not waveforms:
         raise AudioError("there are no sounds to explore; give at least one")
-    sounds = {title: np.clip(_check(waveform, title), -1.0, 1.0) for title, waveform in waveforms.items()}
+    sounds = {title: np.clip(check_waveform(waveform, title), -1.0, 1.0) for title, waveform in waveforms.items()}
     data = {
         "sounds": _encoded(sounds, rate_hz),
         "rate": rate_hz,
@@ -122,7 +122,7 @@ def mask_explorer(
         AudioError: if a sound is unusable, lengths differ, the target is unknown, or they are too long for a page.
     """
     sounds = {"mixture": mixture, **sources}
-    sounds = {title: np.clip(_check(waveform, title), -1.0, 1.0) for title, waveform in sounds.items()}
+    sounds = {title: np.clip(check_waveform(waveform, title), -1.0, 1.0) for title, waveform in sounds.items()}
     target = _checked_target(sounds, target)
     data = {
         "sounds": _encoded(sounds, rate_hz, exact=True),
@@ -167,7 +167,7 @@ def _encoded(sounds: Mapping[str, np.ndarray], rate_hz: int, exact: bool = False
     Raises:
         AudioError: if they are too long.
     """
-    form = _flac if exact or rate_hz not in MP3_RATES else _encode
+    form = _flac if exact or rate_hz not in MP3_RATES else encode
     stored = [
         {"name": name, "audio": form(waveform, rate_hz), "n_samples": len(waveform)}
         for name, waveform in sounds.items()

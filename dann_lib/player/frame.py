@@ -90,7 +90,7 @@ class Frame:
         return (
             f'<figure style="margin:0.5em 0"><iframe srcdoc="{document}" title="{title}" '
             f'style="width:100%;height:{self.height_px}px;border:0;display:block">{_UNTRUSTED}</iframe>'
-            f'<figcaption style="max-width:44em">{words}</figcaption></figure>'
+            f'<figcaption style="max-width:44em;margin-top:0.3em">{words}</figcaption></figure>'
         )
 
     def __repr__(self) -> str:

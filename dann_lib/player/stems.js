@@ -1,265 +1,193 @@
-// The stem player: mixture and sources in several variants, switched on one clock at the levels that they have.
+// The stem player: a mixture and its sources in several versions, at one position on one clock.
 
-import { makeEngine } from "./engine.js";
-import { makeLane } from "./lanes.js";
-import { make, onTheme, oneSound, reducedMotion, toBytes } from "./page.js";
-import { decimal } from "./plots.js";
+import { make, oneSound, onTheme, reducedMotion, toBytes } from "./page.js";
+import { makePanel } from "./stem_panel.js";
+import { decode, makeTransport } from "./transport.js";
 
-const STEP_S = 2;
-const STYLE = `
-.stems-rows { display: grid; gap: 4px; }
-.stems-row { display: grid; grid-template-columns: minmax(210px, 250px) 1fr; gap: 4px 12px; align-items: center; }
-.stems-row[data-silent="yes"] .stems-lane { opacity: 0.35; }
-.stems-controls { display: flex; align-items: center; gap: 6px; }
-.stems-controls .stems-name { flex: 1 1 auto; font-weight: 600; }
-.stems-controls input[type="range"] { width: 74px; }
-.stems-lane { position: relative; cursor: pointer; touch-action: pan-y; border-radius: 4px; overflow: hidden; }
-.stems-cursor { position: absolute; top: 0; bottom: 0; width: 2px; margin-left: -1px; background: var(--ink);
-  box-shadow: 0 0 0 1px var(--paper); pointer-events: none; }
-.stems-region { position: absolute; top: 0; bottom: 0; background: var(--accent); opacity: 0.22; pointer-events: none; }
-.stems-seek { grid-column: 2; }
-.dann .stems-seek input { width: 100%; }
-@media (max-width: 520px) { .stems-row { grid-template-columns: 1fr; } .stems-seek { grid-column: 1; } }
-`;
+const SHARED = ["variant", "solo", "muted", "volumes", "loop", "view"];
+const STEP_S = 1, LONG_STEP_S = 5, SHORTEST_LOOP_S = 0.1;
 
-export default {
-  async render({ model, el }) {
-    const status = make("p", { class: "dann-quiet", text: "Decoding …" });
-    el.append(make("style", { text: STYLE }), make("h3", { text: model.get("title") }), status);
-    const tracks = await decoded(model).catch((error) => {
-      throw new Error(`a sound could not be decoded: ${error.message}`);
-    });
-    status.remove();
-    const state = {
-      names: model.get("names"), variants: model.get("variants"), variant: model.get("variant"), view: "waveform",
-      solo: new Set(model.get("solo")), mute: new Set(), volume: new Map(),
-    };
-    return build(model, el, tracks, state);
-  },
-};
-
-/** Tracks with samples: those of the mixture have no variant but "mixture". */
-async function decoded(model) {
-  const rate = model.get("rate");
-  return Promise.all(model.get("tracks").map(async (track) => ({
-    ...track, buffer: await new OfflineAudioContext(1, 1, rate).decodeAudioData(toBytes(track.sound).buffer),
-  })));
-}
-
-/** How loud each track is to be: those of the chosen variant that are not muted or outdone by a solo. */
-export function gainsOf(tracks, { variant, solo, mute, volume }) {
-  return tracks.map((track) => {
-    const heard = variant === "mixture" || !solo.size || solo.has(track.name);
-    return track.variant === variant && heard && !mute.has(track.name) ? volume.get(track.name) ?? 1 : 0;
+/** Gain of each track. Solo, mute and volume go by the name of the source, so that another version keeps them. */
+export function levels(tracks, { variant, solo, muted, volumes }) {
+  return tracks.map(({ source, version }) => {
+    const chosen = version === null || version === variant;
+    const open = solo.length ? solo.includes(source) : version !== null;
+    return chosen && open && !muted.includes(source) ? volumes[source] ?? 1 : 0;
   });
 }
 
-function build(model, el, tracks, state) {
-  const engine = makeEngine(tracks.map((track) => track.buffer), () => refresh());
-  const sound = oneSound(() => engine.playing() && engine.pause());
-  const peak = Math.max(...tracks.map(({ buffer }) => buffer.getChannelData(0).reduce((top, x) => Math.max(top, Math.abs(x)), 0)));
-  const toggle = () => (engine.playing() ? engine.pause() : (sound.start(), engine.play()));
-  const change = (edit) => {
-    edit();
-    engine.setGains(gainsOf(tracks, state));
-    refresh();
-    for (const [name, value] of [["variant", state.variant], ["solo", [...state.solo]]]) model.set(name, value);
-    model.save_changes();
-  };
-  const parts = makeParts(model, tracks, state, engine, { toggle, change, draw: () => draw() });
-  el.append(...parts.elements);
-  el.tabIndex = 0;
+/** What is heard, in words. */
+export function heard(tracks, state) {
+  const gains = levels(tracks, state);
+  const names = tracks.filter((_, index) => gains[index] > 0).map(({ source }) => source);
+  const missing = state.solo.filter((name) => !tracks.some(({ source, version }) => (
+    source === name && (version === null || version === state.variant))));
+  if (missing.length) return `“${state.variant}” has no ${missing.join(", ")}.`;
+  if (!names.length) return "You hear nothing: everything is muted.";
+  const ofVersion = tracks.some(({ version }, index) => gains[index] > 0 && version !== null);
+  return `You hear ${names.join(" + ")}${ofVersion ? ` (${state.variant})` : ""}.`;
+}
 
-  function draw() {
-    for (const [name, row] of parts.rows) row.lane.draw(trackOf(tracks, state, name).buffer.getChannelData(0), state.view, peak);
+async function render({ model, el }) {
+  if (typeof OfflineAudioContext === "undefined" || typeof AudioContext === "undefined") {
+    el.append(make("p", { class: "dann-alert", role: "alert", text: "This browser has no Web Audio, so nothing plays." }));
+    return undefined;
   }
-  function refresh() {
-    parts.show(engine, state, tracks);
-    if (engine.playing()) requestAnimationFrame(follow);
-    else if (model.get("position") !== engine.position()) {
-      model.set("position", engine.position());
-      model.save_changes();
+  const tracks = model.get("tracks");
+  el.textContent = `Decoding ${tracks.length} tracks …`;
+  const { buffers, failed } = await load(tracks, model.get("rate"));
+  el.replaceChildren();
+  if (!buffers.size) {
+    const text = "This browser cannot decode any of the tracks (MP3), so nothing plays.";
+    el.append(make("p", { class: "dann-alert", role: "alert", text }));
+    return undefined;
+  }
+  return makePlayer(model, el, tracks, buffers, failed);
+}
+
+/** The tracks that can be decoded, by their number, and the names of those that cannot. */
+async function load(tracks, rate) {
+  const buffers = new Map();
+  const failed = [];
+  const decoded = await Promise.allSettled(tracks.map(({ sound }) => decode(toBytes(sound), rate)));
+  decoded.forEach(({ status, value }, index) => {
+    const { source, version } = tracks[index];
+    if (status === "fulfilled") buffers.set(index, value);
+    else failed.push(version === null ? source : `${source} (${version})`);
+  });
+  return { buffers, failed };
+}
+
+function makePlayer(model, el, tracks, buffers, failed) {
+  const state = Object.fromEntries(SHARED.map((name) => [name, model.get(name)]));
+  const transport = makeTransport(buffers, () => follow());
+  const sound = oneSound(() => transport.pause());
+  const actions = makeActions(state, transport, update, model.get("variants"));
+  const panel = makePanel(el, { model, tracks, buffers, failed, duration: transport.duration, actions });
+  let drawn = 0, told = 0;
+
+  /** After a change of the state: what is heard, shown, and known to Python. */
+  function update() {
+    const gains = levels(tracks, state);
+    for (const index of buffers.keys()) transport.setLevel(index, gains[index]);
+    panel.show(state, gains, heard(tracks, state));
+    tell(Object.fromEntries(SHARED.map((name) => [name, state[name]])));
+  }
+
+  /** After a start, a stop or a jump. */
+  function follow() {
+    if (transport.playing()) {
+      sound.start();
+      if (!drawn) drawn = requestAnimationFrame(move);
     }
+    panel.move(transport.position(), transport.playing());
+    tell({ position: transport.position(), playing: transport.playing() });
   }
-  let shown = 0;
-  function follow(now) {
-    if (!engine.playing()) return;
-    if (!reducedMotion() || now - shown > 500) {
-      parts.move(engine);
-      shown = now;
-    }
-    requestAnimationFrame(follow);
+
+  function move(now) {
+    drawn = transport.playing() ? requestAnimationFrame(move) : 0;
+    if (now - told < 250 && reducedMotion()) return;
+    panel.move(transport.position(), transport.playing());
+    if (now - told < 250) return;
+    told = now;
+    tell({ position: transport.position() });
   }
-  const variant = () => state.variant;
-  let last = variant();
-  const redraw = () => variant() !== last && ((last = variant()), draw());
-  const onKey = keys(engine, state, { toggle, change: (edit) => (change(edit), redraw()) });
-  parts.onVariant = redraw;
+
+  const tell = share(model, (name, value) => {
+    if (name === "position") transport.seek(value);
+    else if (name === "playing") actions.play(value);
+    else if (name === "loop") actions.loop(value);
+    else update(state[name] = value);
+  });
+  const onKey = (event) => press(event, el, state, transport, actions);
   el.addEventListener("keydown", onKey);
-  const sized = new ResizeObserver(draw);
-  sized.observe(parts.rowsElement);
-  const endTheme = onTheme(draw);
-  engine.setGains(gainsOf(tracks, state));
-  const moved = () => Math.abs(model.get("position") - engine.position()) > 0.05 && engine.seek(model.get("position"));
-  model.on("change:position", moved);
-  refresh();
-  return () => {
-    [sound, engine].forEach((each) => each.close());
-    sized.disconnect();
-    endTheme();
-    model.off("change:position", moved);
+  const ends = [sound.close, transport.close, panel.close, onTheme(panel.redraw), () => cancelAnimationFrame(drawn),
+    () => el.removeEventListener("keydown", onKey)];
+  transport.setLoop(state.loop);
+  transport.seek(model.get("position"));
+  update();
+  return () => ends.forEach((end) => end());
+}
+
+/** Keeps the model as the player, and the player as the model: `onOther` hears of changes from outside. */
+function share(model, onOther) {
+  let own = false;
+  for (const name of [...SHARED, "position", "playing"]) {
+    model.on(`change:${name}`, () => own || onOther(name, model.get(name)));
+  }
+  return (values) => {
+    own = true;
+    for (const [name, value] of Object.entries(values)) {
+      if (JSON.stringify(model.get(name)) !== JSON.stringify(value)) model.set(name, structuredClone(value));
+    }
+    model.save_changes();
+    own = false;
   };
 }
 
-const trackOf = (tracks, { variant, names }, name) =>
-  tracks.find((track) => track.name === name && track.variant === variant) ?? tracks.find((track) => track.name === name);
-
-function makeParts(model, tracks, state, engine, { toggle, change, draw }) {
-  const play = make("button", { type: "button", class: "dann-main", "aria-label": "Play", text: "▶", onclick: toggle });
-  const time = make("span", { class: "dann-number" });
-  const parts = { rows: new Map(), onVariant: () => {} };
-  const variants = variantSwitch(model, state, (name) => {
-    change(() => (state.variant = name));
-    parts.onVariant();
-  });
-  const view = make("button", { type: "button", "aria-pressed": "false", text: "Spectrogram", onclick: () => {
-    state.view = state.view === "waveform" ? "spectrogram" : "waveform";
-    view.setAttribute("aria-pressed", String(state.view === "spectrogram"));
-    draw();
-  } });
-  const loop = make("button", { type: "button", "aria-pressed": "false", text: "Loop", title: "Repeat the region that was drawn",
-    onclick: () => engine.loop(engine.region() ? null : around(engine)) });
-  const seek = make("input", { type: "range", min: 0, max: engine.duration, step: 0.01, value: 0, "aria-label": "Position",
-    oninput: () => engine.seek(seek.valueAsNumber) });
-  for (const name of state.names) parts.rows.set(name, makeRow(model, state, name, engine, change));
-  const rows = make("div", { class: "stems-rows" }, ...[...parts.rows.values()].map((row) => row.element));
-  const bottom = make("div", { class: "stems-row" }, make("div", { class: "stems-seek" }, seek));
-  const said = make("p", { class: "dann-hidden", role: "status" });
-  parts.rowsElement = rows;
-  parts.elements = [make("div", { class: "dann-bar" }, play, time, variants.element, view, loop), rows, bottom, said, help(state)];
-  parts.move = () => {
-    const place = engine.position();
-    seek.value = place;
-    seek.setAttribute("aria-valuetext", `${decimal(place)} of ${decimal(engine.duration)} s`);
-    time.textContent = `${decimal(place)} / ${decimal(engine.duration)} s`;
-    const part = engine.region()?.map((edge) => edge / engine.duration);
-    for (const row of parts.rows.values()) row.lane.show(place / engine.duration, part);
-  };
-  parts.show = () => {
-    play.textContent = engine.playing() ? "❚❚" : "▶";
-    play.setAttribute("aria-label", engine.playing() ? "Pause" : "Play");
-    loop.setAttribute("aria-pressed", String(Boolean(engine.region())));
-    variants.choose(state.variant);
-    const gains = gainsOf(tracks, state);
-    for (const [name, row] of parts.rows) row.show(tracks, gains, state);
-    const text = `${state.variant}${state.solo.size ? `, solo ${[...state.solo].join(", ")}` : ""}`;
-    if (said.textContent !== text) said.textContent = text;
-    parts.move();
-  };
-  return parts;
-}
-
-/** Two seconds from where the sound is, for those who have not drawn a region. */
-function around(engine) {
-  const from = Math.min(engine.position(), Math.max(0, engine.duration - STEP_S));
-  return [from, Math.min(engine.duration, from + STEP_S)];
-}
-
-function variantSwitch(model, state, choose) {
-  const group = `variant-${Math.random().toString(36).slice(2)}`;
-  const inputs = state.variants.map((name) => make("input", { type: "radio", name: group, value: name, onchange: () => choose(name) }));
-  const labels = inputs.map((input, index) => make("label", {}, input, `${index + 1} ${state.variants[index]}`));
-  const element = make("fieldset", { class: "dann-switch", "aria-label": "Variant" }, ...labels);
-  return {
-    element,
-    choose: (name) => inputs.forEach((input) => (input.checked = input.value === name)),
-  };
-}
-
-function makeRow(model, state, name, engine, change) {
-  const flip = (set) => () => change(() => set.delete(name) || set.add(name));
-  const solo = make("button", { type: "button", "aria-label": `Solo ${name}`, title: "Solo", text: "S", onclick: flip(state.solo) });
-  const mute = make("button", { type: "button", "aria-label": `Mute ${name}`, title: "Mute", text: "M", onclick: flip(state.mute) });
-  const volume = make("input", { type: "range", min: 0, max: 1, step: 0.01, value: 1, "aria-label": `Volume of ${name}`,
-    "aria-valuetext": "0 dB", oninput: () => change(() => {
-      state.volume.set(name, volume.valueAsNumber);
-      volume.setAttribute("aria-valuetext", volume.valueAsNumber ? `${decimal(20 * Math.log10(volume.valueAsNumber))} dB` : "silent");
-    }) });
-  solo.hidden = name === "mixture";
-  solo.style.visibility = solo.hidden ? "hidden" : "";
-  const level = make("span", { class: "dann-quiet dann-number" });
-  const label = make("span", { class: "stems-name", style: `color: var(--${name}, inherit)`, text: name });
-  const lane = makeLane(name, model.get("scale"));
-  drawRegion(lane.element, engine);
-  const controls = make("div", { class: "stems-controls", role: "group", "aria-label": name }, label, level, solo, mute, volume);
-  const element = make("div", { class: "stems-row", "data-track": name }, controls, lane.element);
-  return {
-    element, lane,
-    show(tracks, gains) {
-      const gain = Math.max(...gains.filter((_, index) => tracks[index].name === name));
-      element.dataset.silent = gain ? "no" : "yes";
-      element.dataset.gain = gain;
-      solo.setAttribute("aria-pressed", String(state.solo.has(name)));
-      mute.setAttribute("aria-pressed", String(state.mute.has(name)));
-      const own = trackOf(tracks, state, name);
-      level.textContent = own.level === null ? "silent" : `${decimal(own.level, 0)} dB`;
-    },
-  };
-}
-
-/** A click moves the sound there, a drag makes the region that is repeated. */
-function drawRegion(lane, engine) {
-  let from = null;
-  const place = (event) => {
-    const box = lane.getBoundingClientRect();
-    return engine.duration * Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-  };
-  lane.addEventListener("pointerdown", (event) => {
-    from = place(event);
-    lane.setPointerCapture(event.pointerId);
-  });
-  lane.addEventListener("pointerup", (event) => {
-    if (from === null) return;
-    const [low, high] = [from, place(event)].sort((one, other) => one - other);
-    from = null;
-    if (high - low < 0.1) engine.seek(high);
-    else engine.loop([low, high]);
-  });
-  lane.addEventListener("pointercancel", () => (from = null));
-}
-
-function keys(engine, state, { toggle, change }) {
-  const jump = (seconds) => engine.seek(engine.position() + seconds);
-  const edge = (side) => {
-    const region = engine.region() ?? [0, engine.duration];
-    const next = side ? [region[0], engine.position()] : [engine.position(), region[1]];
-    if (next[1] - next[0] >= 0.1) engine.loop(next);
-  };
+/** What a listener can do. */
+function makeActions(state, transport, update, variants) {
+  let region = state.loop ?? [0, transport.duration];
+  const set = (name, value) => update(state[name] = value);
+  const toggled = (list, name) => (list.includes(name) ? list.filter((each) => each !== name) : [...list, name]);
   const actions = {
-    " ": toggle, k: toggle, arrowleft: () => jump(-STEP_S), arrowright: () => jump(STEP_S), home: () => engine.seek(0),
-    l: () => engine.loop(engine.region() ? null : around(engine)), "[": () => edge(0), "]": () => edge(1),
+    play: (on = !transport.playing()) => (on ? transport.play() : transport.pause()),
+    /** Sources can be soloed together; the mixture, which holds them all, alone. */
+    solo(name, mixture) {
+      const others = state.solo.filter((each) => (each === mixture) === (name === mixture));
+      set("solo", toggled(others, name));
+    },
+    mute: (name) => set("muted", toggled(state.muted, name)),
+    volume: (name, value) => set("volumes", { ...state.volumes, [name]: value }),
+    choose: (variant) => variants.includes(variant) && set("variant", variant),
+    view: (name = state.view === "waveform" ? "spectrogram" : "waveform") => set("view", name),
+    seek(seconds) {
+      const at = Math.min(Math.max(0, seconds), transport.duration);
+      if (state.loop && (at < state.loop[0] || at >= state.loop[1])) actions.loop(null);
+      transport.seek(at);
+    },
+    loop(wanted) {
+      if (wanted) {
+        const [start, end] = wanted.map((at) => Math.min(Math.max(0, at), transport.duration));
+        if (end - start < SHORTEST_LOOP_S) return;
+        region = [start, end];
+      }
+      set("loop", wanted && region);
+      transport.setLoop(state.loop);
+    },
+    toggleLoop: () => actions.loop(state.loop ? null : region),
+    loopFrom: (at) => actions.loop([at, at < region[1] - SHORTEST_LOOP_S ? region[1] : transport.duration]),
+    loopTo: (at) => actions.loop([at > region[0] + SHORTEST_LOOP_S ? region[0] : 0, at]),
   };
-  return (event) => {
-    const typing = event.target.matches("input[type=range], input[type=radio]") && /^(arrow|home|end| )/i.test(event.key);
-    const pressing = event.target.matches("button, summary") && [" ", "Enter"].includes(event.key);
-    if (typing || pressing || event.ctrlKey || event.metaKey || event.altKey) return;
-    const variant = state.variants[Number(event.key) - 1];
-    const name = state.names.find((each) => each !== "mixture" && each[0] === event.key.toLowerCase());
-    const action = actions[event.key.toLowerCase()] ?? (variant && (() => change(() => (state.variant = variant))))
-      ?? (name && (() => change(() => state.solo.delete(name) || state.solo.add(name))));
-    if (!action) return;
-    event.preventDefault();
-    event.stopPropagation();
-    action();
-  };
+  return actions;
 }
 
-function help(state) {
-  const letters = state.names.filter((name) => name !== "mixture").map((name) => `${name[0]} ${name}`).join(", ");
-  const lines = [["space", "play and pause"], ["← →", `${STEP_S} s back and on`], [`1 … ${state.variants.length}`, "variant, at the same place"],
-    [letters, "solo"], ["[ ]", "beginning and end of the region"], ["l", "repeat it, or no more"]];
-  return make("details", {}, make("summary", { text: "Keys and mouse" }),
-    make("table", {}, make("tbody", {}, ...lines.map(([key, text]) => make("tr", {}, make("td", {}, make("kbd", { text: key })), make("td", { text }))))),
-    make("p", { class: "dann-quiet", text: "Click on a picture to go there, drag over it to repeat a part. Levels are never changed: what is quieter "
-      + "is quieter, and volumes only go down." }));
+/** Keys, wherever the focus is, unless the control there needs them itself. */
+function press(event, el, state, transport, actions) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const isControl = event.target !== el && !event.target.matches("[role=slider]");
+  const step = (event.shiftKey ? LONG_STEP_S : STEP_S) * (event.key === "ArrowLeft" ? -1 : 1);
+  const row = /^(Digit|Numpad)\d$/.test(event.code) ? el.querySelector(`[data-digit="${event.code.at(-1)}"]`) : null;
+  const letter = event.key.toLowerCase();
+  const at = transport.position();
+  const keys = {
+    l: actions.toggleLoop, i: () => actions.loopFrom(at), o: () => actions.loopTo(at), s: () => actions.view(),
+  };
+  if (event.key === " " && !(isControl && event.target.matches("button, summary, input[type=radio]"))) actions.play();
+  else if (event.key.startsWith("Arrow") && isControl) return;
+  else if (event.key === "ArrowLeft" || event.key === "ArrowRight") actions.seek(inside(at + step, state.loop));
+  else if (event.key === "Home" && !isControl) actions.seek(state.loop?.[0] ?? 0);
+  else if (row) row.querySelector(event.shiftKey ? "[data-mute]" : "[data-solo]").click();
+  else if (letter in keys) keys[letter]();
+  else if (el.querySelector(`[data-letter="${CSS.escape(letter)}"]`)) {
+    el.querySelector(`[data-letter="${CSS.escape(letter)}"]`).click();
+  } else return;
+  event.preventDefault();
 }
+
+/** A place moved into the loop. */
+function inside(at, loop) {
+  return loop ? Math.min(Math.max(loop[0], at), loop[1] - 0.01) : at;
+}
+
+export default { render };

@@ -1,4 +1,4 @@
-"""The stem player: mixture, sources and estimates on one clock, with an A/B switch between variants."""
+"""The stem player: a mixture and its sources in several versions, synchronised to the sample."""
 
 from __future__ import annotations
 
@@ -12,76 +12,88 @@ from numpy.typing import ArrayLike
 
 from dann_lib import report
 from dann_lib.errors import AudioError
-from dann_lib.player.clips import audio, mp3_rate
+from dann_lib.figures.style import DB_LIMITS
+from dann_lib.player.clips import check_waveform, encode, mp3_rate
 from dann_lib.player.frame import Frame
 
 MIXTURE = "mixture"
+"""Name of the row that is no source."""
+
+_ROW_PX = 56
+_N_COLOURS = 17
 
 
 def stems(
     variants: Mapping[str, Mapping[str, ArrayLike]],
     mixture: ArrayLike | None = None,
     rate_hz: int = report.SAMPLE_RATE,
-    title: str = "Stems",
+    title: str = "",
     description: str = "",
     solo: str | None = None,
 ) -> Frame:
-    """A player of stems: solo, mute and volume of each, and a switch between variants at the same place.
+    """A player of sources in several versions, switched at the same position without a gap or a click.
 
-    All sounds are started together and only their gains change, so a switch is exact to the sample. No level is
-    changed; samples beyond full scale are clipped and counted.
+    Every track plays at its own level. With a mixture, that is what is heard first; else all sources together.
 
     Args:
-        variants: name, such as "true" or "your run" → source → `(sample,)` or `(sample, channel)`.
-        mixture: the mixture, which becomes the first variant.
-        rate_hz: sample rate of all; 8.82 kHz is resampled, since MP3 does not know it.
-        title: heading of the player.
-        description: what to listen for, shown below.
-        solo: the source that is to be heard alone at first.
+        variants: name of the version, such as `true` or `your run` → source → `(sample,)` or `(sample, channel)`,
+            which is averaged. A version may lack a source.
+        mixture: what the sources were, or are to be, separated from.
+        rate_hz: sample rate of all.
+        title: name of the player.
+        description: what to listen for.
+        solo: the source that is heard alone at first.
+
+    Returns:
+        The player as a page of its own, which `Frame.live` connects to Python: `position` in s, `playing`,
+        `variant`, `solo`, `muted`, `volumes`, `loop` as `[start, end]` in s or None, `view`.
 
     Raises:
-        AudioError: as `audio`, or if there are no sounds, lengths differ, or variants have different sources.
-        ValueError: if `solo` is no source.
+        AudioError: if there are no sounds, their lengths differ, or one of them cannot be played.
+        ValueError: if `solo` is none of them.
     """
-    sounds = _sounds(variants, mixture)
-    names = list(dict.fromkeys(name for _, name in sounds))
-    if solo is not None and solo not in names:
-        raise ValueError(f"there is no source {solo!r} to be heard alone; choose among {', '.join(names)}")
-    clips = {key: audio(waveform, rate_hz, f"{key[1]}, {key[0]}") for key, waveform in sounds.items()}
-    clipped = sum(clip.n_clipped for clip in clips.values())
-    words = [description or f"{title}: {', '.join(names)}."]
-    words += [f"{clipped} samples beyond full scale were clipped."] if clipped else []
-    return Frame("stems.js", {
-        "tracks": [_track(variant, name, clip) for (variant, name), clip in clips.items()],
-        "names": names, "variants": list(dict.fromkeys(variant for variant, _ in sounds)),
-        "variant": next(iter(variants), MIXTURE) if solo else next(iter(sounds))[0],
-        "solo": [solo] if solo else [], "position": 0.0, "rate": mp3_rate(rate_hz),
-        "scale": [to_hex(mpl.colormaps["magma"](share)) for share in np.linspace(0, 1, 9)],
-    }, title, " ".join(words), height_px=170 + 52 * len(names))
+    waveforms = _collect(variants, mixture)
+    sources = list(dict.fromkeys(source for _, source in waveforms))
+    if solo is not None and solo not in sources:
+        raise ValueError(f"there is no {solo!r} to be heard alone; choose among {', '.join(sources)}")
+    first = solo if solo is not None else None if mixture is None else MIXTURE
+    n_clipped = sum(int(np.count_nonzero(np.abs(samples) > 1.0)) for samples in waveforms.values())
+    words = [description or f"{title or 'The song'}: {', '.join(sources)}. Versions: {', '.join(variants)}."]
+    if n_clipped:
+        words.append(f"({n_clipped} samples beyond full scale were clipped.)")
+    data: dict[str, Any] = {
+        "tracks": [
+            {"source": source, "version": version, "sound": encode(np.clip(samples, -1.0, 1.0), rate_hz)}
+            for (version, source), samples in waveforms.items()
+        ],
+        "sources": sources, "variants": list(variants), "mixture": None if mixture is None else MIXTURE,
+        "rate": mp3_rate(rate_hz), "max_hz": rate_hz / 2, "floor_db": DB_LIMITS[0],
+        "colours": [to_hex(colour) for colour in mpl.colormaps["magma"](np.linspace(0, 1, _N_COLOURS))],
+        "variant": next(iter(variants)), "solo": [first] if first else [], "muted": [], "volumes": {},
+        "loop": None, "view": "waveform", "position": 0.0, "playing": False,
+    }
+    return Frame("stems.js", data, title or "Stem player", " ".join(words), 190 + _ROW_PX * len(sources))
 
 
-def _sounds(
+def _collect(
     variants: Mapping[str, Mapping[str, ArrayLike]], mixture: ArrayLike | None
-) -> dict[tuple[str, str], ArrayLike]:
-    """Variant and source → waveform.
+) -> dict[tuple[str | None, str], np.ndarray]:
+    """`(version, source)` → `(sample,)`, the mixture first, under no version.
 
     Raises:
-        AudioError: see `stems`.
+        AudioError: as `stems`.
     """
-    sounds = {(MIXTURE, MIXTURE): mixture} if mixture is not None else {}
-    sounds |= {(variant, name): waveform for variant, group in variants.items() for name, waveform in group.items()}
-    if not sounds:
-        raise AudioError("there are no sounds to play; give a mixture or a variant")
-    lengths = {key: len(np.asarray(waveform)) for key, waveform in sounds.items()}
+    waveforms = {} if mixture is None else {(None, MIXTURE): check_waveform(mixture, MIXTURE)}
+    for version, sources in variants.items():
+        for source, waveform in sources.items():
+            if source == MIXTURE:
+                raise AudioError(f"{version!r} has a source named {MIXTURE!r}; give it as `mixture`")
+            waveforms[version, source] = check_waveform(waveform, f"{source} ({version})")
+    if not variants or any(not sources for sources in variants.values()):
+        raise AudioError("there are no sources to play; give at least one for each version")
+    lengths = {f"{source} ({version})" if version else source: len(samples)
+               for (version, source), samples in waveforms.items()}
     if len(set(lengths.values())) > 1:
-        found = "; ".join(f"{name} of {variant} {length}" for (variant, name), length in lengths.items())
-        raise AudioError(f"the sounds differ in length (samples): {found}; cut them alike")
-    groups = {variant: list(group) for variant, group in variants.items()}
-    if any(set(group) != set(next(iter(groups.values()))) for group in groups.values()):
-        raise AudioError(f"the variants have different sources: {groups}; give each the same")
-    return sounds
-
-
-def _track(variant: str, name: str, clip: Any) -> dict[str, Any]:
-    level = None if clip.level_db <= -120 else round(clip.level_db, 1)
-    return {"variant": variant, "name": name, "sound": clip.mp3, "level": level}
+        found = ", ".join(f"{name}: {length}" for name, length in lengths.items())
+        raise AudioError(f"the tracks differ in their number of samples ({found}); expected the same for all")
+    return waveforms

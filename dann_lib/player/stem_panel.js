@@ -1,0 +1,238 @@
+// What the stem player looks like: controls, a ruler, and a row for each source.
+
+import { drawSpectrum, drawWave, extremes, spectrum } from "./lanes.js";
+import { colour, make } from "./page.js";
+import { makeScale } from "./scale.js";
+import { HELP, ICONS, STYLE } from "./stem_style.js";
+
+const DRAG_PX = 6;
+const HEIGHT_PX = { waveform: 48, spectrogram: 96 };
+const clock = (seconds) => `${Math.floor(seconds / 60)}:${(Math.floor(seconds * 10) / 10 % 60).toFixed(1).padStart(4, "0")}`;
+
+/**
+ * @param {Element} el where to build it
+ * @param song `{ model, tracks, buffers, failed, duration, actions }`
+ * @returns `show(state, gains, words)`, `move(position, playing)`, redraw, close
+ */
+export function makePanel(el, song) {
+  const { model, duration, actions, failed } = song;
+  const variants = model.get("variants"), sources = model.get("sources"), mixture = model.get("mixture");
+  const bar = makeBar(song, variants);
+  const ruler = makeRuler(duration, actions);
+  const rows = sources.map((name) => makeRow(name, mixture === null ? sources.indexOf(name) + 1 : sources.indexOf(name), song));
+  const words = make("p", { class: "dann-quiet stems-words", role: "status" });
+  const alert = make("p", { class: "dann-alert", role: "alert" });
+  if (failed.length) alert.textContent = `This browser cannot decode: ${failed.join(", ")}. The rest plays.`;
+  const lanes = make("div", { class: "stems-lanes" }, ruler.element, ...rows.map((row) => row.element));
+  el.tabIndex = -1;
+  el.append(make("style", { text: STYLE }), ...bar.elements, alert, lanes, words, makeHelp(variants, sources));
+  const pictures = makePictures(song, rows);
+  const ends = [selecting(lanes, ruler, duration, actions)];
+  const onClick = (event) => {
+    // After a click with a pointer, the keys belong to the player again, not to the button.
+    if (event.detail > 0 && event.target.closest("button, .dann-switch")) el.focus({ preventScroll: true });
+  };
+  el.addEventListener("click", onClick);
+  const sized = new ResizeObserver(() => pictures.draw());
+  sized.observe(ruler.canvas);
+  return {
+    show(state, gains, sentence) {
+      bar.show(state);
+      rows.forEach((row) => row.show(state, gains));
+      lanes.style.setProperty("--loop-start", (state.loop?.[0] ?? 0) / duration);
+      lanes.style.setProperty("--loop-end", (state.loop?.[1] ?? 0) / duration);
+      words.textContent = sentence;
+      pictures.draw(state);
+    },
+    move(position, playing) {
+      lanes.style.setProperty("--at", position / duration);
+      ruler.move(position);
+      bar.move(playing);
+    },
+    redraw: () => pictures.draw(),
+    close() {
+      sized.disconnect();
+      el.removeEventListener("click", onClick);
+      ends.forEach((end) => end());
+    },
+  };
+}
+
+function makeBar({ model, actions }, variants) {
+  const play = make("button", { type: "button", class: "dann-main", "aria-label": "Play", onclick: () => actions.play() });
+  play.innerHTML = ICONS.play;
+  const loop = make("button", { type: "button", "aria-pressed": "false", text: "Loop", onclick: actions.toggleLoop });
+  const version = makeSwitch("Version", variants, (_, index) => String.fromCharCode(97 + index), actions.choose);
+  const view = makeSwitch("Picture", ["waveform", "spectrogram"], () => null, actions.view);
+  const head = make("div", { class: "dann-bar" }, play, make("h3", { text: model.get("title") }), version.element);
+  const tools = make("div", { class: "dann-bar stems-tools" }, loop, view.element);
+  version.element.hidden = variants.length < 2;
+  return {
+    elements: [make("div", { class: "stems-head" }, head, tools)],
+    show(state) {
+      version.show(state.variant);
+      view.show(state.view);
+      loop.setAttribute("aria-pressed", String(state.loop !== null));
+    },
+    move(playing) {
+      if (play.getAttribute("aria-label") === (playing ? "Pause" : "Play")) return;
+      play.setAttribute("aria-label", playing ? "Pause" : "Play");
+      play.innerHTML = playing ? ICONS.pause : ICONS.play;
+    },
+  };
+}
+
+/** Radio buttons as a switch; `letter(name, index)` is the key of each. */
+function makeSwitch(label, names, letter, choose) {
+  const group = `${label}-${Math.random()}`;
+  const inputs = names.map((name, index) => make("input", {
+    type: "radio", name: group, value: name, "data-letter": letter(name, index), onchange: () => choose(name),
+  }));
+  const labels = inputs.map((input, index) => {
+    const key = input.dataset.letter;
+    return make("label", {}, input, ...(key ? [make("b", { class: "stems-key", text: key.toUpperCase(), "aria-hidden": "true" })] : []),
+      names[index]);
+  });
+  const element = make("div", { class: "dann-switch", role: "radiogroup", "aria-label": label }, ...labels);
+  return {
+    element,
+    show: (chosen) => inputs.forEach((input) => { input.checked = input.value === chosen; }),
+  };
+}
+
+function makeRuler(duration, actions) {
+  const time = make("span", { class: "dann-number stems-time", text: clock(0) });
+  const canvas = make("div", { class: "stems-ticks", "aria-hidden": "true" });
+  const step = [0.5, 1, 2, 5, 10, 20, 30, 60].find((size) => duration / size <= 9) ?? 120;
+  for (let at = 0; at < duration - step / 3; at += step) {
+    canvas.append(make("span", { style: `left:${(100 * at) / duration}%`, text: at < 60 ? `${at} s` : clock(at).slice(0, -2) }));
+  }
+  const lane = make("div", {
+    class: "stems-lane stems-ruler", role: "slider", tabindex: 0, "aria-label": "Position", "aria-valuemin": 0,
+    "aria-valuemax": duration.toFixed(1), "aria-valuenow": 0,
+  }, canvas, make("div", { class: "stems-loop" }), make("div", { class: "stems-cursor" }));
+  const total = make("span", { class: "dann-quiet dann-number", text: ` / ${clock(duration)}` });
+  let shown = null;
+  return {
+    element: make("div", { class: "stems-row" }, make("div", { class: "stems-controls" }, make("span", {}, time, total)), lane),
+    canvas: lane,
+    move(position) {
+      const text = clock(position);
+      if (text === shown) return;
+      shown = time.textContent = text;
+      lane.setAttribute("aria-valuenow", position.toFixed(1));
+      lane.setAttribute("aria-valuetext", `${position.toFixed(1)} of ${duration.toFixed(1)} seconds`);
+    },
+  };
+}
+
+function makeRow(name, digit, { model, tracks, actions }) {
+  const mixture = model.get("mixture");
+  const button = (text, label, kind, onclick) => make(
+    "button", { type: "button", text, title: label, "aria-label": label, "aria-pressed": "false", [kind]: "", onclick });
+  const solo = button("S", `Solo ${name}`, "data-solo", () => actions.solo(name, mixture));
+  const mute = button("M", `Mute ${name}`, "data-mute", () => actions.mute(name));
+  const volume = make("input", {
+    type: "range", min: 0, max: 1, step: 0.01, value: 1, "aria-label": `Volume of ${name}`, title: `Volume of ${name}`,
+    oninput: () => actions.volume(name, volume.valueAsNumber), ondblclick: () => actions.volume(name, 1),
+  });
+  const canvas = make("canvas", { "aria-hidden": "true" });
+  const none = make("span", { class: "dann-quiet stems-none", text: "not in this version" });
+  const lane = make("div", { class: "stems-lane" }, canvas, none, make("div", { class: "stems-loop" }), make("div", { class: "stems-cursor" }));
+  const label = make("span", { class: "stems-name" }, ...(digit < 10 ? [make("b", { class: "stems-key", text: digit, "aria-hidden": "true" })] : []), name);
+  const controls = make("div", { class: "stems-controls" }, label, solo, mute, volume);
+  const element = make("div", { class: "stems-row", role: "group", "aria-label": name, "data-digit": digit, "data-track": name, style: `--source: var(--${name}, var(--accent))` }, controls, lane);
+  return {
+    element, canvas, name,
+    track: (state) => tracks.findIndex((track) => track.source === name && (track.version === null || track.version === state.variant)),
+    show(state, gains) {
+      const index = this.track(state);
+      none.hidden = index >= 0;
+      element.dataset.silent = gains[index] > 0 ? "no" : "yes";
+      solo.setAttribute("aria-pressed", String(state.solo.includes(name)));
+      mute.setAttribute("aria-pressed", String(state.muted.includes(name)));
+      const level = state.volumes[name] ?? 1;
+      if (volume.valueAsNumber !== level) volume.value = level;
+      volume.setAttribute("aria-valuetext", `${Math.round(100 * level)} %`);
+    },
+  };
+}
+
+/** Waveforms or spectrograms of all rows on one scale; spectrograms are computed when they are first asked for. */
+function makePictures({ model, buffers }, rows) {
+  const scale = makeScale(model.get("colours"));
+  const samples = (index) => buffers.get(index).getChannelData(0);
+  const peak = [...buffers.keys()].reduce((most, index) => Math.max(most, ...extremes(samples(index), 1).map(Math.abs)), 0);
+  let state = null, spectra = null, loudest = 0;
+
+  async function transformAll(nColumns) {
+    spectra = new Map();
+    for (const index of buffers.keys()) {
+      const made = await spectrum(samples(index), model.get("rate"), model.get("max_hz"), nColumns);
+      loudest = made.magnitude.reduce((most, value) => Math.max(most, value), loudest);
+      spectra.set(index, made);
+    }
+    draw();
+  }
+
+  function draw(next = state) {
+    state = next;
+    const view = state?.view;
+    for (const row of state ? rows : []) {
+      const { canvas } = row;
+      const ratio = window.devicePixelRatio || 1;
+      canvas.style.height = `${HEIGHT_PX[view]}px`;
+      if (!canvas.clientWidth) continue;
+      canvas.width = Math.round(canvas.clientWidth * ratio);
+      canvas.height = Math.round(HEIGHT_PX[view] * ratio);
+      if (view === "spectrogram" && !spectra) transformAll(canvas.clientWidth);
+      const index = row.track(state);
+      if (!buffers.has(index)) continue;
+      if (view === "waveform") drawWave(canvas, { samples: samples(index), peak, fill: colour(canvas, "--source") });
+      else if (spectra.size === buffers.size) drawSpectrum(canvas, spectra.get(index), loudest, model.get("floor_db"), scale);
+    }
+  }
+  return { draw };
+}
+
+/** A click on a lane moves there, a drag makes a loop. */
+function selecting(lanes, ruler, duration, actions) {
+  let from = null;
+  const place = (event) => {
+    const box = ruler.canvas.getBoundingClientRect();
+    return (Math.min(1, Math.max(0, (event.clientX - box.left) / box.width))) * duration;
+  };
+  const region = (event) => [from.at, place(event)].sort((a, b) => a - b);
+  const dragged = (event) => from && Math.abs(event.clientX - from.x) >= DRAG_PX;
+  const listeners = {
+    pointerdown(event) {
+      const lane = event.target.closest(".stems-lane");
+      if (!lane || event.button > 0) return;
+      from = { x: event.clientX, at: place(event) };
+      lane.setPointerCapture(event.pointerId);
+    },
+    pointermove(event) {
+      if (!dragged(event)) return;
+      const [start, end] = region(event);
+      lanes.style.setProperty("--loop-start", start / duration);
+      lanes.style.setProperty("--loop-end", end / duration);
+    },
+    pointerup(event) {
+      if (dragged(event)) actions.loop(region(event));
+      else if (from) actions.seek(from.at);
+      if (from) ruler.canvas.focus({ preventScroll: true, focusVisible: false });
+      from = null;
+    },
+    pointercancel: () => { from = null; },
+  };
+  for (const [name, listener] of Object.entries(listeners)) lanes.addEventListener(name, listener);
+  return () => Object.entries(listeners).forEach(([name, listener]) => lanes.removeEventListener(name, listener));
+}
+
+function makeHelp(variants, sources) {
+  const keys = HELP(variants.length, sources.length);
+  const rows = keys.map(([key, text]) => make("tr", {}, make("th", { scope: "row" }, ...key.split(" ").map((each) => make("kbd", { text: each.replace("_", " ") }))), make("td", { text })));
+  return make("details", {}, make("summary", { text: "Keys and how to listen" }), make("table", {}, make("tbody", {}, ...rows)),
+    make("p", { class: "dann-quiet", text: "All tracks play at their own levels, and all pictures share one scale. Without a solo you hear the "
+      + "sources together; the mixture is heard when it is soloed. Click into a picture to go there, drag to loop." }));
+}
