@@ -23,7 +23,7 @@ from scipy.signal import firwin, oaconvolve
 from dann_lib import player, report
 from dann_lib.errors import AudioError, DannError
 from dann_lib.evaluation import sdr_sir_sar
-from dann_lib.player.clips import _encode as encode_mp3
+from dann_lib.player.clips import encode as encode_mp3
 
 if TYPE_CHECKING:
     import pandas as pd
