@@ -604,8 +604,8 @@ def let_all_pass(model: network.DANN) -> network.DANN:
         for name, child in module.named_children():
             if isinstance(child, nn.InstanceNorm2d):
                 setattr(module, name, nn.Identity())
-    for weight in probe.parameters():
-        weight.data.fill_(0.01)
+    for weight in probe.requires_grad_(False).parameters():
+        weight.fill_(0.01)
     return probe
 
 
