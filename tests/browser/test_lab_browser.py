@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
+import soundfile
 
 REPOSITORY = Path(__file__).parents[2]
 LESSONS = sorted(path.stem for path in (REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -34,7 +36,8 @@ def lab(tmp_path_factory) -> Iterator[tuple[str, Path]]:
                    "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "2"}
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0",
                "--IdentityProvider.token=", "--ServerApp.password=", f"--ServerApp.root_dir={folder}",
-               "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=", "--LabApp.expose_app_in_browser=True"]
+               "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=",
+               "--LabApp.expose_app_in_browser=True"]
     log = folder / "log.txt"
     with open(log, "w") as output:
         server = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=folder)
@@ -116,3 +119,76 @@ def test_a_lesson_runs_from_top_to_bottom(open_notebook, lab, name, synthetic_ro
     errors = [output for cell in code for output in cell.outputs if output.output_type == "error"]
     assert not errors, errors
     assert not complaints(notebook.said)
+
+
+@pytest.fixture
+def panel(open_notebook) -> Any:
+    """The panel for a song of one's own, in a notebook that has just been run."""
+    notebook = open_notebook("notebooks/own_song.ipynb")
+    notebook.run_all()
+    notebook.page.get_by_role("button", name="Choose a song").wait_for()
+    yield notebook.page
+    assert not complaints(notebook.said)
+
+
+def hand_over(page: Any, path: Path) -> None:
+    """Choose a file as a reader does."""
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a song").click()
+    chooser.value.set_files(path)
+
+
+def noise(path: Path, seconds: float = 3.0) -> Path:
+    samples = np.random.default_rng(0).uniform(-0.3, 0.3, (int(seconds * 22_050), 2))
+    soundfile.write(path, samples, 22_050)
+    return path
+
+
+def test_a_song_is_separated_played_and_downloaded(panel, lab, tmp_path):
+    hand_over(panel, noise(tmp_path / "tune.wav"))
+    panel.get_by_text("separated in").wait_for()
+    player = panel.frame_locator("figure iframe")
+    player.get_by_role("button", name="Play").wait_for()
+    with panel.expect_download() as download:
+        panel.get_by_role("button", name=re.compile("Download drums")).click()
+    assert download.value.suggested_filename == "tune - drums.wav"
+    stem, rate = soundfile.read(download.value.path())
+    assert stem.shape == (3 * 22_050, 2) and rate == 22_050
+
+
+def test_files_that_are_no_songs_get_a_sentence_and_the_panel_goes_on(panel, tmp_path):
+    letters = tmp_path / "letter.mp3"
+    letters.write_bytes(b"no sound at all" * 1000)
+    hand_over(panel, letters)
+    panel.get_by_role("alert").filter(has_text="letter.mp3 is no audio").wait_for()
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    hand_over(panel, empty)
+    panel.get_by_role("alert").filter(has_text="empty.wav is empty").wait_for()
+    hand_over(panel, noise(tmp_path / "good.wav"))
+    panel.get_by_text("separated in").wait_for()
+
+
+def test_a_file_of_200_mb_arrives(panel, tmp_path):
+    """It is silent, so that it need not be separated: the panel says so when it has read all of it."""
+    path = tmp_path / "long silence.wav"
+    with soundfile.SoundFile(path, "w", 44_100, 2) as file:
+        for _ in range(20):
+            file.write(np.zeros((2_500_000, 2), np.int16))
+    assert path.stat().st_size > 200e6
+    hand_over(panel, path)
+    panel.get_by_text("Receiving").wait_for()
+    panel.get_by_role("alert").filter(has_text="long silence.wav is silent").wait_for()
+
+
+def test_cancelling_a_file_that_arrives_leaves_the_panel_ready(panel, tmp_path):
+    path = tmp_path / "long.wav"
+    with soundfile.SoundFile(path, "w", 44_100, 2) as file:
+        for _ in range(20):
+            file.write(np.full((2_500_000, 2), 1000, np.int16))
+    hand_over(panel, path)
+    panel.get_by_text("Receiving").wait_for()
+    panel.get_by_role("button", name="Cancel").click()
+    panel.get_by_text("Cancelled. Nothing was kept.").wait_for()
+    hand_over(panel, noise(tmp_path / "good.wav"))
+    panel.get_by_text("separated in").wait_for()
