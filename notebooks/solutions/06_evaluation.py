@@ -55,8 +55,11 @@ def shadow_of(x: np.ndarray, s: np.ndarray) -> np.ndarray:
     ### END SOLUTION
 
 # %% tags=["example", "6.1", "nbval-check-output"]
-{str(x): [round(float(number), 2) for number in shadow_of(np.array(x, float), np.array([4.0, 1.0]))]
- for x in ([3, 3.5], [6, 7], [-1, 4], [8, 2])}
+lessons.table(
+    pd.DataFrame({str(x): shadow_of(np.array(x, float), np.array([4.0, 1.0]))
+                  for x in ([3, 3.5], [6, 7], [-1, 4], [8, 2])}, index=["first", "second"]).T,
+    "{:.2f}", "Shadows of four vectors on (4, 1)",
+)
 
 # %% tags=["self-check"]
 scoring.check_projection(shadow_of)
