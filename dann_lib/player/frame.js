@@ -1,7 +1,18 @@
 // Runs a module inside its frame: the data as a model, the theme of the page around, the height of the content.
 
 const root = document.getElementById("root");
-const text = (id) => document.getElementById(id).textContent;
+const parse = (id) => JSON.parse(document.getElementById(id).textContent);
+const IMPORT = /(from\s*|import\s*)"\.\/([\w-]+\.js)"/g;
+
+/** The last of `texts` (name → code) as an address to import; each follows those that it needs. */
+function toUrl(texts) {
+  const urls = {};
+  for (const [name, text] of Object.entries(texts)) {
+    const code = text.replace(IMPORT, (_, word, needed) => `${word}"${urls[needed]}"`);
+    urls[name] = `data:text/javascript;charset=utf-8,${encodeURIComponent(code)}`;
+  }
+  return Object.values(urls).at(-1);
+}
 
 function makeModel(values) {
   const listeners = new Map();
@@ -79,9 +90,9 @@ function followHeight() {
 
 followTheme(pagesAround());
 try {
-  const { default: widget } = await import(text("module"));
+  const { default: widget } = await import(toUrl(parse("modules")));
   root.replaceChildren();
-  const cleanup = await widget.render({ model: makeModel(JSON.parse(text("data"))), el: root });
+  const cleanup = await widget.render({ model: makeModel(parse("data")), el: root });
   if (cleanup) addEventListener("pagehide", cleanup);
 } catch (error) {
   root.innerHTML = '<p class="dann-alert" role="alert"></p>';

@@ -30,7 +30,7 @@ _DOCUMENT = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>{style}</style></head><body><div id="root" class="dann">Loading …</div>
 <script type="application/json" id="data">{data}</script>
-<script type="text/plain" id="module">{module}</script>
+<script type="application/json" id="modules">{modules}</script>
 <script type="module">{shim}</script></body></html>"""
 
 
@@ -61,7 +61,7 @@ class Frame:
         for name in ("title", "description"):
             if not getattr(self, name).strip():
                 raise ValueError(f"the frame has no {name}; say in words what it shows")
-        module_url(self.module)
+        _modules(self.module)
         self._json()
 
     def model(self) -> dict[str, Any]:
@@ -71,8 +71,8 @@ class Frame:
     def document(self) -> str:
         """The page inside the frame, complete: it refers to nothing outside of itself."""
         return _DOCUMENT.format(
-            title=html.escape(self.title), style=style(), data=self._json(),
-            module=module_url(self.module), shim=_read("frame.js"),
+            title=html.escape(self.title), style=style(), data=self._json(), shim=_read("frame.js"),
+            modules=_in_script(json.dumps(_modules(self.module), ensure_ascii=False)),
         )
 
     def live(self) -> AnyWidget:
@@ -101,7 +101,7 @@ class Frame:
             text = json.dumps(self.model(), allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_base64)
         except (TypeError, ValueError) as error:
             raise ValueError(f"the data of {self.module} cannot be written as JSON: {error}") from error
-        return text.replace("<", "\\u003c")
+        return _in_script(text)
 
 
 def module_url(name: str) -> str:
@@ -110,16 +110,36 @@ def module_url(name: str) -> str:
     Raises:
         ValueError: if this folder has no such module.
     """
-    if not (_FOLDER / name).is_file():
-        known = ", ".join(sorted(path.name for path in _FOLDER.glob("*.js")))
-        raise ValueError(f"there is no module {name!r}; known are {known}")
-    code = _IMPORT.sub(lambda match: f'{match[1]}"{module_url(match[2])}"', _read(name))
-    return f"data:text/javascript;charset=utf-8;base64,{base64.b64encode(code.encode()).decode()}"
+    return _data_urls(_modules(name))[name]
 
 
 def style() -> str:
     """The style sheet that all modules share."""
     return _read("player.css")
+
+
+def _modules(name: str) -> dict[str, str]:
+    """An ES module and what it imports from this folder: name → text, each after those that it needs."""
+    if not (_FOLDER / name).is_file():
+        known = ", ".join(sorted(path.name for path in _FOLDER.glob("*.js")))
+        raise ValueError(f"there is no module {name!r}; known are {known}")
+    texts: dict[str, str] = {}
+    for match in _IMPORT.finditer(_read(name)):
+        texts |= _modules(match[2])
+    return {**texts, name: _read(name)}
+
+
+def _data_urls(texts: Mapping[str, str]) -> dict[str, str]:
+    urls: dict[str, str] = {}
+    for name, text in texts.items():
+        code = _IMPORT.sub(lambda match: f'{match[1]}"{urls[match[2]]}"', text)
+        urls[name] = f"data:text/javascript;charset=utf-8;base64,{base64.b64encode(code.encode()).decode()}"
+    return urls
+
+
+def _in_script(text: str) -> str:
+    """JSON that may stand in a script element."""
+    return text.replace("<", "\\u003c")
 
 
 @lru_cache(maxsize=32)

@@ -28,10 +28,10 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def open_page(chromium, tmp_path: Path) -> Iterator[Any]:
-    """Open HTML as a page of the file system, offline; errors of the page fail the test."""
+    """Open HTML as a page of the file system, offline; errors of the page fail the test. `before` is run first."""
     contexts, errors = [], []
 
-    def open_html(content: str, width: int = 900, **options: Any) -> Any:
+    def open_html(content: str, width: int = 900, before: str = "", **options: Any) -> Any:
         path = tmp_path / f"page-{len(contexts)}.html"
         head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Test</title>'
         body = f'<!doctype html><html lang="en"><head>{head}</head><body>{content}</body></html>'
@@ -39,6 +39,7 @@ def open_page(chromium, tmp_path: Path) -> Iterator[Any]:
         context = chromium.new_context(viewport={"width": width, "height": 1000}, offline=True, **options)
         contexts.append(context)
         page = context.new_page()
+        page.add_init_script(before)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.goto(path.as_uri())
