@@ -87,9 +87,11 @@ lessons.quick_check(
 
 # %%
 excerpt = slice(0, 7 * report.SAMPLE_RATE)
-player.tracks(
-    {signal: track.signal(signal)[excerpt] for signal in report.SIGNALS},
-    description="The mixture and its four stems, mono at 8.82 kHz, at their own levels: nothing is normalised.",
+player.stems(
+    {"stems": {signal: track.signal(signal)[excerpt] for signal in report.SIGNALS[1:]}},
+    mixture=track.signal("mixture")[excerpt], title=track.name,
+    description="The mixture and its four stems, mono at 8.82 kHz, at their own levels: nothing is normalised. S plays a "
+                "stem alone, M leaves it out.",
 )
 
 # %%
@@ -102,7 +104,7 @@ figures.waveforms(
 # %% [markdown]
 # *What to notice.* In the picture of the mixture you cannot see the bass, though you can hear it at once.
 # Your ear separates by frequency, and a waveform shows none. That is why the next lesson turns waveforms into
-# spectrograms.
+# spectrograms. The player shows some, too: press *Spectrogram*, and find each instrument.
 #
 # ## 3. A mixture is the sum of its stems
 #

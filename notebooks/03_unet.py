@@ -485,6 +485,15 @@ lessons.table(pd.DataFrame(means).T, "{:.2f}", "mean of the masks of the real pa
 # That no voice sings below 100 Hz nobody told it; 80 songs did. Its kernels are shared by all frequencies, so
 # how does it know that it is low? By what it sees around, the edge of the picture included: step 10 measures
 # how far that is.
+#
+# Walk through the trained network yourself. Which stage is the last in which you recognise the song?
+
+# %%
+player.network_explorer(library, planes * config.gain, n_maps=12)
+
+# %% [markdown]
+# *What to notice.* From left to right along the U, places become fewer and maps more abstract; on the way up they
+# become places again. The estimates at the end are the masks times the input.
 
 # %% [markdown]
 # ## 8. From the auto-encoder to skip connections
