@@ -430,6 +430,15 @@ lessons.table(rate_table.loc[list(report.SOURCES)], "{:.1f} dB", "medians over t
 of_dann = scores[scores["run"] == "DANN"]
 figures.figure_9(of_dann)
 
+# %% [markdown]
+# A dot is a song. Choose one, and hear what has this score: estimate and truth, at the same place.
+
+# %%
+two_seconds = slice(4 * report.SAMPLE_RATE, 6 * report.SAMPLE_RATE)
+sounds = {song.name: (dann(np.array(song.waveforms))[:, two_seconds], np.array(song.waveforms)[1:4, two_seconds])
+          for song in songs}
+player.songs_explorer(scores, sounds, run="DANN", title="Your run, song by song")
+
 # %%
 lessons.reference("figure_9")
 
@@ -438,6 +447,10 @@ lessons.reference("figure_9_modern")
 
 # %%
 evidence = Evidence.stored()
+player.songs_explorer(evidence.scores[evidence.scores["rate_hz"] == report.SAMPLE_RATE], run="dann-modern",
+                      title="The 50 test songs, today's training")
+
+# %%
 reached = gap_closed(evidence.scores[evidence.scores["rate_hz"] == report.SAMPLE_RATE], "dann-modern")
 lessons.table(
     reached.set_index("source")[["gap_closed", "low", "high"]],
