@@ -13,7 +13,7 @@ export const STYLE = `
 .dann-cursor { position: absolute; left: 0; top: 0; width: 2px; margin-left: -1px; background: #fff;
   box-shadow: 0 0 0 1px #0009; pointer-events: none; }
 .dann-scale { display: inline-block; width: 90px; height: 10px; border-radius: 3px; vertical-align: middle; }
-.dann-bar .dann-hidden { position: absolute; }
+.dann [hidden] { display: none; }
 `;
 
 /** A row of controls with a name. */

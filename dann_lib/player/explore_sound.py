@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -25,10 +24,8 @@ from dann_lib.evaluation.projection import sdr_sir_sar
 from dann_lib.figures import DB_LIMITS, Drawing, canvas, show, spectrogram_image, spectrograms
 from dann_lib.figures.style import join
 from dann_lib.player.clips import MP3_RATES, check_waveform, encode
+from dann_lib.player.explorer import Explorer
 from dann_lib.player.frame import Frame
-
-if TYPE_CHECKING:
-    from anywidget import AnyWidget
 
 MAX_AUDIO_BYTES = 185_000
 """Encoded audio of one explorer: 250 kB in a page, as base64."""
@@ -39,29 +36,6 @@ LOWER_RATES = (1, 2, 5, 10)
 LOWEST_RATE_HZ = 2000.0
 
 _STILL_LENGTHS = (256, 2048, 8192)
-
-
-@dataclass(frozen=True)
-class Explorer:
-    """Something to try out, with a still picture for a printout and for where scripts do not run.
-
-    Attributes:
-        frame: what can be tried out.
-        still: the picture that takes its place.
-    """
-
-    frame: Frame
-    still: Drawing
-
-    def live(self) -> AnyWidget:
-        """The frame with Python behind it, see `Frame.live`."""
-        return self.frame.live()
-
-    def _repr_html_(self) -> str:
-        return f"<div data-interactive>{self.frame._repr_html_()}<div data-still>{self.still._repr_html_()}</div></div>"
-
-    def __repr__(self) -> str:
-        return f"{self.frame!r} {self.still!r}"
 
 
 def stft_explorer(
@@ -130,7 +104,6 @@ def mask_explorer(
         "rate": rate_hz,
         "n_fft": report.N_FFT,
         "hop": report.HOP,
-        "max_hz": rate_hz / 2,
         "target": target,
         "colours": _colours("magma"),
         "mask_colours": _colours("RdBu_r"),

@@ -6,7 +6,7 @@ import { countClipped, decode, makeListening } from "./listening.js";
 import { make, toBytes } from "./page.js";
 import { BOUNDS, IDEAL, applyMask } from "./masks.js";
 import { BRUSH_STYLE, makeEdits, paintWith, rectangle } from "./mask_edits.js";
-import { grey, makePicture, makeScale, mixColours, scaleBar } from "./picture.js";
+import { FREQUENCIES, grey, makePicture, makeScale, mixColours, scaleBar, shownHz } from "./picture.js";
 import { decimal, replaceStill } from "./plots.js";
 
 const PART_NAMES = { both: "both parts", real: "the real part", imag: "the imaginary part" };
@@ -42,8 +42,10 @@ export function prepare(mixture, sources, length, hop) {
 }
 
 async function render({ model, el }) {
-  const settings = { parts: "both", bound: "ratio", paints: 0, brush: 16, kind: "ratio", view: "kept", lower: "result",
-    target: model.get("target") };
+  const settings = {
+    parts: "both", bound: "ratio", paints: 0, brush: 16, kind: "ratio", view: "kept", lower: "result", maxHz: "all",
+    target: model.get("target"),
+  };
   const app = await open(model);
   const edits = makeEdits(app.song.spectrogram, settings, update);
   const upper = makePicture("Spectrogram of the mixture; what the mask erases is grey");
@@ -71,43 +73,21 @@ async function render({ model, el }) {
     const truth = app.song.sources[settings.target];
     state = separate(app.song, edits.mask, settings.bound, truth);
     upper.draw(app.upperScene(edits.mask, settings));
-    lower.draw(app.lowerScene(settings.lower === "truth" ? truth : state[settings.lower]));
+    lower.draw(app.lowerScene(settings.lower === "truth" ? truth : state[settings.lower], settings));
     numbers.show(numbersOf(app, settings, state, truth, edits.mask));
     note.textContent = clippingNote(state);
-    undo.disabled = !edits.canUndo();
+    controls.refresh();
     const playing = listening.playing();
     if (["result", "removed", "truth"].includes(playing)) listening.replace(heard(playing), app.rate);
     el.dataset.moveMs = (performance.now() - started).toFixed(1);
     el.dataset.sdrDb = String(state.sdrDb);
   }
 
-  const set = (name, convert = String) => (value) => {
-    settings[name] = convert(value);
-    update();
-  };
-  const named = Object.fromEntries(Object.keys(app.song.sources).map((name) => [name, name]));
-  const undo = button("Undo", () => edits.undo());
+  const controls = makeControls(model, app, settings, edits, update);
   paintWith(upper, edits, settings);
-  el.append(
-    make("style", { text: STYLE + BRUSH_STYLE }),
-    group("The source that is wanted", choice("True source", named, settings.target, set("target")),
-      choice("Edits go to", PART_NAMES, settings.parts, set("parts")),
-      choice("Mask may be", BOUND_NAMES, settings.bound, set("bound"))),
-    group("Brush", choice("Brush", PAINTS, settings.paints, set("paints", Number)),
-      slider("Size", { min: 4, max: 60, step: 1, value: settings.brush }, (value) => `${value} px`, set("brush", Number)),
-      undo, button("All on", () => edits.fill(1)), button("All off", () => edits.fill(0))),
-    upper.element,
-    group("Upper picture", choice("Picture of", MIXTURE_VIEWS, settings.view, set("view")),
-      scaleBar(model.get("colours"), `${decimal(app.floorDb, 0)} dB`, "0 dB"),
-      scaleBar(model.get("mask_colours"), `mask −${MASK_LIMIT}`, `${MASK_LIMIT}`)),
-    group("Threshold", slider("Erase places quieter than", { min: app.floorDb, max: 0, step: 1, value: app.floorDb },
-      (value) => decibels(value, 0), (value) => edits.threshold(app.magnitude, app.peak * 10 ** (value / 20)))),
-    group("Ideal mask", choice("Ideal mask", IDEAL_NAMES, settings.kind, set("kind")),
-      button("Take it", () => edits.take(app.ideal(settings.kind, settings.target)))),
-    rectangle(app, edits),
-    lower.element,
-    group("Lower picture", choice("Picture of", RESULT_VIEWS, settings.lower, set("lower"))),
-    group("Listen", ...play.elements), note, numbers.element);
+  el.append(controls.goal, controls.brush, controls.automatic, controls.rectangle, upper.element, controls.upper,
+    group("Listen", ...play.elements), note, numbers.element, lower.element, controls.lower,
+    make("style", { text: STYLE + BRUSH_STYLE }));
   redraw();
 
   const clock = setInterval(() => {
@@ -122,10 +102,43 @@ async function render({ model, el }) {
   };
 }
 
+function makeControls(model, app, settings, edits, update) {
+  const set = (name, convert = String) => (value) => {
+    settings[name] = convert(value);
+    update();
+  };
+  const pick = (label, options, name, convert) => choice(label, options, settings[name], set(name, convert));
+  const names = Object.fromEntries(Object.keys(app.song.sources).map((name) => [name, name]));
+  const undo = button("Undo", () => edits.undo());
+  const levels = scaleBar(model.get("colours"), decibels(app.floorDb, 0), "0 dB");
+  const values = scaleBar(model.get("mask_colours"), `−${MASK_LIMIT}`, `${MASK_LIMIT}`);
+  return {
+    goal: group("The source that is wanted", pick("True source", names, "target"),
+      pick("Edits go to", PART_NAMES, "parts"), pick("Mask may be", BOUND_NAMES, "bound")),
+    brush: group("Brush", pick("Brush", PAINTS, "paints", Number),
+      slider("Size", { min: 4, max: 60, step: 1, value: settings.brush }, (value) => `${value} px`, set("brush", Number)),
+      undo, button("All on", () => edits.fill(1)), button("All off", () => edits.fill(0))),
+    automatic: group("Threshold and ideal mask",
+      slider("Erase what is quieter than", { min: app.floorDb, max: 0, step: 1, value: app.floorDb },
+        (value) => decibels(value, 0), (value) => edits.threshold(app.magnitude, app.peak * 10 ** (value / 20))),
+      pick("Ideal mask", IDEAL_NAMES, "kind"),
+      button("Take it", () => edits.take(app.ideal(settings.kind, settings.target)))),
+    rectangle: rectangle(app, edits),
+    upper: group("Upper picture", pick("Picture of", MIXTURE_VIEWS, "view"), pick("Frequencies", FREQUENCIES, "maxHz"),
+      levels, values),
+    lower: group("Lower picture", pick("Picture of", RESULT_VIEWS, "lower")),
+    refresh() {
+      undo.disabled = !edits.canUndo();
+      levels.hidden = settings.view !== "kept";
+      values.hidden = settings.view === "kept";
+    },
+  };
+}
+
 /** The sounds of the model, and what they look like. */
 async function open(model) {
   const [rate, hop, length, nSamples] = ["rate", "hop", "n_fft", "n_samples"].map((name) => model.get(name));
-  const floorDb = model.get("floor_db"), maxHz = model.get("max_hz");
+  const floorDb = model.get("floor_db");
   const stored = model.get("sounds");
   const decoded = await Promise.all(stored.map(({ audio }) => decode(toBytes(audio), rate, nSamples)));
   const [mixture, ...waveforms] = decoded;
@@ -136,7 +149,7 @@ async function open(model) {
   const greys = scale.map(grey);
   const scene = {
     nFrames: song.spectrogram.nFrames, nBins: song.spectrogram.nBins, frameS: hop / rate, binHz: rate / length,
-    durationS: nSamples / rate, maxHz,
+    durationS: nSamples / rate,
   };
   const level = (values) => (place) => (
     Math.max(0, Math.min(255, Math.round(255 * (1 - (20 * Math.log10(values[place] / peak)) / floorDb)) || 0)));
@@ -144,7 +157,7 @@ async function open(model) {
   return {
     song, rate, floorDb, magnitude, peak, scene,
     ideal: (kind, target) => IDEAL[kind](song.stems, Object.keys(sources).indexOf(target), song.spectrogram),
-    upperScene(mask, { view, bound }) {
+    upperScene(mask, { view, bound, maxHz }) {
       const at = level(magnitude), bounds = BOUNDS[bound];
       const strength = (place) => Math.min(1, Math.max(
         Math.abs(clip(mask.real[place], bounds)), Math.abs(clip(mask.imag[place], bounds))));
@@ -153,11 +166,11 @@ async function open(model) {
         const value = clip(clip(mask[view][place], bounds), [-MASK_LIMIT, MASK_LIMIT]);
         return maskScale[Math.round((255 * (value + MASK_LIMIT)) / (2 * MASK_LIMIT))];
       };
-      return { ...scene, magnitude, colour: view === "kept" ? kept : signed };
+      return { ...scene, maxHz: shownHz(maxHz, rate), magnitude, colour: view === "kept" ? kept : signed };
     },
-    lowerScene(waveform) {
+    lowerScene(waveform, { maxHz }) {
       const values = magnitudes(stft(waveform, song.window, hop)), at = level(values);
-      return { ...scene, magnitude: values, colour: (place) => scale[at(place)] };
+      return { ...scene, maxHz: shownHz(maxHz, rate), magnitude: values, colour: (place) => scale[at(place)] };
     },
   };
 }

@@ -6,6 +6,12 @@ import { pixel } from "./scale.js";
 
 export { makeScale } from "./scale.js";
 
+/** Upper ends of a frequency axis to choose from. */
+export const FREQUENCIES = { all: "all", 4000: "up to 4 kHz", 2000: "up to 2 kHz", 1000: "up to 1 kHz", 500: "up to 500 Hz" };
+
+/** The upper end in Hz of the axis that was chosen, at a sample rate. */
+export const shownHz = (chosen, rate) => Math.min(rate / 2, chosen === "all" ? Infinity : Number(chosen));
+
 const MARGIN = { left: 44, right: 8, top: 6, bottom: 20 };
 
 /** A colour without its hue, as bright as it seems to the eye. */

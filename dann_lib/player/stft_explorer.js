@@ -7,7 +7,7 @@ import {
 } from "./dsp.js";
 import { countClipped, decode, makeListening } from "./listening.js";
 import { make, toBytes } from "./page.js";
-import { makePicture, makeScale, scaleBar } from "./picture.js";
+import { FREQUENCIES, makePicture, makeScale, scaleBar, shownHz } from "./picture.js";
 import { decimal, replaceStill } from "./plots.js";
 
 const LENGTHS = [256, 512, 1024, 2048, 4096, 8192];
@@ -23,7 +23,6 @@ const KEEP = {
 const SHOW = { kept: "what is kept", result: "the resynthesis", lost: "what is lost" };
 const PLAY = { original: "Original", result: "Resynthesis", lost: "What is lost" };
 const MADE = { tone: "a tone of 440 Hz", tones: "two tones 10 Hz apart", clicks: "clicks" };
-const MAX_HZ = { all: "all", 4000: "up to 4 kHz", 1000: "up to 1 kHz", 500: "up to 500 Hz" };
 
 /** What is left of a transform (`dsp.js`), in the same form; `share` (0 to 1) is for the loudest places. */
 export function keepOf(spectrogram, kind, share) {
@@ -65,7 +64,6 @@ export function analyse(original, rate, settings) {
 async function render({ model, el }) {
   const rate = model.get("rate"), colours = makeScale(model.get("colours")), floorDb = model.get("floor_db");
   const sounds = await loadSounds(model.get("sounds"), rate);
-  const rates = Object.fromEntries(model.get("rates").map((hz) => [hz, `${decimal(hz / 1000, 2)} kHz`]));
   const settings = {
     sound: Object.keys(sounds)[0], rate, window: "Hamming", length: 2048, overlap: 0.5, keep: "all", share: 0.03,
     show: "kept", maxHz: "all", ...model.get("settings"),
@@ -99,29 +97,9 @@ async function render({ model, el }) {
     el.dataset.moveMs = (performance.now() - started).toFixed(1);
   }
 
-  const set = (name, convert = String) => (value) => {
-    settings[name] = convert(value);
-    share.hidden = settings.keep !== "loudest";
-    update();
-  };
-  const share = slider(
-    "Share kept", { min: 0.1, max: 20, step: 0.1, value: settings.share * 100 }, (value) => `${decimal(value)} %`,
-    set("share", (value) => value / 100));
-  share.hidden = settings.keep !== "loudest";
-  const lengths = Object.fromEntries(LENGTHS.map((length) => [length, `${length} samples`]));
-  el.append(
-    make("style", { text: STYLE }),
-    group("Sound and transform",
-      choice("Sound", Object.fromEntries(Object.keys(sounds).map((name) => [name, name])), settings.sound, set("sound")),
-      choice("Sample rate", rates, settings.rate, set("rate", Number)),
-      choice("Window", Object.fromEntries(Object.keys(WINDOWS).map((name) => [name, name])), settings.window, set("window")),
-      choice("Length", lengths, settings.length, set("length", Number)),
-      choice("Overlap", OVERLAPS, settings.overlap, set("overlap", Number))),
-    group("What the sound is made from again", choice("Keep", KEEP, settings.keep, set("keep")), share),
-    picture.element,
-    group("Picture", choice("Picture of", SHOW, settings.show, set("show")),
-      choice("Frequencies", MAX_HZ, settings.maxHz, set("maxHz")), scaleBar(model.get("colours"), `${decimal(floorDb, 0)} dB`, "0 dB")),
-    group("Listen", ...play.elements), note, numbers.element);
+  const controls = makeControls(model, settings, Object.keys(sounds), update);
+  el.append(controls.transform, controls.keep, picture.element, controls.picture, group("Listen", ...play.elements),
+    note, numbers.element, make("style", { text: STYLE }));
   update();
 
   const clock = setInterval(() => picture.setCursor(listening.playing() ? listening.position() : null), 50);
@@ -130,6 +108,30 @@ async function render({ model, el }) {
     clearInterval(clock);
     for (const part of [listening, picture, numbers]) part.close();
     showStill();
+  };
+}
+
+function makeControls(model, settings, sounds, update) {
+  const set = (name, convert = String) => (value) => {
+    settings[name] = convert(value);
+    share.hidden = settings.keep !== "loudest";
+    update();
+  };
+  const namesOf = (names, text = (name) => name) => Object.fromEntries(names.map((name) => [name, text(name)]));
+  const pick = (label, options, name, convert) => choice(label, options, settings[name], set(name, convert));
+  const share = slider(
+    "Share kept", { min: 0.1, max: 20, step: 0.1, value: settings.share * 100 }, (value) => `${decimal(value)} %`,
+    set("share", (value) => value / 100));
+  share.hidden = settings.keep !== "loudest";
+  return {
+    transform: group("Sound and transform", pick("Sound", namesOf(sounds), "sound"),
+      pick("Sample rate", namesOf(model.get("rates"), (hz) => `${decimal(hz / 1000, 2)} kHz`), "rate", Number),
+      pick("Window", namesOf(Object.keys(WINDOWS)), "window"),
+      pick("Length", namesOf(LENGTHS, (length) => `${length} samples`), "length", Number),
+      pick("Overlap", OVERLAPS, "overlap", Number)),
+    keep: group("What the sound is made from again", pick("Keep", KEEP, "keep"), share),
+    picture: group("Picture", pick("Picture of", SHOW, "show"), pick("Frequencies", FREQUENCIES, "maxHz"),
+      scaleBar(model.get("colours"), decibels(model.get("floor_db"), 0), "0 dB")),
   };
 }
 
@@ -154,7 +156,6 @@ function sceneOf(state, settings, colours, floorDb) {
     lost: () => stft(decimate(state.lost, factor), window, hop),
   }[settings.show]();
   const magnitude = magnitudes(shown), peak = largest(magnitudes(whole)) || 1;
-  const limit = settings.rate / 2;
   return {
     magnitude,
     nFrames: whole.nFrames,
@@ -162,7 +163,7 @@ function sceneOf(state, settings, colours, floorDb) {
     frameS: hop / settings.rate,
     binHz: settings.rate / settings.length,
     durationS: state.waveform.length / settings.rate,
-    maxHz: settings.maxHz === "all" ? limit : Math.min(limit, Number(settings.maxHz)),
+    maxHz: shownHz(settings.maxHz, settings.rate),
     colour(place) {
       const level = 1 - (20 * Math.log10(magnitude[place] / peak)) / floorDb;
       return colours[Math.max(0, Math.min(255, Math.round(255 * level))) || 0];
@@ -178,7 +179,8 @@ function numbersOf(state, settings, original) {
     "Window lasts": `${decimal((1000 * length) / rate)} ms`,
     "Frames apart": `${decimal((1000 * state.hop) / rate)} ms`,
     "Frames × bins": `${whole.nFrames} × ${whole.nBins}`,
-    "Values": `${nValues.toLocaleString("en-GB")} (${decimal(nValues / waveform.length)} × the samples)`,
+    "Values": nValues.toLocaleString("en-GB"),
+    "Values a sample": decimal(nValues / waveform.length, 2),
     "Error there and back": decibels(state.errorDb, 0),
     "Level of the original": decibels(levelDb(original)),
     "of the resynthesis": decibels(levelDb(state.result)),
