@@ -121,6 +121,34 @@ def test_a_lesson_runs_from_top_to_bottom(open_notebook, lab, name, synthetic_ro
     assert not complaints(notebook.said)
 
 
+def test_a_stored_lesson_plays_without_being_run(open_notebook, lab):
+    """Reopened, with a new kernel that has run nothing, in a notebook that the reader trusts."""
+    path = "notebooks/reopened.ipynb"
+    shutil.copy(REPOSITORY / "notebooks" / "01_data.ipynb", lab[1] / path)
+    environment = {**os.environ, "JUPYTER_DATA_DIR": str(lab[1] / "settings")}
+    subprocess.run([sys.executable, "-m", "jupyter", "trust", str(lab[1] / path)], check=True, env=environment,
+                   capture_output=True)
+    notebook = open_notebook(path)
+    frame = notebook.page.locator('iframe[srcdoc*="stems"]').first
+    frame.scroll_into_view_if_needed()
+    player = frame.content_frame
+    player.get_by_role("button", name="Play").click()
+    position = player.get_by_role("slider", name="Position")
+    before = float(position.get_attribute("aria-valuenow"))
+    notebook.page.wait_for_timeout(700)
+    assert float(position.get_attribute("aria-valuenow")) > before, "the position advances"
+    player.get_by_role("button", name="Pause").click()
+    assert not complaints(notebook.said)
+
+
+def test_a_lesson_that_is_not_trusted_still_says_what_is_to_be_seen(open_notebook):
+    """JupyterLab removes frames and scripts from the outputs of strangers; words and pictures stay."""
+    notebook = open_notebook("notebooks/04_skip_ablation.ipynb")
+    notebook.page.get_by_text("Choose variants").first.wait_for(state="attached")
+    assert notebook.page.locator("iframe[srcdoc]").count() == 0
+    assert notebook.page.locator(".jp-OutputArea figcaption").count() > 0
+
+
 @pytest.fixture
 def panel(open_notebook) -> Any:
     """The panel for a song of one's own, in a notebook that has just been run."""
