@@ -17,7 +17,7 @@ from jupytext.compare import NotebookDifference, compare_notebooks
 from nbformat import NotebookNode
 
 from dann_lib import course, report
-from dann_lib.lesson_files import FORMAT, WIDGET_VIEW
+from dann_lib.lesson_files import FORMAT, WIDGET_VIEW, cleaned
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = (
@@ -74,6 +74,16 @@ def test_there_are_seven_lessons_each_as_text_and_with_outputs():
 def test_a_lesson_runs_and_gives_its_checked_outputs(name, synthetic_root):
     done = nbval(FOLDER / f"{name}.ipynb")
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("name", ["01_data", "04_skip_ablation"])
+def test_a_second_run_changes_only_what_is_declared_to_change(name, synthetic_root):
+    """Figures, sounds and numbers to the last digit, also of networks that the first run has trained."""
+    first, second = (course.run_lesson(FOLDER / f"{name}.py") for _ in range(2))
+    assert not first.error and not second.error
+    for one, other in zip(cleaned(first.notebook).cells, cleaned(second.notebook).cells, strict=True):
+        if one.cell_type == "code" and "nbval-ignore-output" not in one.metadata.get("tags", []):
+            assert one.outputs == other.outputs, one.source
 
 
 @each_notebook
