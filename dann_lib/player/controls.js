@@ -5,7 +5,8 @@ import { decimal } from "./plots.js";
 
 /** What the explorers of sounds need beyond player.css. */
 export const STYLE = `
-.dann-facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 6px 14px; margin: 8px 0 0; }
+.dann-facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 6px 14px;
+  margin: 8px 0 0; }
 .dann-facts dt { color: var(--quiet); font-size: 13px; }
 .dann-facts dd { margin: 0; font-weight: 600; }
 .dann-picture { position: relative; }

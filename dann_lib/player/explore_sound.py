@@ -59,7 +59,7 @@ def stft_explorer(
     data = {
         "sounds": _encoded(sounds, rate_hz),
         "rate": rate_hz,
-        "rates": [rate_hz / part for part in LOWER_RATES if rate_hz % part == 0 and rate_hz / part >= LOWEST_RATE_HZ],
+        "rates": [rate_hz // part for part in LOWER_RATES if rate_hz % part == 0 and rate_hz / part >= LOWEST_RATE_HZ],
         "colours": _colours("magma"),
         "floor_db": DB_LIMITS[0],
         "settings": {},

@@ -77,7 +77,8 @@ export function paintWith(picture, edits, settings) {
       Math.abs(end.frame - start.frame) / width, Math.abs(end.bin - start.bin) / height, 0.5));
     const touched = Array.from({ length: nSteps }, (_, i) => {
       const share = (i + 1) / nSteps;
-      return nearEllipse(start.frame + share * (end.frame - start.frame), start.bin + share * (end.bin - start.bin), width, height);
+      const frame = start.frame + share * (end.frame - start.frame), bin = start.bin + share * (end.bin - start.bin);
+      return nearEllipse(frame, bin, width, height);
     });
     edits.paint(settings.paints, (frame, bin) => touched.some((near) => near(frame, bin)));
     last = end;
@@ -94,7 +95,8 @@ export function paintWith(picture, edits, settings) {
     const box = picture.element.getBoundingClientRect();
     ring.hidden = false;
     ring.style.width = ring.style.height = `${2 * settings.brush}px`;
-    ring.style.transform = `translate(${event.clientX - box.left - settings.brush}px, ${event.clientY - box.top - settings.brush}px)`;
+    const [x, y] = [event.clientX - box.left - settings.brush, event.clientY - box.top - settings.brush];
+    ring.style.transform = `translate(${x}px, ${y}px)`;
     if (last) dab(event);
   });
   for (const name of ["pointerup", "pointercancel"]) picture.canvas.addEventListener(name, () => (last = null));

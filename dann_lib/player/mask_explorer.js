@@ -17,7 +17,9 @@ const IDEAL_NAMES = {
   parts: "parts: true part / part of the mixture",
 };
 const PAINTS = { 0: "erase (0)", 1: "keep (1)", 0.5: "half (0.5)", "-1": "turn the sign (−1)", 2: "double (2)" };
-const MIXTURE_VIEWS = { kept: "mixture, grey where erased", real: "mask on the real part", imag: "mask on the imaginary part" };
+const MIXTURE_VIEWS = {
+  kept: "mixture, grey where erased", real: "mask on the real part", imag: "mask on the imaginary part",
+};
 const RESULT_VIEWS = { result: "the result", truth: "the true source", removed: "what was removed" };
 const PLAY = { mixture: "Mixture", result: "Result", truth: "True source", removed: "What was removed" };
 const MASK_LIMIT = 2;
@@ -116,7 +118,8 @@ function makeControls(model, app, settings, edits, update) {
     goal: group("The source that is wanted", pick("True source", names, "target"),
       pick("Edits go to", PART_NAMES, "parts"), pick("Mask may be", BOUND_NAMES, "bound")),
     brush: group("Brush", pick("Brush", PAINTS, "paints", Number),
-      slider("Size", { min: 4, max: 60, step: 1, value: settings.brush }, (value) => `${value} px`, set("brush", Number)),
+      slider("Size", { min: 4, max: 60, step: 1, value: settings.brush }, (value) => `${value} px`,
+        set("brush", Number)),
       undo, button("All on", () => edits.fill(1)), button("All off", () => edits.fill(0))),
     automatic: group("Threshold and ideal mask",
       slider("Erase what is quieter than", { min: app.floorDb, max: 0, step: 1, value: app.floorDb },
@@ -182,11 +185,11 @@ function numbersOf({ song }, { target, bound }, { result, sdrDb: sdr }, truth, m
     erased += (Math.min(high, Math.max(low, mask.real[i])) === 0) + (Math.min(high, Math.max(low, mask.imag[i])) === 0);
   }
   return {
-    [`SDR of the result, for ${target}`]: decibels(sdr),
-    "SDR of the mixture as it is": decibels(before),
+    [`SDR for ${target}`]: decibels(sdr),
+    "SDR of the mixture": decibels(before),
     "Better by": decibels(sdr - before),
-    "Level of the result": decibels(levelDb(result)),
-    [`Level of the true ${target}`]: decibels(levelDb(truth)),
+    "Level, result": decibels(levelDb(result)),
+    "Level, true source": decibels(levelDb(truth)),
     "Values erased": `${decimal((100 * erased) / (2 * mask.real.length))} %`,
   };
 }

@@ -7,7 +7,9 @@ import { pixel } from "./scale.js";
 export { makeScale } from "./scale.js";
 
 /** Upper ends of a frequency axis to choose from. */
-export const FREQUENCIES = { all: "all", 4000: "up to 4 kHz", 2000: "up to 2 kHz", 1000: "up to 1 kHz", 500: "up to 500 Hz" };
+export const FREQUENCIES = {
+  all: "all", 4000: "up to 4 kHz", 2000: "up to 2 kHz", 1000: "up to 1 kHz", 500: "up to 500 Hz",
+};
 
 /** The upper end in Hz of the axis that was chosen, at a sample rate. */
 export const shownHz = (chosen, rate) => Math.min(rate / 2, chosen === "all" ? Infinity : Number(chosen));
@@ -73,7 +75,8 @@ export function makePicture(label, height = 230) {
       cursor.hidden = seconds === null;
       if (seconds === null || !scene) return;
       cursor.style.height = `${height}px`;
-      cursor.style.transform = `translate(${MARGIN.left + (seconds / scene.durationS) * plot.width}px, ${MARGIN.top}px)`;
+      const x = MARGIN.left + (seconds / scene.durationS) * plot.width;
+      cursor.style.transform = `translate(${x}px, ${MARGIN.top}px)`;
     },
     /** Frame and bin under a pointer, not rounded, and frames and bins per pixel. */
     place(event) {
@@ -128,7 +131,7 @@ function paint(scene, width, height) {
   return bitmap;
 }
 
-/** First and end of the cells that each of `nPixels` shows, of `span` cells in all; cells are centred on their number. */
+/** First and end of the cells that each of `nPixels` shows, `span` cells in all; a cell is centred on its number. */
 function ranges(nPixels, span, nCells) {
   return Array.from({ length: nPixels }, (_, i) => {
     const first = Math.min(nCells - 1, Math.round((i * span) / nPixels));

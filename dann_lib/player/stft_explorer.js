@@ -61,6 +61,15 @@ export function analyse(original, rate, settings) {
   return { factor, waveform, whole, kept, result, errorDb, window, hop };
 }
 
+/** Angles between 0 and 2 pi, the same each time (a linear congruential generator, Numerical Recipes' constants). */
+function randomAngles(count) {
+  let state = 1;
+  return Float32Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state / 2 ** 32) * 2 * Math.PI;
+  });
+}
+
 async function render({ model, el }) {
   const rate = model.get("rate"), colours = makeScale(model.get("colours")), floorDb = model.get("floor_db");
   const sounds = await loadSounds(model.get("sounds"), rate);
@@ -182,9 +191,9 @@ function numbersOf(state, settings, original) {
     "Values": nValues.toLocaleString("en-GB"),
     "Values a sample": decimal(nValues / waveform.length, 2),
     "Error there and back": decibels(state.errorDb, 0),
-    "Level of the original": decibels(levelDb(original)),
-    "of the resynthesis": decibels(levelDb(state.result)),
-    "of what is lost": decibels(levelDb(state.lost)),
+    "Level, original": decibels(levelDb(original)),
+    "Level, resynthesis": decibels(levelDb(state.result)),
+    "Level, what is lost": decibels(levelDb(state.lost)),
   };
 }
 
