@@ -32,10 +32,8 @@ export const STYLE = `
   font: 600 11px/1.35 ui-monospace, monospace; text-align: center; opacity: 0.85; }
 .stems-time { font-size: 16px; font-weight: 650; }
 .stems-lane { position: relative; overflow: hidden; border-radius: 4px; cursor: pointer; touch-action: pan-y; user-select: none; }
-.stems-lane canvas { transition: none; }
-.stems-row[data-silent="yes"] canvas { opacity: 0.3; }
+.stems-row[data-silent="yes"] canvas { opacity: 0.4; }
 .stems-none { position: absolute; inset: 0; display: grid; place-items: center; }
-.stems-none[hidden] { display: none; }
 .stems-ruler { height: 24px; background: var(--panel); border: 1px solid var(--line); }
 .stems-ticks span { position: absolute; top: 2px; padding-left: 4px; border-left: 1px solid var(--line); height: 100%;
   color: var(--quiet); font-size: 12px; white-space: nowrap; pointer-events: none; }
