@@ -7,7 +7,8 @@ export function live(module) {
     async render({ model, el }) {
       const root = make("div", { class: "dann" });
       const caption = make("figcaption", { text: model.get("description"), style: "max-width:44em" });
-      el.dataset.lmSuppressShortcuts = "true";
+      // JupyterLab's shortcuts (d d deletes a cell) are matched against the focused element itself.
+      el.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
       el.append(make("figure", { style: "margin:0.5em 0" }, root, caption));
       try {
         return await module.render({ model, el: root });
