@@ -1,67 +1,51 @@
-"""The course: runs the lessons in order on fresh kernels and writes them as pages that work offline.
+"""The course: runs the lessons in order on fresh kernels and writes them as a book that works offline.
+
+In short:
 
     build()                     # all lessons → data/course/index.html
     build(["05"], write=True)   # one lesson, and store it with its outputs beside its source
-
-The pages need no network: figures and sounds are inside them, equations are set by MathJax from a wheel.
+    build(execute=False)        # the pages alone, from the lessons as they are stored
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from nbformat import NotebookNode
 
-from dann_lib.course_page import Page, write_pages
+from dann_lib.book import build_book, kept_pages
 from dann_lib.errors import DannError
+from dann_lib.exercises import write_exercises
 from dann_lib.files import data_folder
-from dann_lib.lesson_files import differs, read_lesson, write_lesson
+from dann_lib.lesson_files import SOLUTIONS, Lesson, differs, read_lesson, stored_lesson, write_lesson
 
 CELL_TIMEOUT_S = 1800
 """A cell that takes longer counts as failed."""
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """A lesson that was run.
-
-    Attributes:
-        source: its `.py`, or its `.ipynb` where there is no other.
-        notebook: with outputs, up to the cell that failed.
-        seconds: from the start of the kernel to its end.
-        error: what failed and where; empty if nothing did.
-    """
-
-    source: Path
-    notebook: NotebookNode
-    seconds: float
-    error: str = ""
-
-    @property
-    def name(self) -> str:
-        """As in the name of the file."""
-        return self.source.stem
+NOTEBOOKS = REPOSITORY / "notebooks"
 
 
 def build(
-    notebooks: Sequence[str | Path] | None = None, out: Path | None = None, write: bool = False
+    notebooks: Sequence[str | Path] | None = None, out: Path | None = None, write: bool = False, execute: bool = True
 ) -> int:
-    """Run lessons from top to bottom, each on a fresh kernel, and write them as HTML pages with an index.
+    """Run lessons from top to bottom, each on a fresh kernel, and write them as a book of HTML pages.
+
+    The book of the course also has the solutions, as they are stored, and those lessons that are not run now.
 
     Args:
         notebooks: paths, or names such as `"03"` or `"03_unet"`; all lessons if `None`.
         out: folder of the pages; `data/course` if `None`.
-        write: store each lesson that ran without error as `.ipynb` beside its source.
+        write: bring the exercises of each lesson up to date with its solutions, and store what ran without error as
+            `.ipynb` beside its source, the solutions too.
+        execute: run them; else the pages show what is stored.
 
     Returns:
         0, or 1 if a cell failed; the other lessons are run all the same.
@@ -73,18 +57,47 @@ def build(
     """
     sources = _find(notebooks)
     out = Path(out or data_folder() / "course")
+    if write:
+        sources = [each for source in sources for each in _with_solutions(source)]
     lessons: list[Lesson] = []
     try:
         for number, source in enumerate(sources, start=1):
-            lesson = run_lesson(source, _Progress(f"[{number}/{len(sources)}] {source.stem}"))
-            lessons.append(lesson)
-            if write and not lesson.error:
-                write_lesson(lesson.notebook, source)
+            lessons.append(_take(source, f"[{number}/{len(sources)}] {source.stem}", write) if execute
+                           else stored_lesson(source))
     finally:
-        index = write_pages([Page(lesson.name, lesson.notebook, lesson.source, lesson.seconds, lesson.error)
-                             for lesson in lessons], out) if lessons else None
+        index = _write_pages(lessons, out) if lessons else None
     _print_table(lessons, index)
     return int(any(lesson.error for lesson in lessons))
+
+
+def _take(source: Path, title: str, write: bool) -> Lesson:
+    """Run a lesson, and store it if that is wanted and it did not fail."""
+    if write:
+        write_exercises(source)
+    lesson = run_lesson(source, _Progress(title))
+    if write and not lesson.error:
+        write_lesson(lesson.notebook, source)
+    return lesson
+
+
+def _with_solutions(source: Path) -> list[Path]:
+    """A lesson, after its solutions: their outputs are the examples that the lesson shows."""
+    solutions = source.parent / SOLUTIONS / source.name
+    return [solutions, source] if solutions.is_file() else [source]
+
+
+def _write_pages(lessons: list[Lesson], out: Path) -> Path:
+    """The book: of the whole course if these are lessons of it, else of these alone."""
+    ours = any(lesson.source.resolve().is_relative_to(NOTEBOOKS) for lesson in lessons)
+    if not ours:
+        return build_book(lessons, out, whole=False)
+    print("Writing the pages …", flush=True)
+    there = {lesson.page for lesson in lessons} | kept_pages(out)
+    stored = [stored_lesson(path) for path in (*_known(), *sorted((NOTEBOOKS / SOLUTIONS).glob("*.py")))
+              if path.with_suffix(".ipynb").is_file()]
+    rest = [each for each in stored if each.is_solution or each.page not in there]
+    newer = {lesson.page for lesson in lessons}
+    return build_book([*(each for each in rest if each.page not in newer), *lessons], out)
 
 
 def run_lesson(source: Path, progress: _Progress | None = None) -> Lesson:
@@ -181,11 +194,10 @@ def _find(notebooks: Sequence[str | Path] | None) -> list[Path]:
     Raises:
         DannError: if there are none, or one is unknown.
     """
-    folder = REPOSITORY / "notebooks"
-    known = sorted(folder.glob("[0-9][0-9]_*.py")) or sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    known = _known()
     if notebooks is None:
         if not known:
-            raise DannError(f"there are no lessons in {folder}; clone the whole repository")
+            raise DannError(f"there are no lessons in {NOTEBOOKS}; clone the whole repository")
         return known
     chosen = []
     for wanted in notebooks:
@@ -201,12 +213,20 @@ def _find(notebooks: Sequence[str | Path] | None) -> list[Path]:
     return chosen
 
 
+def _known() -> list[Path]:
+    """The lessons of the course."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py")) or sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
 def _print_table(lessons: list[Lesson], index: Path | None) -> None:
-    """Notebook, seconds, result; then the path to open."""
-    width = max([len(lesson.name) for lesson in lessons], default=8)
+    """Notebook, seconds, result of what was run; then the path to open."""
+    if all(math.isnan(lesson.seconds) for lesson in lessons):
+        print(f"Open in a browser: {index}", flush=True)
+        return
+    width = max([len(lesson.page) for lesson in lessons], default=8)
     print(f"\n{'notebook':{width}}  seconds  result")
     for lesson in lessons:
-        print(f"{lesson.name:{width}}  {lesson.seconds:7.1f}  {'FAILED' if lesson.error else 'ok'}")
+        print(f"{lesson.page:{width}}  {lesson.seconds:7.1f}  {'FAILED' if lesson.error else 'ok'}")
     print(f"{'together':{width}}  {sum(lesson.seconds for lesson in lessons):7.1f}")
     for lesson in lessons:
         if lesson.error:
@@ -244,27 +264,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="files, or names such as 03 or 03_unet (default: all lessons)")
     parser.add_argument("--out", type=Path, default=data_folder() / "course", help="folder of the pages")
     parser.add_argument("--write", action="store_true",
-                        help="also store the lessons with their outputs, as .ipynb beside their .py")
+                        help="bring exercises up to date, and store the lessons with their outputs beside their .py")
+    parser.add_argument("--no-run", action="store_true", help="only write the pages, from what is stored")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run `python -m dann_lib course`; 0, or 1 if a lesson failed."""
-    return build(options.notebooks or None, options.out, options.write)
-
-
-@contextmanager
-def _clean_exit() -> Iterator[None]:
-    try:
-        yield
-    except DannError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        sys.exit(130)
-
-
-if __name__ == "__main__":
-    _parser = argparse.ArgumentParser(prog="python -m dann_lib.course", description=__doc__)
-    add_arguments(_parser)
-    with _clean_exit():
-        sys.exit(run(_parser.parse_args()))
+    return build(options.notebooks or None, options.out, options.write, not options.no_run)

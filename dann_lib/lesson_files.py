@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
@@ -16,7 +17,77 @@ from dann_lib.errors import DannError
 from dann_lib.files import atomic_write
 
 FORMAT = "py:percent"
+SOLUTIONS = "solutions"
+"""Folder of the solutions, beside the lessons."""
+
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson with its outputs.
+
+    Attributes:
+        source: its `.py`, or its `.ipynb` where there is no other; relative links start there.
+        notebook: with outputs, up to the cell that failed.
+        seconds: from the start of the kernel to its end; NaN if it was not run here.
+        error: what failed and where; empty if nothing did.
+    """
+
+    source: Path
+    notebook: NotebookNode
+    seconds: float = float("nan")
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        """As in the name of the file."""
+        return self.source.stem
+
+    @property
+    def is_solution(self) -> bool:
+        """Whether it is the solutions of a lesson, which lie in a folder of their own."""
+        return self.source.parent.name == SOLUTIONS
+
+    @property
+    def page(self) -> str:
+        """Its page in the book, without suffix: `03_unet`, `solutions/03_unet`."""
+        return f"{SOLUTIONS}/{self.name}" if self.is_solution else self.name
+
+    @property
+    def title(self) -> str:
+        """Its first heading, as Markdown."""
+        return self._opening[0]
+
+    @property
+    def result(self) -> str:
+        """What the reader holds at the end, as Markdown: the paragraph below the first heading."""
+        return self._opening[1]
+
+    @property
+    def _opening(self) -> tuple[str, str]:
+        texts = [cell.source for cell in self.notebook.cells if cell.cell_type == "markdown"]
+        found = re.search(r"^# +([^\n]+)(?:\n+((?:(?!#|\n\n).)+))?", "".join(texts[:1]), re.MULTILINE | re.DOTALL)
+        title, result = found.groups() if found else (self.name, "")
+        return title.strip(), " ".join((result or "").split())
+
+
+def stored_lesson(source: Path) -> Lesson:
+    """A lesson as its `.ipynb` has it: with the outputs of the run that was stored.
+
+    Args:
+        source: its `.py` or its `.ipynb`.
+
+    Raises:
+        DannError: if there is no `.ipynb`, or it is no notebook.
+    """
+    path = Path(source).with_suffix(".ipynb")
+    if not path.is_file():
+        raise DannError(f"{path} does not exist; run the lesson once: python -m dann_lib course --write {source}")
+    try:
+        return Lesson(Path(source), nbformat.read(path, as_version=4))
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise DannError(f"{path} cannot be read as a notebook ({error}); restore it") from error
 
 
 def read_lesson(source: Path) -> NotebookNode:
@@ -84,7 +155,8 @@ def cleaned(notebook: NotebookNode) -> NotebookNode:
     copy.metadata = nbformat.from_dict({"kernelspec": copy.metadata.get("kernelspec", kernel)})
     copy.nbformat, copy.nbformat_minor = 4, 5
     for cell in copy.cells:
-        cell.metadata = nbformat.from_dict({key: value for key in ("tags", "jupyter") if (value := cell.metadata.get(key))})
+        kept = {key: cell.metadata[key] for key in ("tags", "jupyter") if cell.metadata.get(key)}
+        cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if not _is_noise(output)]
     return copy

@@ -10,14 +10,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import jupytext
 import nbformat
 import pytest
 
 from dann_lib import course
-from dann_lib.course_page import MATHJAX, find_mathjax
+from dann_lib.book.conf import MATHJAX, find_mathjax
 from dann_lib.errors import DannError
 from dann_lib.lesson_files import cleaned, differs, read_lesson, write_lesson
 
@@ -91,7 +90,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> argparse.Namespace:
     good, bad = folder / "01_good.py", folder / "02_bad.py"
     good.write_text(GOOD)
     bad.write_text(BAD)
-    command = [sys.executable, "-m", "dann_lib.course", "--write", "--out", str(out), str(bad), str(good)]
+    (root / "module.py").write_text("answer = 42")
+    command = [sys.executable, "-m", "dann_lib", "course", "--write", "--out", str(out), str(bad), str(good)]
     # The kernel has to be that of this Python, whatever is installed in the user's folders.
     other = root / "jupyter" / "kernels" / "python3"
     other.mkdir(parents=True)
@@ -125,25 +125,28 @@ def test_a_failed_lesson_is_a_page_but_not_stored(built):
 
 def test_the_index_lists_all_with_result_and_seconds(built):
     index = (built.out / "index.html").read_text()
-    assert '<a href="01_good.html">Add one and one</a>' in index
-    assert "At the end you know that $1 + 1 = 2$." in index
-    assert '<a href="02_bad.html">Divide by nothing</a>' in index
-    assert len(re.findall(r"ran in \d+ s", index)) == 2
+    assert re.search(r'href="01_good.html"><span class="std std-doc">Add one and one</span></a>', index)
+    assert re.search(r"At the end you know that <span [^>]*>\\\(1 \+ 1 = 2\\\)</span>", index)
+    assert re.search(r'href="02_bad.html"><span class="std std-doc">Divide by nothing</span></a>', index)
+    assert len(re.findall(r"ran here in \d+ s", index)) == 2
+    assert "ZeroDivisionError" in index
 
 
 def test_pages_need_no_network(built):
     for page in built.out.glob("*.html"):
-        tags = re.findall(r"<(?:script|link|img|audio|source|iframe|video)\b[^>]*>", page.read_text())
+        text = re.sub(r"data:[^\"']*", "", page.read_text())
+        tags = re.findall(r"<(?:script|link|img|audio|source|iframe|video)\b[^>]*>", text)
         assert tags
         for tag in tags:
             for address in re.findall(r"\b(?:src|href)=[\"']?([^\"'\s>]+)", tag):
-                assert address.startswith("data:") or (built.out / address).is_file(), f"{page.name}: {address[:80]}"
-            assert "http" not in re.sub(r"data:[^\"']*", "", tag), tag[:200]
+                file = address.partition("?")[0].partition("#")[0]
+                assert not file or (built.out / file).is_file(), f"{page.name}: {address[:80]}"
+            assert "http" not in tag, tag[:200]
 
 
 def test_mathjax_lies_beside_the_pages(built):
-    assert (built.out / MATHJAX).read_bytes() == find_mathjax().read_bytes()
-    assert f'src="{MATHJAX}"' in (built.out / "01_good.html").read_text()
+    assert (built.out / "_static" / MATHJAX).read_bytes() == find_mathjax().read_bytes()
+    assert f"_static/{MATHJAX}" in (built.out / "01_good.html").read_text()
 
 
 def test_figures_and_sounds_are_inside(built):
@@ -163,13 +166,13 @@ def test_links_lead_to_pages_and_files(built):
     assert 'href="02_bad.html"' in page
     assert 'href="https://example.org/"' in page
     link = re.search(r'href="([^"]+module\.py)"', page).group(1)
-    assert (built.out / link).resolve() == (built.folder.parent / "module.py").resolve()
+    assert (built.out / link).read_text() == "answer = 42", "a copy, so that the pages can be moved"
 
 
 def test_pages_lead_to_each_other(built):
     first, second = ((built.out / f"{name}.html").read_text() for name in ("01_good", "02_bad"))
-    assert '<a href="02_bad.html" rel="next">' in first and 'rel="prev"' not in first
-    assert '<a href="01_good.html" rel="prev">' in second and 'rel="next"' not in second
+    assert re.search(r'rel="next" [^>]*href="02_bad.html"', first)
+    assert re.search(r'rel="prev" [^>]*href="01_good.html"', second) and 'rel="next"' not in second
     assert 'href="index.html"' in first and 'href="index.html"' in second
 
 
@@ -198,7 +201,7 @@ def test_running_one_lesson_keeps_the_others_in_the_index(built, tmp_path):
     assert course.build([built.good], tmp_path / "pages") == 0
     index = (tmp_path / "pages" / "index.html").read_text()
     assert 'href="01_good.html"' in index and 'href="02_bad.html"' in index
-    assert 'rel="next"' in (tmp_path / "pages" / "01_good.html").read_text()
+    assert 'href="02_bad.html"' in (tmp_path / "pages" / "01_good.html").read_text()
 
 
 def test_cells_keep_their_identity_when_others_are_added(tmp_path):
@@ -237,7 +240,7 @@ def test_interrupting_leaves_the_finished_pages_and_no_kernel(tmp_path):
     good.write_text(BAD.replace("1 / 0", "1 / 1"))
     slow.write_text(BAD.replace("1 / 0", f'import os, time, pathlib\npathlib.Path("{tmp_path}/pid").write_text('
                                          'str(os.getpid()))\ntime.sleep(60)'))
-    command = [sys.executable, "-m", "dann_lib.course", "--out", str(tmp_path / "out"), str(good), str(slow)]
+    command = [sys.executable, "-m", "dann_lib", "course", "--out", str(tmp_path / "out"), str(good), str(slow)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                cwd=course.REPOSITORY)
     deadline = time.monotonic() + 60
@@ -253,22 +256,3 @@ def test_interrupting_leaves_the_finished_pages_and_no_kernel(tmp_path):
         for _ in range(50):
             os.kill(kernel, 0)
             time.sleep(0.1)
-
-
-def test_a_browser_shows_figures_plays_sounds_and_sets_equations(built):
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no browser test")
-    browser_path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if browser_path is None:
-        pytest.skip("there is no Chromium: no browser test")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        page = browser.new_context(offline=True).new_page()
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(Path(built.out / "01_good.html").resolve().as_uri())
-        page.wait_for_selector("mjx-container svg", timeout=20_000)
-        assert page.evaluate("document.querySelectorAll('[data-mml-node=merror]').length") == 0
-        assert page.evaluate("[...document.images].every(image => image.naturalWidth > 300)")
-        page.wait_for_function("[...document.querySelectorAll('audio')].every(audio => audio.duration > 0.9)")
-        assert all(address.startswith(("file:", "data:")) for address in asked), asked
-        browser.close()
