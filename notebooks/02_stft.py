@@ -16,13 +16,14 @@
 #
 # 1. to compute a frame of the short-time Fourier transform (STFT) by hand, and to say what bins and frames
 #    are;
-# 2. to read real and imaginary part, magnitude and phase, and to show that a magnitude alone is not enough;
-# 3. to invert the STFT, and to cut it into chunks and stick them together, both without loss;
+# 2. to say what real and imaginary part are, and to show and hear what a magnitude alone loses;
+# 3. to invert the STFT, and to tell which windows and overlaps allow it; to cut a spectrogram into chunks
+#    and stick them together without loss;
 # 4. to trade frequency against time with the window's length, and to recognise leakage;
 # 5. to hear what 8.82 kHz removes, and to check the report's 10 Hz;
-# 6. to separate drums with a mask that knows the truth, the best that any mask of its kind can do.
+# 6. to separate drums with a mask that knows the truth, and to say what no mask can do.
 #
-# **What you need**: about 12 s on two processor cores, 1 GB of memory, headphones; the embedded songs of
+# **What you need**: about 15 s on two processor cores, 1 GB of memory, headphones; the embedded songs of
 # lesson 1.
 #
 # **What of the report is rebuilt**: figure 2, and the transform of section II.b.
@@ -31,13 +32,14 @@
 # next lesson: [3 · Build the U-net, layer by layer](03_unet.ipynb)
 
 # %%
+import itertools
 import time
 
 import numpy as np
+import pandas as pd
 import soxr
 import torch
 from IPython.display import Markdown
-from ipywidgets import interact
 
 from dann_lib import figures, lessons, network, player, report, spectrogram
 from dann_lib.corpus import open_corpus
@@ -47,7 +49,8 @@ corpus = open_corpus("synthetic")
 track = corpus.select("test")[6]
 song = {signal: torch.from_numpy(track.signal(signal).copy()) for signal in report.SIGNALS}
 mixture, drums = song["mixture"], song["drums"]
-excerpt = slice(0, 5 * report.SAMPLE_RATE)
+excerpt = slice(0, 44 * report.HOP)  # 5.1 s, to look at
+heard = slice(report.SAMPLE_RATE, 4 * report.SAMPLE_RATE)  # 3 s, to listen to
 
 # %% [markdown]
 # ## 1. One frame by hand
@@ -77,6 +80,19 @@ figures.curves(
 )
 
 # %% [markdown]
+# *What to notice.* From 0 Hz to half the sample rate there are 1025 **bins**: 2048 real numbers became 1025
+# pairs. Nothing is gained and nothing is lost, the first and the last bin are real. The narrower the bins are
+# to be, the longer the frame has to be.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
+lessons.quick_check(
+    "The same 2048 samples at 44.1 kHz: how long is a frame, and how far apart are the bins?",
+    f"{1000 * report.N_FFT / report.SONG_RATE:.0f} ms instead of {1000 * report.N_FFT / report.SAMPLE_RATE:.0f} ms, "
+    f"and {report.SONG_RATE / report.N_FFT:.1f} Hz instead of {report.SAMPLE_RATE / report.N_FFT:.1f} Hz: 5 times "
+    "shorter and 5 times coarser. The window's length counts in seconds, not in samples.",
+)
+
+# %% [markdown]
 # ## 2. All frames: the spectrogram
 #
 # The next frame starts 1024 samples later, so neighbours share half of their samples (the report's "overlap
@@ -92,6 +108,10 @@ by_hand = spectrogram.from_complex(frame[:, None])[..., 0]
 print("(part, freq, frame) =", tuple(planes["mixture"].shape))
 print("equal to the frame by hand:", torch.allclose(planes["mixture"][..., t], by_hand, atol=1e-4))
 
+# %% [markdown]
+# **Predict:** in such a picture, time goes to the right and frequency upwards. What does a hit of the drums
+# look like? A long note of the bass? A voice?
+
 # %%
 figures.spectrograms({name: planes[name] for name in ("mixture", "vocals", "drums", "bass")}, columns=2, description=(
     "Spectrograms of the mixture, the vocals, the drums and the bass, on one scale of 80 dB. Vocals: wavy lines in "
@@ -101,26 +121,67 @@ figures.spectrograms({name: planes[name] for name in ("mixture", "vocals", "drum
 # *What to notice.* Tones are horizontal lines, hits are vertical ones, and a voice is a ladder of lines, its
 # *harmonics*, which move up and down together. In the waveform the sources lay on top of each other; here
 # they mostly use different places. A separator can work with scissors: keep these places, drop those. That is
-# what a mask does (step 8).
+# what a mask does (step 9).
 #
 # ## 3. Real and imaginary part, magnitude and phase
 #
-# A complex number in each place: its **magnitude** says how loud the frequency is, its **phase** where in its
-# swing it is at that moment. DANN gets the **real** and the **imaginary part**.
+# What are the two numbers in each place? The transform holds the frame against two waves of the bin's
+# frequency, sample by sample, and adds up how well they agree. With the windowed samples $x_n$ of a frame of
+# $N = 2048$, bin $k$ is
+#
+# $$X_k = \underbrace{\sum_{n=0}^{N-1} x_n \cos\frac{2 \pi k n}{N}}_{\text{real part}}
+# \; - \; i \; \underbrace{\sum_{n=0}^{N-1} x_n \sin\frac{2 \pi k n}{N}}_{\text{minus the imaginary part}}$$
+#
+# The **real part** says how much of the cosine is in the frame, the **imaginary part** how much of the
+# (negative) sine. DANN gets these two.
+
+# %% tags=["nbval-check-output"]
+row = round(440 * report.N_FFT / report.SAMPLE_RATE)
+turn = 2 * torch.pi * row * torch.arange(report.N_FFT, dtype=torch.float64) / report.N_FFT
+with_cosine, with_sine = (float((piece * window * wave).sum()) for wave in (turn.cos(), turn.sin()))
+print("real part = sum with the cosine:", np.isclose(frame[row].real, with_cosine, atol=1e-4))
+print("imaginary part = minus the sum with the sine:", np.isclose(frame[row].imag, -with_sine, atol=1e-4))
+
+# %% [markdown]
+# Draw the pair as an arrow: real part to the right, imaginary part upwards. Its length is the **magnitude**,
+# how loud the frequency is; its direction is the **phase**, where in its swing the tone is when the frame
+# begins.
 #
 # **Predict:** a steady tone of 440 Hz. What do its real part, imaginary part and magnitude do from frame to
 # frame?
 
 # %%
 tone = 0.5 * torch.sin(2 * torch.pi * 440 * torch.arange(4 * report.SAMPLE_RATE) / report.SAMPLE_RATE)
-row = round(440 * report.N_FFT / report.SAMPLE_RATE)
 real, imag = spectrogram.stft(tone)[:, row, 1:31]
 at = np.arange(1, 31) * report.HOP / report.SAMPLE_RATE
-figures.curves(
-    {"real part": (at, real), "imaginary part": (at, imag), "magnitude": (at, torch.hypot(real, imag))},
-    "time (s)", "value in the bin of 440 Hz",
-    "A steady tone, bin of 440 Hz, frame by frame: real and imaginary part swing between plus and minus, the "
-    "magnitude above them is constant.",
+figure, axes = figures.canvas(1, 2, height_in=2.9, width_ratios=(1, 2))
+for number in range(6):
+    axes[0].annotate("", (real[number], imag[number]), (0, 0), arrowprops={"arrowstyle": "->"})
+    axes[0].annotate(f"{number + 1}", (1.15 * real[number], 1.15 * imag[number]), ha="center", va="center")
+axes[0].set(xlim=(-350, 350), ylim=(-350, 350), aspect="equal", xlabel="real part", ylabel="imaginary part")
+axes[0].set_title("frames 1 to 6")
+for line, look in ((real, "-"), (imag, "--"), (torch.hypot(real, imag), ":")):
+    axes[1].plot(at, line, look)
+axes[1].legend(["real part", "imaginary part", "magnitude"], loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+_ = axes[1].set(xlabel="time (s)", ylabel="value in the bin of 440 Hz")
+
+# %%
+figures.show(figure, "A steady tone in the bin of 440 Hz. Left: the first six frames as arrows of equal length, each "
+                     "turned a little further. Right: real and imaginary part swing between plus and minus, a "
+                     "quarter of a swing apart; the magnitude above them is constant.")
+
+# %% [markdown]
+# *What to notice.* The arrow turns and keeps its length: the same sound, seen a little later. One part alone
+# is sometimes large and sometimes zero, though the tone is always there. Only both together are the tone.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
+turns = {hz: hz * report.HOP / report.SAMPLE_RATE for hz in (440, 443)}
+lessons.quick_check(
+    "The tone swings 440 times a second. Why does its real part swing so slowly? And what would it do for 443 Hz?",
+    f"From frame to frame the tone makes $440 \\cdot 1024 / 8820 = {turns[440]:.2f}$ turns. Whole turns do not show: "
+    f"{turns[440] % 1:.2f} are left, one swing in {1 / (turns[440] % 1):.0f} frames. At 443 Hz it is {turns[443]:.2f}: "
+    "nearly half a turn is left, and the sign changes in nearly every frame. A few Hz decide, so the signs of a song "
+    "look like noise.",
 )
 
 # %%
@@ -138,33 +199,106 @@ figures.show(figure, "The vocals up to 1.2 kHz. Real and imaginary part (red pos
 
 # %% [markdown]
 # *What to notice.* Signs flicker even where nothing changes in the music. So a network that looks at real and
-# imaginary part sees a much more restless picture than one that looks at magnitudes. Then why not drop the
-# phase?
+# imaginary part sees a much more restless picture than one that looks at magnitudes. What would be lost with
+# one of them, or with the phase?
+#
+# ### One part alone
+#
+# **Predict:** keep the real part, set the imaginary part to zero, and go back to a waveform. What becomes of a
+# frame with one hit of a drum?
+
+# %%
+hit = drums[26 * report.HOP - report.N_FFT // 2 :][: report.N_FFT] * window
+bins = torch.fft.rfft(hit)
+halves = {"both parts": hit, "real part alone": torch.fft.irfft(bins.real + 0j),
+          "imaginary part alone": torch.fft.irfft(1j * bins.imag)}
+figures.waveforms(halves, "A windowed frame of the drums with a hit at the beginning. Real part alone: half the hit, "
+                          "and its mirror image at the end of the frame. Imaginary part alone: the same, the image "
+                          "upside down. Added up, the images cancel and the hit is whole.")
+
+# %%
+real_plane, imag_plane = planes["drums"]
+zeros = torch.zeros_like(real_plane)
+from_real, from_imag = (spectrogram.istft(torch.stack(parts), len(drums))
+                        for parts in ((real_plane, zeros), (zeros, imag_plane)))
+player.tracks({"both parts": drums[heard], "real part alone": from_real[heard],
+               "imaginary part alone": from_imag[heard]}, description=(
+    "The drums from both parts, from the real part alone, from the imaginary part alone. One part alone plays an echo "
+    "of each hit, backwards in time, before or after it."))
+
+# %%
+assert torch.allclose(halves["real part alone"][1:], (hit[1:] + hit[1:].flip(0)) / 2, atol=1e-5)
+assert torch.allclose(from_real + from_imag, drums, atol=1e-5)
+
+# %% [markdown]
+# *What to notice.* The real part holds what is symmetric about the middle of the frame, the imaginary part
+# what is antisymmetric. Neither knows by itself whether a hit was early or late. A separator that gets one of
+# them wrong mixes a frame with its mirror image.
+#
+# ### The magnitude alone
+#
+# Real parts add up, and so do imaginary parts: the transform is linear, and the picture of the mixture is the
+# sum of the pictures of its sources. **Predict:** do magnitudes add up?
+
+# %%
+stems = report.SIGNALS[1:]
+difference = sum(planes[stem] for stem in stems) - planes["mixture"]
+parts_error = float(difference.abs().max() / planes["mixture"].abs().max())
+magnitudes = {signal: plane.norm(dim=0) for signal, plane in planes.items()}
+excess = float(sum(magnitudes[stem].sum() for stem in stems) / magnitudes["mixture"].sum() - 1)
+Markdown(f"The stems' parts add up to those of the mixture but for **{parts_error:.0e}** of the largest. "
+         f"Their magnitudes add up to **{100 * excess:.0f} %** more than the mixture's.")
+
+# %%
+assert parts_error < 1e-5 and excess > 0.1
+
+# %% [markdown]
+# Where two sources meet, their arrows point in different directions, and the mixture is shorter than both
+# lengths together. So even from the true magnitudes one could not put the mixture together.
 #
 # **Predict:** what does a song sound like if every magnitude is kept and every phase is set to zero? And with
 # random phases?
 
 # %%
-magnitude = torch.linalg.vector_norm(planes["mixture"], dim=0)
+magnitude = magnitudes["mixture"]
 angle = 2 * torch.pi * torch.rand(magnitude.shape, generator=torch.Generator().manual_seed(0))
 without_phase = torch.stack((magnitude, torch.zeros_like(magnitude)))
 random_phase = torch.stack((magnitude * angle.cos(), magnitude * angle.sin()))
 player.tracks({
-    "as it was": mixture[excerpt],
-    "phase set to zero": spectrogram.istft(without_phase, len(mixture))[excerpt],
-    "random phase": spectrogram.istft(random_phase, len(mixture))[excerpt],
+    "as it was": mixture[heard],
+    "phase set to zero": spectrogram.istft(without_phase, len(mixture))[heard],
+    "random phase": spectrogram.istft(random_phase, len(mixture))[heard],
 }, description="The same magnitudes with three phases. Without its phase the song buzzes or sounds like from a tunnel.")
 
+# %%
+def mismatch(made_up: torch.Tensor) -> float:
+    """How far a spectrogram is from that of any sound: what changes if one goes back and forth."""
+    again = spectrogram.stft(spectrogram.istft(made_up, len(mixture)))
+    return float((again.norm(dim=0) - made_up.norm(dim=0)).norm() / made_up.norm())
+
+
+mismatches = [mismatch(each) for each in (planes["mixture"], without_phase, random_phase)]
+as_it_was, at_zero, at_random = (f"{100 * each:.0f} %" for each in mismatches)
+Markdown(f"Once back and forth, and the magnitudes have changed by **{as_it_was}** with the song's own phases, by "
+         f"**{at_zero}** with phase zero and by **{at_random}** with random phases.")
+
+# %%
+assert mismatches[0] < 1e-4 < 0.3 < min(mismatches[1:])
+
 # %% [markdown]
-# *What to notice.* All three have the same magnitudes before the inverse transform. The phase holds the
-# attacks of the drums and keeps neighbouring frames together. Most separators keep the phase of the mixture
-# and estimate magnitudes only; the report lets the network handle both parts, and suspects that the
+# *What to notice.* The phase holds the attacks of the drums and keeps neighbouring frames together. Frames
+# overlap, so they have to agree on the samples that they share; with made-up phases they do not, and there is
+# *no* sound with this spectrogram. The inverse gives the nearest one. Most separators keep the phase of the
+# mixture and estimate magnitudes only; the report lets the network handle both parts, and suspects that the
 # reverberation which it hears comes from phases that were changed (lesson 7 looks into that).
 #
 # ## 4. There and back
 #
 # The inverse STFT adds the frames up again, each multiplied by the window once more, and divides by the sum
 # of the squared windows. **Predict:** how large is the error, if full scale is 1?
+
+# %%
+lessons.show_source(spectrogram.istft, spectrogram.overlap_add)
 
 # %%
 error = (spectrogram.istft(planes["mixture"], len(mixture)) - mixture).abs().max().item()
@@ -178,6 +312,87 @@ assert error < 1e-5
 # So the picture holds all of the song. Whatever is wrong with a separated song comes from the masks and from
 # 8.82 kHz, not from the transform.
 #
+# ### Other windows, other overlaps
+#
+# The same two steps with any window and overlap, from PyTorch:
+
+# %%
+WINDOWS = {"Hamming": torch.hamming_window, "Hann": torch.hann_window, "rectangular": torch.ones}
+
+
+def picture(waveform: torch.Tensor, length: int = 2048, overlap: float = 0.5, window: str = "Hamming") -> torch.Tensor:
+    return torch.stft(waveform, length, round(length * (1 - overlap)), window=WINDOWS[window](length),
+                      pad_mode="constant", return_complex=True)
+
+
+def sound(planes: torch.Tensor, length: int = 2048, overlap: float = 0.5, window: str = "Hamming") -> torch.Tensor:
+    return torch.istft(planes, length, round(length * (1 - overlap)), window=WINDOWS[window](length),
+                       length=excerpt.stop)
+
+# %%
+def smallest_sum(length: int = 2048, overlap: float = 0.5, window: str = "Hamming") -> float:
+    """The smallest sum of squared windows over a sample, by which the inverse has to divide."""
+    return float(WINDOWS[window](length).square().reshape(-1, round(length * (1 - overlap))).sum(dim=0).min())
+
+# %% [markdown]
+# To hear what is lost if somebody *changes* the picture, keep the loudest 3 % of all places and drop the rest,
+# as a very greedy separator might.
+#
+# **Predict:** which of nine combinations cannot be inverted? And if frames do not overlap at all, what does
+# one hear once something was changed?
+
+# %%
+def loudest(planes: torch.Tensor, share: float = 0.03) -> torch.Tensor:
+    return planes * (planes.abs() >= planes.abs().flatten().quantile(1 - share))
+
+
+def above_error_db(true: torch.Tensor, estimate: torch.Tensor) -> float:
+    return float(10 * torch.log10(true.square().sum() / (true - estimate).square().sum()))
+
+
+def there_and_back(**choice: str | float) -> tuple[str, str]:
+    if smallest_sum(**choice) == 0:
+        return "impossible", "impossible"
+    there = picture(mixture[excerpt], **choice)
+    back, changed = sound(there, **choice), sound(loudest(there), **choice)
+    return f"{(back - mixture[excerpt]).abs().max():.0e}", f"{above_error_db(mixture[excerpt], changed):.1f} dB"
+
+# %%
+rows = {}
+for window_name, overlap in itertools.product(WINDOWS, (0, 0.5, 0.75)):
+    untouched, changed = there_and_back(window=window_name, overlap=overlap)
+    rows[window_name, f"{100 * overlap:.0f} %"] = {
+        "numbers a sample": f"{2 * report.N_BINS / report.N_FFT / (1 - overlap):.0f}",
+        "smallest sum of squared windows": f"{smallest_sum(window=window_name, overlap=overlap):.3f}",
+        "largest error, unchanged": untouched, "song above the error, loudest 3 % kept": changed,
+    }
+lessons.table(pd.DataFrame(rows).T.rename_axis(["window", "overlap"]), caption="Windows of 2048 samples.")
+
+# %%
+kept = {f"overlap {100 * overlap:.0f} %": sound(loudest(picture(mixture[excerpt], overlap=overlap)), overlap=overlap)
+        for overlap in (0, 0.5, 0.75)}
+scores = [above_error_db(mixture[excerpt], estimate) for estimate in kept.values()]
+assert scores[0] + 3 < scores[1] < scores[2] < scores[1] + 1
+player.tracks({name: estimate[heard] for name, estimate in kept.items()}, description=(
+    "The loudest 3 % of the places, Hamming window, three overlaps. Without overlap there is a crackle at every edge "
+    "of a frame, four times a second."))
+
+# %% [markdown]
+# *What to notice.* Untouched, nearly every choice comes back: it is enough that no sample is multiplied by
+# zero in all frames that hold it. A mask is where they part. Without overlap, what a mask does ends abruptly
+# at the edge of the frame, and the Hamming window, which is small there, makes the error large as it is
+# divided out. With half a window of overlap each frame fades into the next. Three quarters are a little
+# better still, for twice as many numbers: the report's half is a good bargain.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
+lessons.quick_check(
+    "Why can a Hann window without overlap not be inverted, while a Hamming window can?",
+    f"The Hann window begins at {torch.hann_window(report.N_FFT)[0]:.0f}: the first sample of each frame is multiplied "
+    f"by 0, and no other frame has it. It is gone. The Hamming window begins at {window[0]:.2f}, so one can divide by "
+    f"it; the division makes errors there {1 / window[0]:.1f} times as large.",
+)
+
+# %% [markdown]
 # ## 5. Leakage
 #
 # A tone of one frequency should be one bin. It is not: 2048 samples are a cut-out, and the cut makes the tone
@@ -187,22 +402,28 @@ assert error < 1e-5
 # narrower peak?
 
 # %%
-off_grid = torch.sin(2 * torch.pi * 100.5 / report.N_FFT * torch.arange(report.N_FFT))
+samples = torch.arange(report.N_FFT, dtype=torch.float64)
+loud, quiet = (size * torch.sin(2 * torch.pi * at_bin * samples / report.N_FFT)
+               for size, at_bin in ((1, 100.5), (0.005, 134)))
 hz = np.fft.rfftfreq(report.N_FFT, 1 / report.SAMPLE_RATE)
-windows = {"rectangular": torch.ones(report.N_FFT), "Hamming (the report's)": window,
-           "Hann": torch.hann_window(report.N_FFT)}
 lines = {}
-for name, shape in windows.items():
-    level = 20 * torch.log10(torch.fft.rfft(off_grid * shape).abs() / shape.sum() * 2 + 1e-6)
-    lines[name] = (hz[60:142], level[60:142])
-figures.curves(lines, "frequency (Hz)", "level (dB)",
-               "A tone half-way between two bins, seen through three windows. Rectangular: a narrow peak on a "
-               "broad base. Hamming: a wider peak, and below it a nearly flat floor. Hann: the widest peak at the "
-               "foot, but a base that falls off further and further.")
+for name, make in WINDOWS.items():
+    shape = make(report.N_FFT, dtype=torch.float64)
+    level = 20 * torch.log10(torch.fft.rfft((loud + quiet) * shape).abs() / shape.sum() * 2 + 1e-6)
+    lines[name] = (hz[60:160], level[60:160])
+figures.curves(lines, "frequency (Hz)", "level (dB)", (
+    "A tone of 433 Hz, half-way between two bins, and one of 577 Hz that is 46 dB weaker, through three windows. "
+    "Rectangular: a narrow peak on a broad base, in which the weak tone drowns. Hamming and Hann: a wider peak, and "
+    "the weak tone stands out. Hamming's floor is nearly flat, Hann's falls off further and further."))
+
+# %%
+stands_out_db = {name: float(level[74] - level[[70, 78]].mean()) for name, (_, level) in lines.items()}
+assert abs(stands_out_db["rectangular"]) < 2 < 10 < min(stands_out_db["Hamming"], stands_out_db["Hann"])
 
 # %% [markdown]
-# *What to notice.* Leakage of a loud source covers a quiet one in bins where it has no business. The Hamming
-# window pays for its low floor with a peak that is twice as wide.
+# *What to notice.* Leakage of a loud source covers a quiet one in bins where it has no business: without a
+# window the weak tone is lost, though there is nothing else near it. The Hamming window pays for its low floor
+# with a peak that is twice as wide.
 #
 # ## 6. Frequency against time
 #
@@ -211,51 +432,65 @@ figures.curves(lines, "frequency (Hz)", "level (dB)",
 # with a window of 8192 samples?
 
 # %%
-def with_window(length: int, waveform: torch.Tensor = mixture[excerpt]) -> torch.Tensor:
-    return torch.stft(waveform, length, length // 2, window=torch.hamming_window(length), return_complex=True)
-
-
-def show_window(length: int = 2048) -> figures.Drawing:
-    figure, axis = figures.canvas(height_in=2.6)
-    figures.spectrogram_image(axis, with_window(length).abs().numpy(), hop=length // 2)
-    axis.set(xlabel="time (s)", ylabel="frequency (Hz)", ylim=(0, 2000), xlim=(0, 5),
-             title=f"{length} samples: {length / report.SAMPLE_RATE:.2f} s, {report.SAMPLE_RATE / length:.1f} Hz")
-    return figures.show(figure, f"The mixture up to 2 kHz, seen through a window of {length} samples.")
-
-# %% [markdown]
-# Choose a window length; the figure below shows three of them at once.
-
-# %% tags=["nbval-ignore-output"]
-_ = interact(show_window, length=[256, 512, 1024, 2048, 4096, 8192])
+at_full_rate = track.read("mixture").mean(axis=1)
+four_seconds = at_full_rate[report.SONG_RATE : 5 * report.SONG_RATE]
+player.stft_explorer({"the song": four_seconds}, report.SONG_RATE, description=(
+    "Choose window, length, overlap and sample rate, keep only the loudest places, and hear what is left. Try a tone "
+    "and clicks, too. The figure and the sounds below show three lengths side by side."))
 
 # %%
 figure, axes = figures.canvas(1, 3, height_in=3.2, sharey=True)
 for axis, length in zip(axes, (256, 2048, 8192), strict=True):
-    figures.spectrogram_image(axis, with_window(length).abs().numpy(), hop=length // 2)
+    figures.spectrogram_image(axis, picture(mixture[excerpt], length).abs().numpy(), hop=length // 2)
     axis.set(xlabel="time (s)", ylim=(0, 2000), xlim=(1, 4),
              title=f"{length}: {1000 * length / report.SAMPLE_RATE:.0f} ms, {report.SAMPLE_RATE / length:.1f} Hz")
 axes[0].set_ylabel("frequency (Hz)")
 figures.show(figure, "The same three seconds through windows of 256, 2048 and 8192 samples. Short: sharp vertical "
                      "stripes, blurred tones. Long: sharp horizontal lines, drum hits smeared over a second.")
 
-# %% [markdown]
-# Hear it: keep the loudest 3 % of all places and drop the rest, as a very greedy separator might.
-
 # %%
-def loudest(length: int, share: float = 0.03) -> torch.Tensor:
-    places = with_window(length)
-    kept = places * (places.abs() >= places.abs().flatten().quantile(1 - share))
-    return torch.istft(kept, length, length // 2, window=torch.hamming_window(length), length=excerpt.stop)
-
-
-player.tracks({f"window of {length} samples": loudest(length) for length in (256, 2048, 8192)},
+player.tracks({f"window of {length} samples": sound(loudest(picture(mixture[excerpt], length)), length)[heard]
+               for length in (256, 2048, 8192)},
               description="The loudest 3 % of the places, for three window lengths. The short window keeps the "
                           "drums and loses the tones, the long one keeps the tones and smears the drums.")
 
 # %% [markdown]
+# Which window suits which source? One that packs the source into few places, so that a mask can take them and
+# leave the rest. **Predict:** which source wants the shortest window?
+
+# %%
+LENGTHS = [128, 256, 512, 1024, 2048, 4096, 8192]
+
+
+def packed(waveform: torch.Tensor, length: int, share: float = 0.01) -> float:
+    """Energy in the loudest share of the places, in per cent of all."""
+    energy = picture(waveform, length).abs().square().flatten()
+    return 100 * float(energy.topk(int(share * len(energy))).values.sum() / energy.sum())
+
+
+shares = {source: [packed(song[source], length) for length in LENGTHS] for source in report.SOURCES}
+best = {source: LENGTHS[int(np.argmax(values))] for source, values in shares.items()}
+
+# %%
+figure, axis = figures.canvas(height_in=2.8)
+for source, dash in zip(report.SOURCES, ("-", "--", "-."), strict=True):
+    axis.plot(LENGTHS, shares[source], dash, marker="o", markersize=4, color=figures.COLOURS[source], label=source)
+axis.set_xscale("log", base=2)
+axis.set(xticks=LENGTHS, xticklabels=LENGTHS, xlabel="window length (samples)", ylabel="energy in 1 % of places (%)")
+axis.grid(True)
+axis.legend(loc="lower center", ncols=3)
+text = ", ".join(f"{source} {length}" for source, length in best.items())
+figures.show(figure, "How much of its energy each source has in the loudest 1 % of the places, over the window "
+                     f"length. The best length: {text} samples. Drums fall off with longer windows, bass and vocals "
+                     "with shorter ones.")
+
+# %%
+assert best["drums"] < best["vocals"] <= report.N_FFT <= best["bass"]
+
+# %% [markdown]
 # *What to notice.* No window suits all sources: drums want a short one, bass and voice a long one. 2048
 # samples at 8.82 kHz are a compromise that leans towards tones: 232 ms is long (at 44.1 kHz, the same 2048
-# samples would be 46 ms).
+# samples would be 46 ms). In this song it is the best choice for voice and bass, and not bad for the drums.
 #
 # ## 7. Can it tell 10 Hz?
 #
@@ -300,28 +535,31 @@ Markdown("\n".join([*head, *rows]))
 #
 # ## 8. What is above 4.41 kHz?
 #
-# Lesson 1 counted how little energy that is. Now hear it by itself.
+# Lesson 1 counted how little energy that is. Now hear it by itself. **Before you play:** which instruments will
+# be in what is missing?
 
 # %%
-full = track.read("mixture").mean(axis=1)
-low = soxr.resample(full, report.SONG_RATE, report.SAMPLE_RATE)
-low = soxr.resample(low, report.SAMPLE_RATE, report.SONG_RATE)[: len(full)]
-first = slice(0, 4 * report.SONG_RATE)
-player.tracks({"44.1 kHz": full[first], "after 8.82 kHz": low[first], "what is missing": (full - low)[first]},
+low = soxr.resample(at_full_rate, report.SONG_RATE, report.SAMPLE_RATE)
+low = soxr.resample(low, report.SAMPLE_RATE, report.SONG_RATE)[: len(at_full_rate)]
+first = slice(report.SONG_RATE, 4 * report.SONG_RATE)
+missing = at_full_rate - low
+player.tracks({"44.1 kHz": at_full_rate[first], "after 8.82 kHz": low[first], "what is missing": missing[first]},
               rate_hz=report.SONG_RATE, description="The mixture, what 8.82 kHz keeps of it, and the difference.")
 
 # %% [markdown]
-# *And what is it worth?* The report does it "in order to accelerate". Time one pass of DANN through 10 s of
+# *What to notice.* What is missing is hiss to the ear: cymbals, the noise of a snare drum, the *s* of a voice.
+# Melody and bass line have nothing there. No mask can bring it back.
+#
+# And what is it worth? The report does it "in order to accelerate". Time one pass of DANN through 10 s of
 # song at 8.82 kHz and through the 5 times longer spectrogram that the same 10 s have at 44.1 kHz:
 
 # %%
 dann = network.DANN().eval()
 
-
+# %%
 @torch.inference_mode()
 def pass_seconds(n_frames: int) -> float:
-    planes_in = torch.randn(1, 2, report.N_BINS, n_frames)
-    times = []
+    planes_in, times = torch.randn(1, 2, report.N_BINS, n_frames), []
     for _ in range(2):
         start = time.perf_counter()
         dann(planes_in)
@@ -356,29 +594,59 @@ estimate = spectrogram.istft(masked, len(drums))
 ratio_of_magnitudes = (planes["drums"].norm(dim=0) / planes["mixture"].norm(dim=0).clamp_min(1e-9)).clamp(0, 1)
 estimate_by_magnitude = spectrogram.istft(ratio_of_magnitudes * planes["mixture"], len(drums))
 player.tracks({
-    "mixture": mixture[excerpt], "drums, ideal mask for each part": estimate[excerpt],
-    "drums, ideal mask of magnitudes": estimate_by_magnitude[excerpt], "the true drums": drums[excerpt],
+    "mixture": mixture[heard], "drums, ideal mask for each part": estimate[heard],
+    "drums, ideal mask of magnitudes": estimate_by_magnitude[heard], "the true drums": drums[heard],
 }, description="What masks can do that know the truth, between the mixture and the true drums.")
 
 # %%
-def error_db(estimated: torch.Tensor) -> float:
-    return float(10 * torch.log10(drums.square().sum() / (drums - estimated).square().sum()))
-
-
-errors = {"mixture as it is": error_db(mixture), "one ideal mask of magnitudes": error_db(estimate_by_magnitude),
-          "ideal mask for each part": error_db(estimate)}
+errors = {name: above_error_db(drums, each) for name, each in (
+    ("mixture as it is", mixture), ("one ideal mask of magnitudes", estimate_by_magnitude),
+    ("ideal mask for each part", estimate))}
 figures.bars(errors, "energy of the drums over that of the error (dB)", form=".1f")
 
 # %%
 assert errors["mixture as it is"] < errors["one ideal mask of magnitudes"] < errors["ideal mask for each part"]
 
 # %% [markdown]
-# *What to notice.* A mask between 0 and 1 cannot change a sign. Where another source has turned the sign of
-# the mixture, the best it can do is 0. Where two sources meet in one place, a mask lets both pass or neither.
-# Masks for each part can do more than a mask of magnitudes, which keeps the phase of the mixture. Without any
-# limit, $N / I$ would be perfect, and wild: divisions by nearly zero. So DANN's masks have no limits, but the
-# loss looks at $M \cdot I$, never at $M$ (lesson 5).
+# And without the limit? **Predict:** in how many places is $N / I$ below 0 or above 1?
+
+# %%
+places = planes["mixture"].abs() > 1e-6
+values = planes["drums"][places] / planes["mixture"][places]
+outside = float(((values < 0) | (values > 1)).float().mean())
+median, rare = np.quantile(values.abs().numpy(), [0.5, 0.999])
+Markdown(f"The unlimited mask of the drums lies outside of 0 … 1 in **{100 * outside:.0f} %** of the places. Its "
+         f"absolute value is **{median:.1f}** in the median and above **{rare:.0f}** in one place of a thousand.")
+
+# %%
+assert 0.4 < outside < 0.6 and rare > 50
+
+# %% [markdown]
+# *What to notice.* What masks **can** do: wherever one source is alone, take it whole, with the right phase, for
+# nothing. What they **cannot**: a mask of magnitudes keeps the phase of the mixture, and lets both pass or
+# neither where two sources meet. A mask between 0 and 1 cannot change a sign; where the other sources have
+# turned the sign of the mixture, the best it can do is 0. No mask makes something from nothing: where the
+# sources cancel each other, or above 4.41 kHz, there is nothing to multiply. Masks for each part can do more,
+# and without a limit $N / I$ would be perfect, and wild: divisions by nearly zero. So DANN's masks have no
+# limits, but the loss looks at $M \cdot I$, never at $M$ (lesson 5).
 #
+# Separate the drums by hand: how near do you come to the ideal masks, and what gives you away?
+
+# %%
+player.mask_explorer(mixture[heard], {source: song[source][heard] for source in report.SOURCES}, target="drums")
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+in_drums, in_mixture = (planes[name][0].flatten() for name in ("drums", "mixture"))
+turned = torch.where(in_drums * in_mixture < 0, torch.minimum(in_drums.abs(), in_mixture.abs()), 0).argmax()
+true_drums, whole_place = in_drums[turned].item(), in_mixture[turned].item()
+lessons.quick_check(
+    f"In one place of this song the real part of the drums is {true_drums:.1f}, that of the mixture {whole_place:.1f}. "
+    "What is the sum of the other sources there? What would the ideal mask be, and what does the limit make of it?",
+    f"The others add up to {whole_place - true_drums:.1f}: they have turned the sign. The ideal mask is the quotient, "
+    f"{true_drums / whole_place:.1f}; limited, it is 0, and all of the drums in this place are lost.",
+)
+
+# %% [markdown]
 # ## 10. Cut into chunks, stick together
 #
 # DANN sees chunks of 88 frames. Afterwards "we stick them together in the same order we cut them" (II.b).
@@ -409,9 +677,18 @@ assert right < 1e-5 < wrong
 
 # %% [markdown]
 # *What to notice.* The first frame of a chunk looks at samples from before the cut. With that context, a
-# chunk can be cut from a stored waveform as it is needed, and a training run never has to hold spectrograms,
-# which are four times as large.
-#
+# chunk can be cut from a stored waveform as it is needed, and a training run never has to hold spectrograms.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
+in_spectrogram, in_waveform = chunks[0].numel(), report.N_FRAMES * report.HOP
+lessons.quick_check(
+    "How many numbers has the spectrogram of a chunk, and how many has the waveform it was made from?",
+    f"2 parts × {report.N_BINS} bins × {report.N_FRAMES} frames = {in_spectrogram:,}, from {report.N_FRAMES} × "
+    f"{report.HOP} = {in_waveform:,} samples: {in_spectrogram / in_waveform:.0f} times as many, since neighbouring "
+    "frames share half of their samples. That is also why not every spectrogram belongs to a sound.",
+)
+
+# %% [markdown]
 # ## The reference run
 #
 # Step 7 added up the power of two tones. In a real frame they also interfere, and whether there is a dip
@@ -443,30 +720,174 @@ verdicts = {
 lessons.claims_table(2, verdicts)
 
 # %% [markdown]
-# ## Try it
+# ## Exercises
 #
-# 1. *Warm-up.* In step 9, make the mask for the vocals instead. Which source gains most from an ideal mask?
-# 2. *A filter.* Set all bins below 200 Hz to zero, go back to a waveform, and listen. Which instrument is
-#    gone?
-# 3. *A binary mask.* Let the mask be 1 where the drums are louder than all the rest, else 0. How many dB does
-#    that cost? Where do you hear it?
-# 4. *Open end.* Keep the magnitudes and throw the phases away, and find phases that fit with the method of
-#    Griffin and Lim (below): transform back and forth, and restore the magnitudes each time. How many rounds
-#    until it sounds like the song?
+# Write where it says `raise NotImplementedError`, run the cell, then the two below it: the first shows what comes
+# out beside the output to aim at, the second checks it and explains what is wrong. Solutions are linked at the end of
+# the lesson.
+
+# %%
+import pandas as pd
+import torch
+
+from dann_lib import exercises, figures, lessons, player, report, spectrogram
+from dann_lib.corpus import open_corpus
+from dann_lib.exercises import stft
+
+track = open_corpus("synthetic").select("test")[6]
+song = {name: torch.from_numpy(track.signal(name).copy()) for name in report.SIGNALS}
+planes = {name: spectrogram.stft(waveform) for name, waveform in song.items()}
+part = slice(report.SAMPLE_RATE, 4 * report.SAMPLE_RATE)  # 3 s to listen to
+
+# %%
+tone = torch.sin(2 * torch.pi * 3.25 * torch.arange(32, dtype=torch.float64) / 32)
+
+
+def above_error_db(true: torch.Tensor, estimate: torch.Tensor) -> float:
+    return float(10 * torch.log10(true.square().sum() / (true - estimate).square().sum()))
+
+
+# %% [markdown]
+# ### 2.1 · Warm-up: a bin by hand
 #
+# Step 3 wrote bin $k$ of a frame as two sums. Compute it without a Fourier transform from a library: one complex
+# number from a frame of any length.
+#
+# <details><summary>Hint</summary>
+#
+# `torch.arange(len(frame))` is $n$. Multiply sample by sample, with `torch.cos` for the real part and `torch.sin` for
+# the imaginary one, then sum up. `complex(a, b)` makes $a + i b$ of two numbers. Mind the minus.
+#
+# </details>
+
+# %%
+def one_bin(frame: torch.Tensor, k: int) -> complex:
+    """Bin `k` of the Fourier transform of a frame `(sample,)`."""
+    raise NotImplementedError("write this part")
+
+
+# %% tags=["example", "2.1", "nbval-check-output"]
+exercises.aim("02_stft", "2.1", lambda: (
+    lessons.table(pd.DataFrame(
+        [{"bin": k, "real part": value.real, "imaginary part": value.imag, "magnitude": abs(value)}
+         for k in range(1, 7) for value in [one_bin(tone, k)]]
+    ).set_index("bin"), "{:.2f}", "A tone that swings 3.25 times in a frame of 32 samples leaks into all bins.")
+))
+
+# %% tags=["self-check"]
+stft.check_bin(one_bin)
+
+
+# %% [markdown]
+# ### 2.2 · The way back: overlap and add
+#
+# Frames come in, the waveform goes out, for any window and hop. Frame $t$ begins at sample $t \cdot \text{hop}$.
+# Transform each frame back, multiply it by the window once more, and add it to the samples it came from. At the same
+# places, add up the squared windows. In the end divide.
+#
+# <details><summary>Hint</summary>
+#
+# Start with two tensors of zeros, as long as the result: $(\text{frames} - 1) \cdot \text{hop} + \text{window length}$.
+# `torch.fft.irfft(frames[:, t], n=len(window))` is the windowed frame `t`. In a loop over the frames,
+# `result[start : start + len(window)] += …` adds one of them.
+#
+# </details>
+
+# %%
+def overlap_and_add(frames: torch.Tensor, window: torch.Tensor, hop: int) -> torch.Tensor:
+    """The waveform `(sample,)` of complex frames `(freq, frame)`."""
+    raise NotImplementedError("write this part")
+
+
+window, whole = torch.hamming_window(512), song["mixture"][: 344 * 128]  # 5 s
+quarters = torch.stft(whole, 512, 128, window=window, center=False, return_complex=True)
+
+# %% tags=["example", "2.2"]
+exercises.aim("02_stft", "2.2", lambda: (
+    figures.waveforms({
+        "mixture": whole, "from its frames": (back := overlap_and_add(quarters, window, 128)),
+        "difference": back - whole,
+    }, "The mixture, the same from its frames of 512 samples, one every 128 samples, and the difference: a line.")
+))
+
+# %% tags=["self-check"]
+stft.check_inverse(overlap_and_add)
+
+
+# %% [markdown]
+# ### 2.3 · A mask of zeros and ones
+#
+# The *ideal binary mask* is 1 where the source is louder than all the rest, else 0. It is the best that scissors can
+# do. Is it better or worse than the ideal mask of magnitudes of step 9, and where do you hear it?
+#
+# <details><summary>Hint</summary>
+#
+# The rest is the mixture without the source: subtract before you take magnitudes. The magnitude of a spectrogram
+# `(part, freq, frame)` is `.norm(dim=0)`.
+#
+# </details>
+
+# %%
+def binary_mask(source: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor:
+    """Zeros and ones `(freq, frame)`, from the spectrograms `(part, freq, frame)` of a source and the mixture."""
+    raise NotImplementedError("write this part")
+
+
+# %% tags=["example", "2.3"]
+exercises.aim("02_stft", "2.3", lambda: (
+    player.tracks({
+        f"{source}, {above_error_db(song[source], estimate):.1f} dB above the error": estimate[part]
+        for source in report.SOURCES
+        for mask in [binary_mask(planes[source], planes["mixture"])]
+        for estimate in [spectrogram.istft(mask * planes["mixture"], len(song["mixture"]))]
+    }, description="The three sources through their binary masks.")
+))
+
+# %% tags=["self-check"]
+stft.check_binary_mask(binary_mask)
+
+
+# %% [markdown]
+# ### 2.4 · Open end: find the phases
+#
+# Only magnitudes are left: what would the song be? D. W. Griffin and J. S. Lim (below) start from any phases and go
+# round: back to a waveform, forth to a spectrogram, keep its phases, restore the magnitudes. Write it, starting from
+# phase zero. Then try: after how many rounds does it sound like the song? What if you start with random phases, or
+# with those of another song? What if you start the drums' magnitudes with the phases of the mixture, as most
+# separators do?
+
+# %%
+def find_phases(magnitude: torch.Tensor, n_samples: int, rounds: int) -> torch.Tensor:
+    """A waveform of `n_samples` with nearly these magnitudes `(freq, frame)`, after so many rounds."""
+    raise NotImplementedError("write this part")
+
+
+# %% tags=["example", "2.4"]
+exercises.aim("02_stft", "2.4", lambda: (
+    player.tracks({
+        f"rounds: {rounds}": find_phases(planes["mixture"].norm(dim=0), len(song["mixture"]), rounds)[part]
+        for rounds in (1, 10, 100)
+    }, description="The mixture from its magnitudes, after more and more rounds.")
+))
+
+# %% tags=["self-check"]
+stft.check_phases(find_phases)
+
+# %% [markdown]
 # ## Recap
 #
 # 1. A frame is a windowed piece of 2048 samples; its transform has 1025 bins, 4.3 Hz apart; a frame starts
 #    every 1024 samples.
-# 2. Magnitude is loudness, phase is timing; without the phase the song falls apart. DANN gets both as real
-#    and imaginary part.
-# 3. The STFT can be inverted, and chunks of it can be stuck together, without loss.
+# 2. Real and imaginary part say how much of a cosine and of a sine there is. Together they are magnitude and
+#    phase, loudness and timing; one part alone is the frame and its mirror image, the magnitude alone a buzz.
+# 3. The STFT can be inverted as long as no sample is lost in all its frames; overlap is what keeps changes
+#    from crackling. Chunks of it can be stuck together without loss.
 # 4. Fine in frequency is coarse in time. Windows leak; the Hamming window trades a wider peak for a low
 #    floor.
 # 5. 8.82 kHz makes everything 5 times cheaper, and takes the sparkle of cymbals. Tones 10 Hz apart can just
 #    be told apart.
 # 6. A mask keeps and drops places of the mixture; even one that knows the truth is not perfect where sources
-#    overlap.
+#    overlap, and none makes something from nothing.
 #
 # ## Further reading
 #
@@ -479,6 +900,8 @@ lessons.claims_table(2, verdicts)
 # - C. Micheyl, L. Xiao, A. J. Oxenham: *Characterizing the dependence of pure-tone frequency difference
 #   limens on frequency, duration, and level*, 2012.
 #   [PMC3455123](https://pmc.ncbi.nlm.nih.gov/articles/PMC3455123/)
+# - D. S. Williamson, Y. Wang, D. Wang: *Complex ratio masking for monaural speech separation*, 2016: masks for
+#   real and imaginary part. [doi:10.1109/TASLP.2015.2512042](https://doi.org/10.1109/TASLP.2015.2512042)
 #
-# Previous lesson: [1 · Open a song and hear what it is made of](01_data.ipynb) ·
-# next lesson: [3 · Build the U-net, layer by layer](03_unet.ipynb)
+# Previous lesson: [1 · Open a song and hear what it is made of](01_data.ipynb) · [Solutions of the
+# exercises](solutions/02_stft.ipynb) · next lesson: [3 · Build the U-net, layer by layer](03_unet.ipynb)
