@@ -435,8 +435,8 @@ assert abs(stands_out_db["rectangular"]) < 2 < 10 < min(stands_out_db["Hamming"]
 at_full_rate = track.read("mixture").mean(axis=1)
 four_seconds = at_full_rate[report.SONG_RATE : 5 * report.SONG_RATE]
 player.stft_explorer({"the song": four_seconds}, report.SONG_RATE, description=(
-    "Choose window, length, overlap and sample rate, keep only the loudest places, and hear what is left. Try a tone "
-    "and clicks, too. The figure and the sounds below show three lengths side by side."))
+    "Choose window, length, overlap and sample rate (the network gets 8.82 kHz), keep only the loudest places, and "
+    "hear what is left. Try a tone and clicks, too. The figure and the sounds below show three lengths side by side."))
 
 # %%
 figure, axes = figures.canvas(1, 3, height_in=3.2, sharey=True)
