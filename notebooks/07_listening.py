@@ -15,12 +15,12 @@
 # **What you will learn**
 #
 # 1. to separate a file of any rate and length, and why the stems add up to the song;
-# 2. to listen in a useful order: truth, estimate, best possible, rest;
+# 2. to listen in a useful order (truth, estimate, best possible, rest), at equal levels, and blind;
 # 3. to see what masks for real and imaginary part do to the phase, and to hear it as an echo;
 # 4. to separate a song of your own;
 # 5. to say what this system cannot do, and which part of it is to blame.
 #
-# **What you need**: about 20 s on two processor cores, 1 GB of memory, headphones: this lesson is one for the
+# **What you need**: about 15 s on two processor cores, 1 GB of memory, headphones: this lesson is one for the
 # ears. It uses the run of lesson 5, and trains it if it is not there (half a minute more).
 #
 # **What of the report is rebuilt**: the post-treatment of section II.b, the listening test of III.b.
@@ -37,6 +37,7 @@ import soxr
 import torch
 from IPython.display import Markdown
 
+# %%
 from dann_lib import figures, lessons, player, report, spectrogram
 from dann_lib.corpus import open_corpus
 from dann_lib.evaluation import oracles, rate_ceiling, sdr_sir_sar
@@ -59,15 +60,13 @@ corpus = open_corpus("synthetic")
 run = lessons.live_run(corpus)
 separator = Separator.of(run.network, run.config, device="cpu")
 track = corpus.select("test")[2]
-done = separate_file(
-    track.path / "mixture.wav", data_folder() / "separated" / track.name, separator, progress=False
-)
+folder = data_folder() / "separated"
+done = separate_file(track.path / "mixture.wav", folder / track.name, separator, progress=False)
 Markdown(
     f"*{track.name}*: {done.duration_s:.1f} s of song at {done.rate_hz} Hz, {done.n_channels} channels,"
-    " separated into "
-    + ", ".join(path.name for path in done.stems.values())
-    + f": {done.duration_s / done.elapsed_s:.0f} times faster than real time "
-    f"on this computer. The files are in `data/separated/{track.name}`."
+    f" separated into {', '.join(path.name for path in done.stems.values())}:"
+    f" {done.duration_s / done.elapsed_s:.0f} times faster than real time"
+    f" on this computer. The files are in `data/separated/{track.name}`."
 )
 
 # %%
@@ -83,45 +82,79 @@ Markdown(
 # %% [markdown]
 # *What to notice.* The network estimates three sources. `other` is what is left of the song at its full rate,
 # so **nothing gets lost**: whatever the network misses is in `other`, also everything above 4.41 kHz.
-#
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+def energy_above(waveform: np.ndarray, hz: float) -> float:
+    """Energy of `(sample, channel)` at 44.1 kHz above a frequency."""
+    power = np.abs(np.fft.rfft(waveform, axis=0)) ** 2
+    return float(power[int(len(waveform) * hz / report.SONG_RATE) :].sum())
+
+
+high_share = {name: 100 * energy_above(stem, 4410) / energy_above(song, 4410) for name, stem in stems.items()}
+assert high_share["other"] > 99 > 1 > high_share["drums"]
+lessons.quick_check(
+    "The drummer's cymbals hiss mostly above 4.41 kHz. In which of the four files is this hiss?",
+    f"In `other`, which has {high_share['other']:.1f} % of the song's energy above 4.41 kHz; `drums.wav` has "
+    f"{high_share['drums']:.1g} %. No mask reaches up there, and what no mask takes stays in the rest.",
+)
+
+# %% [markdown]
 # ## 2. Listen
 #
-# First the song, then for each source truth and estimate. **Before you play an estimate**, look at the
-# picture and predict: what will be missing, and what will be there that should not be?
+# The report listens "to better understand why the separation is good or not with one song than with another"
+# (II.c). That needs a method. Listen to a source in this order, and put one question at a time:
+#
+# | listen to | ask |
+# |---|---|
+# | the truth | what is there: attacks, held notes, breath? |
+# | the estimate | which other instruments come through? what is in no source: holes, gurgling, hiss? |
+# | the best possible | which of these faults would stay with a perfect network? |
+# | the rest | what of the source was left behind? |
+#
+# First the four files.
 
 # %%
-first = 6 * report.SONG_RATE
+passage_s = 4, 7  # where all instruments play
+passage = slice(*(each * report.SONG_RATE for each in passage_s))
 player.tracks(
-    {"mixture": song[:first], **{f"{name}, estimate": stem[:first] for name, stem in stems.items()}},
+    {"mixture": song[passage], **{f"{name}, estimate": stem[passage] for name, stem in stems.items()}},
     rate_hz=report.SONG_RATE,
     description="The song and the four files that were written, at their own levels.",
 )
 
+# %% [markdown]
+# Then truth and estimate as pictures. **Before you look**, predict for drums and vocals: what will be missing,
+# and what will be there that should not be?
+
 # %%
 signals = np.array(track.waveforms)
 estimates = separator(signals)
-planes = {
-    "true drums": signals[2],
-    "estimate of the drums": estimates[1],
-    "true vocals": signals[1],
-    "estimate of the vocals": estimates[0],
-}
+planes = {"true drums": signals[2], "estimate of the drums": estimates[1],
+          "true vocals": signals[1], "estimate of the vocals": estimates[0]}
 figures.spectrograms(
-    {
-        name: spectrogram.stft(torch.from_numpy(np.ascontiguousarray(waveform)))
-        for name, waveform in planes.items()
-    },
+    {name: spectrogram.stft(torch.from_numpy(waveform.copy())) for name, waveform in planes.items()},
     "Truth on the left, estimate on the right, drums above, vocals below. Hits of the drums are"
     " vertical lines, harmonics of the voice horizontal ones; in the estimates, look for lines of the"
     " wrong direction.",
     columns=2,
 )
 
+# %%
+def level_db(waveform: np.ndarray) -> float:
+    """Root mean square in dB below full scale."""
+    return float(10 * np.log10(np.mean(np.square(waveform, dtype=np.float64))))
+
+
+quieter = {name: level_db(estimates[index]) - level_db(signals[1 + index])
+           for index, name in enumerate(report.SOURCES)}
+assert max(quieter.values()) < 0
+figures.bars(quieter, "level of the estimate relative to the truth (dB)", form=".1f")
+
 # %% [markdown]
 # *What to notice.* The network has begun to tell vertical from horizontal: drums from voices. Harmonics that
 # run through the estimate of the drums are **interference**, which SIR counts. Holes in the lines, and the
-# hiss between them, are **artefacts**. Where it is unsure the network says little, and the estimate is darker
-# than the truth.
+# hiss between them, are **artefacts**. Where it is unsure the network says little, so all estimates are
+# quieter than the truth; the ratios (5) to (7) do not see that, but your ears do.
 #
 # ## 3. How good could it be?
 #
@@ -134,30 +167,48 @@ figures.spectrograms(
 reference = Separator.load(reference_folder() / "weights" / "dann-modern.safetensors", "cpu", "float32")
 all_estimates = {"your DANN": estimates, "reference DANN": reference(signals),
                  "ideal ratio mask": oracles()["ideal_ratio_mask"](signals), "truth": signals[1:4]}
-excerpt = slice(0, 6 * report.SAMPLE_RATE)
+excerpt = slice(*(each * report.SAMPLE_RATE for each in passage_s))
 player.tracks(
     {f"{source}: {name}": each[index, excerpt]
      for index, source in enumerate(report.SOURCES[:2]) for name, each in all_estimates.items()},
-    description=(
-        "Your network, the reference network, the best mask of its kind, and the truth. The distance to the mask"
-        " is for a better network to close."
-    ),
+    description="Your network, the reference network, the best mask of its kind, and the truth, at their own levels. "
+                "The distance to the mask is for a better network to close.",
 )
 
 # %%
-table = pd.DataFrame(
-    {
-        name: sdr_sir_sar(each, signals[1:]).sdr
-        for name, each in (("mixture", signals[[0, 0, 0]]), *list(all_estimates.items())[:3])
-    },
-    index=report.SOURCES,
-)
-lessons.table(table, "{:.1f} dB", "SDR (5) in this song")
+table = pd.DataFrame({
+    name: sdr_sir_sar(each, signals[1:]).sdr
+    for name, each in (("mixture", signals[[0, 0, 0]]), *list(all_estimates.items())[:3])
+}, index=report.SOURCES)
+better = [source for source in report.SOURCES if table.loc[source, "reference DANN"] > table.loc[source, "your DANN"]]
+lessons.table(table, "{:.1f} dB", "SDR (5) in this song. The reference network is the better one for: "
+                                  f"{', '.join(better) or 'no source'}.")
 
 # %% [markdown]
-# Do these numbers rank the sounds as your ears do? Where they do not, trust your ears, and ask what the
-# metric looks at.
+# *What to notice.* Do these numbers rank the sounds as your ears do? Where they do not, ask what the metric
+# looks at. But ask your ears, too: they are easily led. Of two equal sounds the louder one pleases more, and
+# the one with the better name sounds better. So a listening test that counts has **equal levels** (exercise
+# 7.1) and is **blind**: an unknown sound X is one of two known ones, A and B, and the listener says which.
 #
+# **Predict:** somebody is right in 9 of 12 trials. How many of those who only guess do as well?
+
+# %%
+guessers = np.random.default_rng(0).integers(0, 2, size=(100_000, 12)).sum(axis=1)  # right answers of each
+as_well = {f"{n_right} or more": 100 * np.mean(guessers >= n_right) for n_right in range(6, 13)}
+figures.bars(as_well, "100 000 guessers: how many have so many of 12 right (%)", form=".1f")
+
+# %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
+needed = next(n_right for n_right in range(13) if np.mean(guessers >= n_right) < 0.05)
+once_in_five = 1 - (1 - np.mean(guessers >= needed)) ** 5
+lessons.quick_check(
+    "You allow luck 5 %. How many of 12 have to be right? And if a friend takes the test five times and tells you of "
+    "the best one?",
+    f"{needed} of 12: guessers reach that in {100 * np.mean(guessers >= needed):.1f} % of the tests, and "
+    f"{needed - 1} in {100 * np.mean(guessers >= needed - 1):.1f} %. In five tests, a guesser reaches it at least once "
+    f"with a probability of {100 * once_in_five:.0f} %. The number of trials is decided before, and all of them count.",
+)
+
+# %% [markdown]
 # ## 4. Where does the reverberation come from?
 #
 # "During the listening, we can also hear some reverberation", writes the report (III.b), and suspects two
@@ -176,10 +227,10 @@ def smear_ms(response: np.ndarray, rate_hz: int, floor_db: float = -40) -> float
 
 click = np.zeros(report.SONG_RATE, dtype=np.float32)
 click[20_000] = 1
-there_and_back = soxr.resample(
-    soxr.resample(click, report.SONG_RATE, report.SAMPLE_RATE), report.SAMPLE_RATE, report.SONG_RATE
-)
+there = soxr.resample(click, report.SONG_RATE, report.SAMPLE_RATE)
+there_and_back = soxr.resample(there, report.SAMPLE_RATE, report.SONG_RATE)
 
+# %%
 low = torch.zeros(report.SAMPLE_RATE)
 low[4_350] = 1
 parts = spectrogram.stft(low)
@@ -189,8 +240,6 @@ masked = {
     )
     for a, b in ((1.0, 1.0), (1.0, 0.5), (1.0, 0.0))
 }
-
-# %%
 smears = {
     "resampling, there and back": smear_ms(there_and_back, report.SONG_RATE),
     **{name: smear_ms(each, report.SAMPLE_RATE) for name, each in masked.items()},
@@ -209,11 +258,20 @@ figures.waveforms(
     ),
 )
 
+# %%
+echoes_ms = 1000 * (np.flatnonzero(np.abs(masked["real × 1.0, imaginary × 0.5"]) > 0.01) - 4_350) / report.SAMPLE_RATE
+window_ms = 1000 * report.N_FFT / report.SAMPLE_RATE
+assert smears["resampling, there and back"] < 10 < 100 < smears["real × 1.0, imaginary × 0.5"]
+assert -window_ms < echoes_ms[0] < 0 < echoes_ms[-1] < window_ms
+Markdown(
+    f"*What to notice.* Resampling rings for {smears['resampling, there and back']:.1f} ms, which nobody hears as a "
+    f"room. Different masks for the two parts make **echoes**, here from {-echoes_ms[0]:.0f} ms *before* the sound to "
+    f"{echoes_ms[-1]:.0f} ms after it. The window is {window_ms:.0f} ms long, and no echo can be farther away."
+)
+
 # %% [markdown]
-# *What to notice.* Resampling rings for a few milliseconds, which nobody hears as a room. Different masks for
-# the two parts make **echoes**, up to 0.2 s away and even *before* the sound. Pencil and paper tell why. The
-# Fourier transform of a frame $x(t)$ has a real part that belongs to its even half, and an imaginary part
-# that belongs to its odd half:
+# Pencil and paper tell why. The Fourier transform of a frame $x(t)$ has a real part that belongs to its even
+# half, and an imaginary part that belongs to its odd half:
 #
 # $$\text{real} \leftrightarrow \tfrac{1}{2}\,[x(t) + x(-t)]$$
 #
@@ -235,32 +293,68 @@ backwards = np.roll(frame[::-1], 1)
 print("formula holds:", np.allclose(masked_frame, (a + b) / 2 * frame + (a - b) / 2 * backwards))
 
 # %% [markdown]
-# Does your network do that? The masks that DANN makes for this song, bin by bin, weighted with the energy of
-# the mixture:
+# **Compute** where the echoes of the click have to be: it stands at sample 4350, in two frames, whose middles
+# are the samples 4096 and 5120.
 
-# %%
-mixture = spectrogram.stft(torch.from_numpy(signals[0]))
-gained = mixture[:, :, : report.N_FRAMES] * run.config.gain
-with torch.inference_mode():
-    masks = run.network(gained[None])[0]  # (source, part, freq, frame)
-even, odd = (masks[:, 0] + masks[:, 1]) / 2, (masks[:, 0] - masks[:, 1]) / 2
-energy = gained.square().sum(dim=0)
-echo_db = 10 * torch.log10((odd**2 * energy).sum(dim=(1, 2)) / (even**2 * energy).sum(dim=(1, 2)))
-figures.bars(
-    dict(zip(report.SOURCES, echo_db.tolist(), strict=True)),
-    "level of the reversed part relative to the direct one (dB)",
-    form=".1f",
+# %% tags=["nbval-check-output"]
+middles = report.HOP * np.array([4, 5])
+echoed_at = np.flatnonzero(np.abs(masked["real × 1.0, imaginary × 0.5"]) > 0.01)
+print("mirrored at the middle of each frame:", 2 * middles - 4_350)
+print("found, the click itself among them:  ", echoed_at)
+assert set(echoed_at) == {4_350, *(2 * middles - 4_350)}
+
+# %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
+def echo_db(a: float, b: float) -> float:
+    """Level of the reversed part relative to the direct one."""
+    return 20 * np.log10(abs(a - b) / abs(a + b))
+
+
+lessons.quick_check(
+    "How loud is the echo of masks 1 and 0.5? Of 1 and 0? And what do 1 and −1 give?",
+    f"{-echo_db(1, 0.5):.1f} dB below the direct sound; {abs(echo_db(1, 0)):.0f} dB, as loud as the sound itself; and "
+    "for 1 and −1 nothing but the echo: each frame is played backwards, and the direct sound is gone.",
 )
 
 # %% [markdown]
+# Does DANN do that? **Predict:** whose masks for the two parts differ more, those of your run or those of the
+# reference network, which has learned for half an hour? The level of the reversed part follows from the masks,
+# bin by bin, weighted with the energy of the mixture:
+
+
+# %%
+def reversed_level_db(separator: Separator, mixture: np.ndarray) -> dict[str, float]:
+    """Level of the reversed part relative to the direct one, for each source."""
+    planes = spectrogram.stft(torch.from_numpy(mixture.copy())) * separator.config.gain
+    chunks = spectrogram.chunk(planes, separator.config.n_chunk_frames)
+    with torch.inference_mode():
+        masks = separator.network(chunks)  # (chunk, source, part, freq, frame)
+    direct, reverse = (masks[:, :, 0] + masks[:, :, 1]) / 2, (masks[:, :, 0] - masks[:, :, 1]) / 2
+    energy = chunks.square().sum(dim=1, keepdim=True)
+    ratio = (reverse**2 * energy).sum(dim=(0, 2, 3)) / (direct**2 * energy).sum(dim=(0, 2, 3))
+    return dict(zip(report.SOURCES, (10 * torch.log10(ratio)).tolist(), strict=True))
+
+
+reversed_db = {"your DANN": reversed_level_db(separator, signals[0]),
+               "reference DANN": reversed_level_db(reference, signals[0])}
+
+# %%
+assert max(reversed_db["reference DANN"].values()) < min(-25, max(reversed_db["your DANN"].values()))
+figures.bars(reversed_db, "level of the reversed part relative to the direct one (dB)", form=".1f")
+
+# %% [markdown]
+# *What to notice.* The reference network has learned nearly the same mask for both parts, although nothing
+# told it to: its echo is more than 25 dB below the sound. A network that has learned for a short time is
+# not that far.
+#
 # And the phase? A mask with one positive number per bin leaves the phase of the mixture as it is. That is
-# wrong too, but in its own way. The mean error of the phase, weighted with the energy of the true source (0°
-# is right, 90° is what guessing gives):
+# wrong too, but in its own way. **Predict:** which masks come closest to the true phase? Below is the mean error,
+# weighted with the energy of the true source (0° is right, 90° is what guessing gives).
 
 
 # %%
 def complex_planes(waveform: np.ndarray) -> torch.Tensor:
-    samples = torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))
+    """Spectrogram `(freq, frame)` of a waveform `(sample,)`."""
+    samples = torch.from_numpy(np.array(waveform, dtype=np.float32))
     return spectrogram.to_complex(spectrogram.stft(samples))
 
 
@@ -272,18 +366,20 @@ def phase_error(estimate: np.ndarray, truth: np.ndarray) -> float:
 
 
 # %%
-candidates = {"mixture": signals[[0, 0, 0]], "ideal ratio mask": all_estimates["ideal ratio mask"], "DANN": estimates,
+candidates = {"mixture": signals[[0, 0, 0]], "ideal ratio mask": all_estimates["ideal ratio mask"],
+              "your DANN": estimates, "reference DANN": all_estimates["reference DANN"],
               "ideal masks for the two parts": oracles()["ideal_part_masks"](signals)}
-errors = {name: [phase_error(*pair) for pair in zip(each, signals[1:4], strict=True)]
-          for name, each in candidates.items()}
-lessons.table(pd.DataFrame(errors, index=report.SOURCES), "{:.0f}°",
-              "error of the phase, weighted with the energy of the true source")
+errors = pd.DataFrame({name: [phase_error(*pair) for pair in zip(each, signals[1:4], strict=True)]
+                       for name, each in candidates.items()}, index=report.SOURCES)
+ideal = errors["ideal masks for the two parts"]
+assert (ideal < errors["mixture"]).all() and (ideal < errors[["your DANN", "reference DANN"]].min(axis=1)).all()
+lessons.table(errors.T, "{:.0f}°", "error of the phase, weighted with the energy of the true source")
 
 # %% [markdown]
 # *What to notice.* Ideal masks for the two parts make the phase *better* than the mixture's: that is what
-# they could do. The network's masks do not reach that; where they differ, they turn the phase in a direction
-# that is as often wrong as right, and leave an echo. So the report's second suspicion is right, and its first
-# one is not.
+# they could do, and the echo is the means by which they do it (exercise 7.3). The networks' masks do not reach
+# that. So the report's second suspicion is right in principle, and its first one is not: masks that differ
+# leave an echo, resampling does not.
 #
 # To hear it, take the true vocals, and masks of 1 and 0.3:
 
@@ -312,54 +408,66 @@ lessons.reference("reverberation")
 # masks that DANN has learned from real songs hardly differ between the parts, so the reversed echo stays far
 # below what it could be. What does smear, a little, is masking itself, since a frame lasts 232 ms. And
 # resampling leaves the pauses as they were.
-#
+
+# %% [markdown]
 # ## 5. Gains, and a track to practise with
 #
 # "We apply a different gain for each instrument to increase the volume" (II.b). `gains_db` does that when
-# files are written. And the song without drums is the song minus their estimate:
+# files are written. And the song without drums is the song minus their estimate.
+#
+# **Predict:** which part of the drum kit will you still hear in it, with this network, and with a perfect one?
 
 # %%
 practice = song - stems["drums"]
 perfect = song - track.read("drums")
 player.tracks(
-    {
-        "song": song[:first],
-        "without drums": practice[:first],
-        "what a perfect separation would give": perfect[:first],
-    },
+    {"song": song[passage], "without drums": practice[passage],
+     "what a perfect separation would give": perfect[passage]},
     rate_hz=report.SONG_RATE,
-    description=(
-        "For drummers to play along. Cymbals stay in the second one: a mask that ends at 4.41 kHz"
-        " cannot take them away."
-    ),
+    description="Three seconds for drummers to play along. Cymbals stay in the second one.",
+)
+
+# %%
+left_db = {name: 10 * np.log10(energy_above(practice - perfect, hz) / energy_above(track.read("drums"), hz))
+           for name, hz in (("the whole kit", 0), ("above 4.41 kHz", 4410))}
+assert abs(left_db["above 4.41 kHz"]) < 0.5
+Markdown(
+    f"*What to notice.* Above 4.41 kHz the drums are all still there ({left_db['above 4.41 kHz']:+.1f} dB): a mask "
+    "that ends at 4.41 kHz cannot take cymbals away. The whole of what differs from the perfect track lies at "
+    f"{left_db['the whole kit']:+.1f} dB beside the drums: drums that are left, and other instruments that are missing."
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+louder = (10 ** (6 / 20) - 1) * stems["drums"]
+lessons.quick_check(
+    "You write the drums with a gain of 6 dB, the other stems as they are, and mix all four. Do you get the song?",
+    f"No: one with drums {10 ** (6 / 20):.2f} times as large. What is too much lies "
+    f"{level_db(song) - level_db(louder):.0f} dB below the song. Stems add up only at equal gains, which is why "
+    "`separate_file` takes the rest before it applies them.",
 )
 
 # %% [markdown]
 # ## 6. Your own song
 #
 # Put the path of a WAV, FLAC, MP3 or OGG file between the quotes and run the cell. It stays on your computer.
+# **Before you play it**, say which stem will come out best, and why: which source is loud in it, and
+# what does it have in common with the songs that the network has learned from?
 
 # %%
 MY_SONG = ""  # such as "/music/my_song.mp3"
 
 path = Path(MY_SONG) if MY_SONG else track.path / "mixture.wav"
 name = path.stem if MY_SONG else track.name
-result = separate_file(
-    path,
-    data_folder() / "separated" / f"{name} (louder drums)",
-    separator,
-    gains_db={"drums": 3.0},
-    progress=False,
-)
-drums, rate = soundfile.read(result.stems["drums"], stop=6 * result.rate_hz)
+result = separate_file(path, folder / f"{name} (louder drums)", separator, gains_db={"drums": 3.0}, progress=False)
+drums, rate = soundfile.read(result.stems["drums"], stop=4 * result.rate_hz)
 player.audio(
     drums, rate_hz=rate, title=f"drums of {name}", description="3 dB louder than the network made them"
 )
 
 # %% [markdown]
-# Do not expect much: this network has seen twelve synthetic songs for half a minute. The reference network is
-# better with real music; give `separate_file` the Separator `reference` above in place of `separator`. Or train
-# one yourself, which takes an hour or more:
+# *What to notice.* Do not expect much: this network has seen twelve synthetic songs for half a minute. The
+# reference network is better with real music; give `separate_file` the Separator `reference` above in place of
+# `separator`. Or train one yourself, which takes an hour or more:
 #
 # ```text
 # python -m dann_lib prepare  --corpus /music/musdb18
@@ -367,8 +475,15 @@ player.audio(
 # python -m dann_lib separate my_song.mp3 --weights data/runs/mine/weights.safetensors
 # python -m dann_lib evaluate --corpus /music/musdb18 --weights data/runs/mine/weights.safetensors
 # ```
-#
+
+# %% tags=["nbval-check-output"]
+print(len(corpus.select("train")), "songs to learn from")
+
+# %% [markdown]
 # ## 7. What it cannot do
+#
+# **Before you read on**, list what you have heard go wrong, in this lesson or with your own song. Which of it
+# would a longer training mend?
 #
 # | limit | why | which lesson |
 # |---|---|---|
@@ -379,25 +494,34 @@ player.audio(
 # | two guitars stay together | there is no source "guitar", let alone "second guitar" | 3 |
 # | music unlike the training songs | the network knows what it has learned from | 5, 6 |
 #
+# *What to notice.* Only the last one is a matter of training and data. The others are decided by the
+# representation, before any network learns anything. Test the second one: a song with the drums on the left
+# and the voice on the right, which anybody separates by listening with one ear.
+
+# %%
+stereo = signals[[2, 1]]  # left: drums, right: vocals
+heard = separator.separate_waveform(stereo)[0]  # the vocals, (channel, sample)
+wrong_side = 100 * float((heard[0] ** 2).sum() / (heard**2).sum())
+assert wrong_side > 0.01
+Markdown(f"Of the energy of the vocals' estimate, {wrong_side:.1f} % come from the left, where nobody sings.")
+
+# %% [markdown]
 # ## The report says / we find
 #
 # Your run: one song, DANN after half a minute of training.
 
 # %%
 ceiling = rate_ceiling(track)
-lessons.claims_table(
-    7,
-    {
-        "reverberation": lessons.Verdict(
-            f"resampling lengthens a click to {smears['resampling, there and back']:.1f} ms, masks of 1"
-            f" and 0.5 to {smears['real × 1.0, imaginary × 0.5']:.0f} ms; in this song DANN's masks"
-            f" make a reversed part of {echo_db.min():.0f} to {echo_db.max():.0f} dB. True for the"
-            f" masks, not for the resampling, which alone leaves a SAR of {ceiling.sar.min():.0f} dB or"
-            " more",
-            bool(smears["real × 1.0, imaginary × 0.5"] > 50 > smears["resampling, there and back"]),
-        )
-    },
-)
+of_yours = reversed_db["your DANN"].values()
+resampled_ms, masked_ms = smears["resampling, there and back"], smears["real × 1.0, imaginary × 0.5"]
+lessons.claims_table(7, {
+    "reverberation": lessons.Verdict(
+        f"resampling lengthens a click to {resampled_ms:.1f} ms, masks of 1 and 0.5 to {masked_ms:.0f} ms; in this "
+        f"song your DANN's masks make a reversed part of {min(of_yours):.0f} to {max(of_yours):.0f} dB. True for the "
+        f"masks, not for the resampling, which alone leaves a SAR of {ceiling.sar.min():.0f} dB or more",
+        bool(masked_ms > 50 > resampled_ms),
+    )
+})
 
 # %% [markdown]
 # And with this, all claims of the report have been looked at:
@@ -406,21 +530,247 @@ lessons.claims_table(
 lessons.all_claims()
 
 # %% [markdown]
-# ## Try it
+# ## Exercises
 #
-# 1. *Warm-up.* Separate another test song: change the index in step 1. Which one comes out best? Were the
-#    scores of lesson 6 right?
-# 2. *One mask for both.* Replace DANN's two masks of each source by their mean (`even` in step 4), go back to
-#    a waveform, and listen. Is the echo gone? What do SDR and SAR say?
-# 3. *Open end.* Train with `python -m dann_lib train --preset modern` for ten minutes, name the new weights
-#    with `Separator.load`, and run this lesson again. What has become better first: interference or
-#    artefacts?
+# Write where it says `raise NotImplementedError`, run the cell, then the two below it: the first shows what comes
+# out beside the output to aim at, the second checks it and explains what is wrong. They use the reference network.
+# Solutions are linked at the end of the lesson.
+
+# %%
+import numpy as np
+import pandas as pd
+import soxr
+import torch
+from torch import Tensor
+
+# %%
+from dann_lib import exercises, lessons, player, report, spectrogram
+from dann_lib.corpus import open_corpus
+from dann_lib.evaluation import sdr_sir_sar
+from dann_lib.evaluation.oracles import part_masks
+from dann_lib.exercises import hearing
+from dann_lib.files import reference_folder
+from dann_lib.separation import Separator
+
+# %%
+track = open_corpus("synthetic").select("test")[2]
+mixture, *true_stems = np.array(track.waveforms)  # five signals at 8.82 kHz
+dann = Separator.load(reference_folder() / "weights" / "dann-modern.safetensors", "cpu", "float32")
+estimates = dann.separate_waveform(mixture)
+full_song, *full_truth = (track.read(name).mean(axis=1) for name in report.SIGNALS)  # at 44.1 kHz
+full_estimates = soxr.resample(estimates.T, report.SAMPLE_RATE, report.SONG_RATE).T[:, : len(full_song)]
+passage = slice(0, 22_050)  # 2.5 s at 8.82 kHz
+
+
+# %% [markdown]
+# ### 7.1 · Warm-up: at the same level
 #
+# Of two equal sounds, the louder one pleases more. So before two versions are compared by ear, they get the same
+# level: the same root mean square. Write the function that does it.
+#
+# <details><summary>Hint</summary>
+#
+# The root mean square of `x` is `np.sqrt(np.mean(x**2))`. One gain for all samples.
+#
+# </details>
+
+# %%
+def at_level_of(sound: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The sound `(sample,)`, as loud as the reference."""
+    raise NotImplementedError("write this part")
+
+
+# %% tags=["example", "7.1"]
+exercises.aim("07_listening", "7.1", lambda: (
+    player.tracks({
+        "true bass": true_stems[2][passage],
+        "estimate": estimates[2, passage],
+        "estimate, as loud as the truth": at_level_of(estimates[2, passage], true_stems[2][passage]),
+    }, description="The level stands behind each sound. Does the judgement of the estimate change with it?")
+))
+
+# %% tags=["self-check"]
+hearing.check_level(at_level_of)
+
+
+# %% [markdown]
+# ### 7.2 · A fair truth
+#
+# A stem file is at 44.1 kHz, and the estimate in it ends at 4.41 kHz. Beside the true drums it sounds dull,
+# whatever the network did. Make the truth that it could have reached: what 8.82 kHz can hold of a sound, at
+# 44.1 kHz again, with as many samples. **Predict:** which source gains most by this, and how many dB?
+#
+# <details><summary>Hint</summary>
+#
+# `soxr.resample(samples, from_hz, to_hz)`, there and back, filters on both ways. `report.SONG_RATE` and
+# `report.SAMPLE_RATE` are the two rates.
+#
+# </details>
+
+# %%
+def as_it_could_be(truth: np.ndarray) -> np.ndarray:
+    """The part below 4.41 kHz of a sound `(sample,)` at 44.1 kHz, as long as before."""
+    raise NotImplementedError("write this part")
+
+
+# %% tags=["example", "7.2"]
+exercises.aim("07_listening", "7.2", lambda: (
+    lessons.table(
+        pd.DataFrame({name: sdr_sir_sar(full_estimates, np.array(truth)).sdr for name, truth in (
+            ("beside the whole truth", full_truth),
+            ("beside the fair one", [as_it_could_be(each) for each in full_truth]))}, index=report.SOURCES),
+        "{:.2f} dB", "SDR of the reference network's stems at 44.1 kHz",
+    )
+))
+
+# %% tags=["self-check"]
+hearing.check_band_limit(as_it_could_be)
+
+
+# %% [markdown]
+# ### 7.3 · The echo alone
+#
+# Step 4 showed that masks $a$ and $b$ for the two parts give the frame times $(a + b)/2$, and the frame played
+# backwards times $(a - b)/2$. Split masked planes into these two. The first is what *one* mask for both parts
+# would give. The table then says how loud the echo is, and what the SDR is without it. **Predict:** the ideal
+# masks know the truth. Do they have an echo?
+#
+# <details><summary>Hint</summary>
+#
+# A frame that is played backwards has the same real part, and the imaginary part with the other sign.
+# `masks[:, :1]` are the masks for the real part, `(source, 1, freq, frame)`: they multiply both parts of the planes.
+#
+# </details>
+
+# %%
+def direct_and_echo(planes: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+    """Two spectrograms like `masks` `(source, part, freq, frame)`, of planes `(part, freq, frame)`."""
+    raise NotImplementedError("write this part")
+
+
+def with_and_without(planes: Tensor, masks: Tensor) -> np.ndarray:
+    """Level of the echo, SDR with it and without it, in dB: `(number, source)`."""
+    direct, echo = direct_and_echo(planes, masks)
+    level = 10 * torch.log10(echo.square().sum((1, 2, 3)) / direct.square().sum((1, 2, 3)))
+    sounds = spectrogram.istft(torch.stack((direct + echo, direct)), first.shape[-1]).numpy()
+    return np.array([level.numpy(), *(sdr_sir_sar(each, first[1:]).sdr for each in sounds)])
+
+
+# %%
+first = np.array([mixture, *true_stems])[:, : (report.N_FRAMES - 1) * report.HOP]  # one chunk of 88 frames
+planes, *stem_planes = spectrogram.stft(torch.from_numpy(first))
+with torch.inference_mode():
+    network_masks = dann.network(planes[None] * dann.config.gain)[0]  # (source, part, freq, frame)
+two_masks = {"reference DANN": network_masks,
+             "ideal masks within ±1": part_masks(torch.stack(stem_planes[:3]), planes, 1.0)}
+
+# %% tags=["example", "7.3"]
+exercises.aim("07_listening", "7.3", lambda: (
+    lessons.table(
+        pd.DataFrame({f"{name}, {source}": numbers for name, masks in two_masks.items()
+                      for source, numbers in zip(report.SOURCES, with_and_without(planes, masks).T, strict=True)},
+                     index=["echo beside the direct part", "SDR with echo", "SDR without"]).T,
+        "{:.1f} dB", "Two masks for each source, and one for both parts",
+    )
+))
+
+# %% tags=["self-check"]
+hearing.check_echo(direct_and_echo)
+
+
+# %% [markdown]
+# ### 7.4 · Four stems at the song's own rate
+#
+# Now the way back of II.b, as `separate_file` takes it: three estimates at 8.82 kHz, the song at 44.1 kHz. Bring the
+# estimates to the rate of the song, make them as long, and put the rest of the song behind them as `other`.
+#
+# <details><summary>Hint</summary>
+#
+# `soxr.resample` wants time in the first axis: turn the array with `.T`, and the result again. Where are the cymbals
+# above 4.41 kHz, then?
+#
+# </details>
+
+# %%
+def four_stems(song: np.ndarray, estimates: np.ndarray) -> np.ndarray:
+    """Stems `(4, sample)` of a song `(sample,)` at 44.1 kHz from estimates `(3, sample)` at 8.82 kHz."""
+    raise NotImplementedError("write this part")
+
+
+def energy_db(waveform: np.ndarray, from_hz: float) -> float:
+    """Energy from a frequency upwards in dB, at 44.1 kHz."""
+    power = np.abs(np.fft.rfft(waveform)) ** 2
+    return float(10 * np.log10(power[int(len(waveform) * from_hz / report.SONG_RATE):].sum() / len(waveform)))
+
+
+# %% tags=["example", "7.4"]
+exercises.aim("07_listening", "7.4", lambda: (
+    lessons.table(
+        pd.DataFrame({name: [energy_db(stem, hz) for hz in (0, 4500)]
+                      for name, stem in zip(report.STEMS, four_stems(full_song, estimates), strict=True)},
+                     index=["all of it", "above 4.5 kHz"]).T,
+        "{:.0f} dB", "Energy of the stems. Their sum misses the song by "
+        f"{np.abs(four_stems(full_song, estimates).sum(axis=0) - full_song).max():.5f}.",
+    )
+))
+
+# %% tags=["self-check"]
+hearing.check_four_stems(four_stems)
+
+# %% [markdown]
+# ### 7.5 · Open end: how much echo do you hear?
+#
+# Make a blind test. `draw_key` draws which sound comes at each trial; `by_luck` says how probable it is that
+# somebody who guesses has as many right answers, or more. The trials below are vocals as they are (A), or with a
+# mask of 1 for the real and `B_MASK` for the imaginary part (B). Take the test; then move `B_MASK` towards 1, draw
+# with another seed, and find the echo that you can just still hear. How far below it is the echo of DANN (7.3)?
+# Then test what you like: your network, resampling, another network. Write down before you listen how many trials
+# it will be, and how much luck you allow.
+
+# %%
+B_MASK, SEED, N_TRIALS = 0.3, 2018, 5
+
+
+def draw_key(n_trials: int, random: np.random.Generator) -> str:
+    """A letter for each trial, A or B, such as "ABBAB"."""
+    raise NotImplementedError("write this part")
+
+
+def by_luck(n_right: int, n_trials: int) -> float:
+    """Probability of `n_right` or more right answers for somebody who guesses."""
+    raise NotImplementedError("write this part")
+
+
+# %%
+voice = true_stems[0][passage]
+voice_planes = spectrogram.stft(torch.from_numpy(voice.copy()))
+with_echo = spectrogram.istft(voice_planes * torch.tensor([1.0, B_MASK])[:, None, None], len(voice)).numpy()
+with_echo = with_echo * np.sqrt(np.mean(voice**2) / np.mean(with_echo**2))  # the level must not tell
+print(f"echo: {20 * np.log10((1 - B_MASK) / (1 + B_MASK)):.1f} dB beside the direct part")
+
+# %% tags=["example", "7.5"]
+exercises.aim("07_listening", "7.5", lambda: (
+    player.tracks({
+        "A, as it is": voice, "B, with the echo": with_echo,
+        **{f"trial {trial}": {"A": voice, "B": with_echo}[letter]
+           for trial, letter in enumerate(draw_key(N_TRIALS, np.random.default_rng(SEED)), start=1)},
+    }, description="Two sounds that you know, and trials that you do not. Which of the two is each of them?")
+))
+
+# %%
+MY_ANSWERS = ""  # such as "ABBAB"
+hearing.reveal(MY_ANSWERS, lambda: draw_key(N_TRIALS, np.random.default_rng(SEED)), by_luck)
+
+# %% tags=["self-check"]
+hearing.check_blind_test(draw_key, by_luck)
+
+# %% [markdown]
 # ## Recap
 #
 # 1. Separation is: resample, STFT, masks, inverse, resample; `other` is the rest, so the stems add up.
-# 2. Listen in pairs: truth and estimate, estimate and oracle. Interference and artefacts sound different.
-# 3. Different masks for real and imaginary part bring back each frame reversed; a trained DANN's masks differ
+# 2. Listen in pairs: truth and estimate, estimate and oracle. Interference and artefacts sound different. What
+#    is to count is heard at equal levels, blind, and compared with luck.
+# 3. Different masks for real and imaginary part bring back each frame reversed; a well trained DANN's masks differ
 #    so little that it is hardly heard. Resampling is innocent.
 # 4. Your own song goes through the same two lines of code.
 # 5. Most limits are those of the representation (rate, mono, masks), others those of the data.
@@ -437,4 +787,5 @@ lessons.all_claims()
 # - A. Défossez: *Hybrid Spectrogram and Waveform Source Separation*, 2021: where the field went from here.
 #   [arXiv:2111.03600](https://arxiv.org/abs/2111.03600)
 #
-# Previous lesson: [6 · Put a number on what you hear](06_evaluation.ipynb)
+# Previous lesson: [6 · Put a number on what you hear](06_evaluation.ipynb) · [Solutions of the
+# exercises](solutions/07_listening.ipynb)
