@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dann_lib.errors import DannError
+from dann_lib.lesson_files import SOLUTIONS
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -94,10 +96,36 @@ html_show_search_summary = False  # it is fetched, which a page from the file sy
 
 
 def setup(app: Sphinx) -> None:
-    """Leave out of the reference what says nothing."""
+    """Leave out of the reference what says nothing; give every page the contents of the book."""
     app.connect("autodoc-skip-member", _skip)
+    app.connect("html-page-context", _give_contents, priority=900)
 
 
 def _skip(app: Sphinx, what: str, name: str, thing: object, skip: bool, options: Any) -> bool | None:
     """Fields of named tuples, which their class describes."""
     return True if (getattr(thing, "__doc__", None) or "").startswith("Alias for field number") else None
+
+
+def _give_contents(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: object) -> None:
+    """The contents for `course-nav.html`; the theme would put them together for each page again, in a fifth of a second."""
+    context["course_contents"] = [(caption, [_entry(app, name, page) for name in names]) for caption, names in _parts(app)]
+
+
+@lru_cache(maxsize=1)
+def _parts(app: Sphinx) -> list[tuple[str, list[str]]]:
+    """The tables of contents on the index: caption, and names of pages."""
+    from sphinx.addnodes import toctree
+
+    tables = app.env.get_doctree(app.config.root_doc).findall(toctree)
+    return [(table["caption"], [name for _, name in table["entries"]]) for table in tables]
+
+
+def _entry(app: Sphinx, name: str, page: str) -> dict[str, Any]:
+    """A line of the contents as `page` shows it: with the pages below it if that is one of them."""
+    title = app.env.titles[name].astext()
+    below = app.env.toctree_includes.get(name, [])
+    inside = page in (name, *below) or (bool(below) and page.startswith("_modules"))
+    return {
+        "page": name, "is_here": name == page, "below": [_entry(app, each, page) for each in below] if inside else [],
+        "title": title.partition(" · ")[0] if name.startswith(SOLUTIONS) else title,
+    }
