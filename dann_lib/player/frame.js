@@ -9,7 +9,7 @@ function toUrl(texts) {
   const urls = {};
   for (const [name, text] of Object.entries(texts)) {
     const code = text.replace(IMPORT, (_, word, needed) => `${word}"${urls[needed]}"`);
-    urls[name] = `data:text/javascript;charset=utf-8,${encodeURIComponent(code)}`;
+    urls[name] = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   }
   return Object.values(urls).at(-1);
 }

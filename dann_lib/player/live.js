@@ -13,9 +13,8 @@ export function live(module) {
       try {
         return await module.render({ model, el: root });
       } catch (error) {
-        root.replaceChildren(
-          make("p", { class: "dann-alert", role: "alert", text: `This cannot be shown in this browser: ${error.message}` }),
-        );
+        const text = `This cannot be shown in this browser: ${error.message}`;
+        root.replaceChildren(make("p", { class: "dann-alert", role: "alert", text }));
         console.error(error);
       }
     },

@@ -3,11 +3,16 @@
 import { drawSpectrum, drawWave, extremes, spectrum } from "./lanes.js";
 import { colour, make } from "./page.js";
 import { makeScale } from "./scale.js";
-import { HELP, ICONS, STYLE } from "./stem_style.js";
+import { HELP, HINTS, ICONS, STYLE } from "./stem_style.js";
 
 const DRAG_PX = 6;
 const HEIGHT_PX = { waveform: 48, spectrogram: 96 };
-const clock = (seconds) => `${Math.floor(seconds / 60)}:${(Math.floor(seconds * 10) / 10 % 60).toFixed(1).padStart(4, "0")}`;
+
+/** Minutes and seconds, such as 2:03.4. */
+function clock(seconds) {
+  const tenths = Math.floor(seconds * 10);
+  return `${Math.floor(tenths / 600)}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")}`;
+}
 
 /**
  * @param {Element} el where to build it
@@ -19,13 +24,13 @@ export function makePanel(el, song) {
   const variants = model.get("variants"), sources = model.get("sources"), mixture = model.get("mixture");
   const bar = makeBar(song, variants);
   const ruler = makeRuler(duration, actions);
-  const rows = sources.map((name) => makeRow(name, mixture === null ? sources.indexOf(name) + 1 : sources.indexOf(name), song));
+  const rows = sources.map((name, index) => makeRow(name, mixture === null ? index + 1 : index, song));
   const words = make("p", { class: "dann-quiet stems-words", role: "status" });
   const alert = make("p", { class: "dann-alert", role: "alert" });
   if (failed.length) alert.textContent = `This browser cannot decode: ${failed.join(", ")}. The rest plays.`;
   const lanes = make("div", { class: "stems-lanes" }, ruler.element, ...rows.map((row) => row.element));
   el.tabIndex = -1;
-  el.append(make("style", { text: STYLE }), ...bar.elements, alert, lanes, words, makeHelp(variants, sources));
+  el.append(make("style", { text: STYLE }), ...bar.elements, alert, lanes, words, makeHelp(variants));
   const pictures = makePictures(song, rows);
   const ends = [selecting(lanes, ruler, duration, actions)];
   const onClick = (event) => {
@@ -34,7 +39,7 @@ export function makePanel(el, song) {
   };
   el.addEventListener("click", onClick);
   const sized = new ResizeObserver(() => pictures.draw());
-  sized.observe(ruler.canvas);
+  sized.observe(ruler.lane);
   return {
     show(state, gains, sentence) {
       bar.show(state);
@@ -59,10 +64,12 @@ export function makePanel(el, song) {
 }
 
 function makeBar({ model, actions }, variants) {
-  const play = make("button", { type: "button", class: "dann-main", "aria-label": "Play", onclick: () => actions.play() });
+  const play = make("button", {
+    type: "button", class: "dann-main", "aria-label": "Play", onclick: () => actions.play(),
+  });
   play.innerHTML = ICONS.play;
   const loop = make("button", { type: "button", "aria-pressed": "false", text: "Loop", onclick: actions.toggleLoop });
-  const version = makeSwitch("Version", variants, (_, index) => String.fromCharCode(97 + index), actions.choose);
+  const version = makeSwitch("Version", variants, (_, index) => "abcdefgh"[index], actions.choose);
   const view = makeSwitch("Picture", ["waveform", "spectrogram"], () => null, actions.view);
   const head = make("div", { class: "dann-bar" }, play, make("h3", { text: model.get("title") }), version.element);
   const tools = make("div", { class: "dann-bar stems-tools" }, loop, view.element);
@@ -82,7 +89,9 @@ function makeBar({ model, actions }, variants) {
   };
 }
 
-/** Radio buttons as a switch; `letter(name, index)` is the key of each. */
+const keyCap = (text) => make("b", { class: "stems-key", text, "aria-hidden": "true" });
+
+/** Radio buttons as a switch; `letter(name, index)` is the key of each, or nothing. */
 function makeSwitch(label, names, letter, choose) {
   const group = `${label}-${Math.random()}`;
   const inputs = names.map((name, index) => make("input", {
@@ -90,8 +99,7 @@ function makeSwitch(label, names, letter, choose) {
   }));
   const labels = inputs.map((input, index) => {
     const key = input.dataset.letter;
-    return make("label", {}, input, ...(key ? [make("b", { class: "stems-key", text: key.toUpperCase(), "aria-hidden": "true" })] : []),
-      names[index]);
+    return make("label", {}, input, ...(key ? [keyCap(key.toUpperCase())] : []), names[index]);
   });
   const element = make("div", { class: "dann-switch", role: "radiogroup", "aria-label": label }, ...labels);
   return {
@@ -100,22 +108,27 @@ function makeSwitch(label, names, letter, choose) {
   };
 }
 
+/** What moves over every lane: the loop and the cursor. */
+const marks = () => [make("div", { class: "stems-loop" }), make("div", { class: "stems-cursor" })];
+
 function makeRuler(duration, actions) {
   const time = make("span", { class: "dann-number stems-time", text: clock(0) });
-  const canvas = make("div", { class: "stems-ticks", "aria-hidden": "true" });
+  const ticks = make("div", { class: "stems-ticks", "aria-hidden": "true" });
   const step = [0.5, 1, 2, 5, 10, 20, 30, 60].find((size) => duration / size <= 9) ?? 120;
   for (let at = 0; at < duration - step / 3; at += step) {
-    canvas.append(make("span", { style: `left:${(100 * at) / duration}%`, text: at < 60 ? `${at} s` : clock(at).slice(0, -2) }));
+    const text = at < 60 ? `${at} s` : clock(at).slice(0, -2);
+    ticks.append(make("span", { style: `left:${(100 * at) / duration}%`, text }));
   }
   const lane = make("div", {
     class: "stems-lane stems-ruler", role: "slider", tabindex: 0, "aria-label": "Position", "aria-valuemin": 0,
     "aria-valuemax": duration.toFixed(1), "aria-valuenow": 0,
-  }, canvas, make("div", { class: "stems-loop" }), make("div", { class: "stems-cursor" }));
+  }, ticks, ...marks());
   const total = make("span", { class: "dann-quiet dann-number", text: ` / ${clock(duration)}` });
   let shown = null;
+  const clocks = make("div", { class: "stems-controls" }, make("span", {}, time, total));
   return {
-    element: make("div", { class: "stems-row" }, make("div", { class: "stems-controls" }, make("span", {}, time, total)), lane),
-    canvas: lane,
+    element: make("div", { class: "stems-row" }, clocks, lane),
+    lane,
     move(position) {
       const text = clock(position);
       if (text === shown) return;
@@ -128,23 +141,29 @@ function makeRuler(duration, actions) {
 
 function makeRow(name, digit, { model, tracks, actions }) {
   const mixture = model.get("mixture");
-  const button = (text, label, kind, onclick) => make(
-    "button", { type: "button", text, title: label, "aria-label": label, "aria-pressed": "false", [kind]: "", onclick });
+  const button = (text, label, kind, onclick) => make("button", {
+    type: "button", text, title: label, "aria-label": label, "aria-pressed": "false", [kind]: "", onclick,
+  });
   const solo = button("S", `Solo ${name}`, "data-solo", () => actions.solo(name, mixture));
   const mute = button("M", `Mute ${name}`, "data-mute", () => actions.mute(name));
   const volume = make("input", {
-    type: "range", min: 0, max: 1, step: 0.01, value: 1, "aria-label": `Volume of ${name}`, title: `Volume of ${name}`,
-    oninput: () => actions.volume(name, volume.valueAsNumber), ondblclick: () => actions.volume(name, 1),
+    type: "range", min: 0, max: 1, step: 0.01, value: 1, "aria-label": `Volume of ${name}`,
+    title: `Volume of ${name}; a double click sets it back`, ondblclick: () => actions.volume(name, 1),
+    oninput: () => actions.volume(name, volume.valueAsNumber),
   });
   const canvas = make("canvas", { "aria-hidden": "true" });
   const none = make("span", { class: "dann-quiet stems-none", text: "not in this version" });
-  const lane = make("div", { class: "stems-lane" }, canvas, none, make("div", { class: "stems-loop" }), make("div", { class: "stems-cursor" }));
-  const label = make("span", { class: "stems-name" }, ...(digit < 10 ? [make("b", { class: "stems-key", text: digit, "aria-hidden": "true" })] : []), name);
+  const lane = make("div", { class: "stems-lane" }, canvas, none, ...marks());
+  const label = make("span", { class: "stems-name" }, ...(digit < 10 ? [keyCap(digit)] : []), name);
   const controls = make("div", { class: "stems-controls" }, label, solo, mute, volume);
-  const element = make("div", { class: "stems-row", role: "group", "aria-label": name, "data-digit": digit, "data-track": name, style: `--source: var(--${name}, var(--accent))` }, controls, lane);
+  const element = make("div", {
+    class: "stems-row", role: "group", "aria-label": name, "data-digit": digit, "data-track": name,
+    style: `--source: var(--${CSS.escape(name)}, var(--accent))`,
+  }, controls, lane);
   return {
     element, canvas, name,
-    track: (state) => tracks.findIndex((track) => track.source === name && (track.version === null || track.version === state.variant)),
+    track: (state) => tracks.findIndex(({ source, version }) => (
+      source === name && (version === null || version === state.variant))),
     show(state, gains) {
       const index = this.track(state);
       none.hidden = index >= 0;
@@ -162,7 +181,7 @@ function makeRow(name, digit, { model, tracks, actions }) {
 function makePictures({ model, buffers }, rows) {
   const scale = makeScale(model.get("colours"));
   const samples = (index) => buffers.get(index).getChannelData(0);
-  const peak = [...buffers.keys()].reduce((most, index) => Math.max(most, ...extremes(samples(index), 1).map(Math.abs)), 0);
+  const peak = Math.max(...[...buffers.keys()].flatMap((index) => [...extremes(samples(index), 1)].map(Math.abs)));
   let state = null, spectra = null, loudest = 0;
 
   async function transformAll(nColumns) {
@@ -189,7 +208,9 @@ function makePictures({ model, buffers }, rows) {
       const index = row.track(state);
       if (!buffers.has(index)) continue;
       if (view === "waveform") drawWave(canvas, { samples: samples(index), peak, fill: colour(canvas, "--source") });
-      else if (spectra.size === buffers.size) drawSpectrum(canvas, spectra.get(index), loudest, model.get("floor_db"), scale);
+      else if (spectra.size === buffers.size) {
+        drawSpectrum(canvas, spectra.get(index), loudest, model.get("floor_db"), scale);
+      }
     }
   }
   return { draw };
@@ -199,7 +220,7 @@ function makePictures({ model, buffers }, rows) {
 function selecting(lanes, ruler, duration, actions) {
   let from = null;
   const place = (event) => {
-    const box = ruler.canvas.getBoundingClientRect();
+    const box = ruler.lane.getBoundingClientRect();
     return (Math.min(1, Math.max(0, (event.clientX - box.left) / box.width))) * duration;
   };
   const region = (event) => [from.at, place(event)].sort((a, b) => a - b);
@@ -220,7 +241,7 @@ function selecting(lanes, ruler, duration, actions) {
     pointerup(event) {
       if (dragged(event)) actions.loop(region(event));
       else if (from) actions.seek(from.at);
-      if (from) ruler.canvas.focus({ preventScroll: true, focusVisible: false });
+      if (from) ruler.lane.focus({ preventScroll: true, focusVisible: false });
       from = null;
     },
     pointercancel: () => { from = null; },
@@ -229,10 +250,12 @@ function selecting(lanes, ruler, duration, actions) {
   return () => Object.entries(listeners).forEach(([name, listener]) => lanes.removeEventListener(name, listener));
 }
 
-function makeHelp(variants, sources) {
-  const keys = HELP(variants.length, sources.length);
-  const rows = keys.map(([key, text]) => make("tr", {}, make("th", { scope: "row" }, ...key.split(" ").map((each) => make("kbd", { text: each.replace("_", " ") }))), make("td", { text })));
-  return make("details", {}, make("summary", { text: "Keys and how to listen" }), make("table", {}, make("tbody", {}, ...rows)),
-    make("p", { class: "dann-quiet", text: "All tracks play at their own levels, and all pictures share one scale. Without a solo you hear the "
-      + "sources together; the mixture is heard when it is soloed. Click into a picture to go there, drag to loop." }));
+function makeHelp(variants) {
+  const keys = HELP(variants.length);
+  const rows = keys.map(([names, text]) => {
+    const caps = names.split(" ").map((name) => make("kbd", { text: name }));
+    return make("tr", {}, make("th", { scope: "row" }, ...caps), make("td", { text }));
+  });
+  return make("details", {}, make("summary", { text: "Keys and how to listen" }),
+    make("table", {}, make("tbody", {}, ...rows)), make("p", { class: "dann-quiet", text: HINTS }));
 }

@@ -30,19 +30,20 @@ export function heard(tracks, state) {
 
 async function render({ model, el }) {
   if (typeof OfflineAudioContext === "undefined" || typeof AudioContext === "undefined") {
-    el.append(make("p", { class: "dann-alert", role: "alert", text: "This browser has no Web Audio, so nothing plays." }));
-    return undefined;
+    return sayNothingPlays(el, "This browser has no Web Audio, so nothing plays.");
   }
   const tracks = model.get("tracks");
   el.textContent = `Decoding ${tracks.length} tracks …`;
   const { buffers, failed } = await load(tracks, model.get("rate"));
   el.replaceChildren();
   if (!buffers.size) {
-    const text = "This browser cannot decode any of the tracks (MP3), so nothing plays.";
-    el.append(make("p", { class: "dann-alert", role: "alert", text }));
-    return undefined;
+    return sayNothingPlays(el, "This browser cannot decode any of the tracks (MP3), so nothing plays.");
   }
   return makePlayer(model, el, tracks, buffers, failed);
+}
+
+function sayNothingPlays(el, text) {
+  el.append(make("p", { class: "dann-alert", role: "alert", text }));
 }
 
 /** The tracks that can be decoded, by their number, and the names of those that cannot. */
