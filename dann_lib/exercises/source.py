@@ -45,7 +45,7 @@ def write_exercises(lesson: Path) -> bool:
     """
     lesson = Path(lesson)
     source = SOLUTIONS / lesson.name
-    if not source.is_file():
+    if not source.is_file() or source == lesson.resolve():
         return False
     notebook = jupytext.read(lesson)
     start, end = _place(notebook, FIRST, lesson), _place(notebook, AFTER, lesson)

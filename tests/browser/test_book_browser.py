@@ -1,0 +1,152 @@
+"""The course as pages, from the file system and with nothing else to be had: all is shown, all plays, all can use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dann_lib import course
+
+LESSONS = [path.stem for path in sorted((course.REPOSITORY / "notebooks").glob("[0-9][0-9]_*.py"))]
+OWN_SCHEMES = ("file:", "data:", "blob:", "about:")
+
+
+@pytest.fixture(scope="module")
+def book(chromium, tmp_path_factory) -> Path:
+    """The whole book, from the lessons as they are stored."""
+    out = tmp_path_factory.mktemp("book")
+    assert course.build(out=out, execute=False) == 0
+    return out
+
+
+@pytest.fixture
+def visit(chromium, book) -> Iterator[Any]:
+    """Open a page of the book where nothing but the file system answers; what it asks for or complains of fails."""
+    contexts, asked, said = [], [], []
+
+    def opened(name: str, width: int = 1300, **options: Any) -> Any:
+        context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+
+        def answer(route: Any) -> None:
+            inside = route.request.url.startswith(OWN_SCHEMES)
+            if not inside:
+                asked.append(route.request.url)
+            route.continue_() if inside else route.abort()
+
+        context.route("**/*", answer)
+        page = context.new_page()
+        page.on("pageerror", lambda error: said.append(f"{name}: {error}"))
+        page.on("console", lambda message: said.append(f"{name}: {message.text}") if message.type == "error" else None)
+        page.goto((book / f"{name}.html").as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not asked and not said, (asked, said)
+
+
+def pages(book: Path) -> list[str]:
+    """Names of all pages but those with source code."""
+    names = [path.relative_to(book).with_suffix("").as_posix() for path in book.rglob("*.html")]
+    return sorted(name for name in names if not name.startswith(("_modules", "_static", "files")))
+
+
+def show_all(page: Any) -> None:
+    """Scroll through a page, so that what waits for being seen is loaded."""
+    page.evaluate("""async () => {
+        for (let y = 0; y < document.body.scrollHeight; y += 800) {
+            window.scrollTo(0, y);
+            await new Promise((done) => setTimeout(done, 20));
+        }
+    }""")
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_is_complete_offline(visit, name):
+    page = visit(name)
+    page.wait_for_selector("mjx-container svg", state="attached")
+    show_all(page)
+    assert page.evaluate("document.querySelectorAll('[data-mml-node=merror]').length") == 0
+    page.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+    page.wait_for_function("[...document.querySelectorAll('audio')].every((audio) => audio.duration > 0.1)")
+    assert page.locator("h1").count() == 1
+    for frame in page.frames[1:]:
+        frame.wait_for_function("document.getElementById('root').textContent !== 'Loading …'")
+        assert "cannot be shown" not in frame.locator("#root").inner_text()
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_all_players_of_a_lesson_play(visit, name):
+    page = visit(name)
+    show_all(page)
+    players = [frame for frame in page.frames[1:] if frame.locator(".stems-lane").count()]
+    assert len(players) <= 4, "more players than a page can carry"
+    for frame in players:
+        frame.get_by_role("button", name="Play").click()
+        ruler = frame.get_by_role("slider", name="Position")
+        before = float(ruler.get_attribute("aria-valuenow"))
+        page.wait_for_timeout(500)
+        assert float(ruler.get_attribute("aria-valuenow")) > before
+        frame.get_by_role("button", name="Pause").click()
+
+
+def test_there_are_players_in_the_course(book):
+    with_players = [name for name in LESSONS if "stems-lane" in (book / f"{name}.html").read_text()]
+    assert len(with_players) >= 3
+
+
+def test_the_search_finds_a_term(visit):
+    page = visit("search")
+    page.goto(f"{page.url}?q=reverberation")
+    page.locator("#search-results li a").first.wait_for()
+    assert page.locator("#search-results li a").count() > 1
+
+
+def violations(page: Any, what: Any, contrast: bool = True) -> list[str]:
+    """What axe-core finds serious or critical in a page or a frame of it."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
+    options = {"preload": False, "resultTypes": ["violations"], "rules": {"color-contrast": {"enabled": contrast}}}
+    found = axe.run(what, options=options).response["violations"]
+    return [f"{page.url.rpartition('/')[2]}: {each['id']}: {each['nodes'][0]['html'][:150]}"
+            for each in found if each["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_and_its_frames_can_be_used_by_all(visit, name):
+    """No serious violation, light and dark; nothing makes a phone scroll sideways."""
+    for scheme in ("light", "dark"):
+        page = visit(name, width=375, color_scheme=scheme)
+        show_all(page)
+        for what in page.frames if scheme == "light" else page.frames[1:]:
+            assert not violations(page, what)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def test_every_other_page_can_be_used_by_all(visit, book):
+    """The reference and the solutions have one look, so contrast is measured on a page of each."""
+    names = [name for name in pages(book) if name not in LESSONS]
+    assert {"index", "glossary", "ledger", "search", "api/index"} <= set(names)
+    found = []
+    for name in names:
+        alone = "/" not in name or name in ("api/index", "api/dann_lib.report", "solutions/01_data")
+        for scheme in ("light", "dark") if alone else ("light",):
+            page = visit(name, width=375, color_scheme=scheme)
+            found += violations(page, page, contrast=alone)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 375, name
+            page.context.close()
+    assert not found, "\n".join(found)
+
+
+def test_light_and_dark_follow_the_switch_and_the_frames_follow_the_page(visit):
+    page = visit("01_data", color_scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'; document.documentElement.dataset.mode = 'dark'")
+    assert page.evaluate(ground) != light
+    frame = page.frames[1]
+    frame.wait_for_function("document.documentElement.dataset.theme === 'dark'")
