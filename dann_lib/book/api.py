@@ -23,7 +23,7 @@ def api_pages() -> dict[str, str]:
     rows = [f"   * - :doc:`{module.__name__}`\n     - {_sentence(module)}" for module in modules]
     entries = [f"   {module.__name__}" for module in modules]
     index = [
-        *_heading("dann_lib"), inspect.getdoc(dann_lib) or "", "",
+        *_heading("API reference of dann_lib"), inspect.getdoc(dann_lib) or "", "",
         ".. list-table::", "   :header-rows: 1", "", "   * - module", "     - what it owns", *rows, "",
         ".. toctree::", "   :hidden:", "", *entries, "",
     ]
