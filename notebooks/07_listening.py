@@ -43,6 +43,8 @@ from dann_lib.corpus import open_corpus
 from dann_lib.evaluation import oracles, rate_ceiling, sdr_sir_sar
 from dann_lib.files import data_folder, reference_folder
 from dann_lib.separation import Separator
+from dann_lib.listening_test import item, listening_test
+from dann_lib.own_song import own_song
 from dann_lib.song_files import separate_file
 
 # %% [markdown]
@@ -117,9 +119,9 @@ lessons.quick_check(
 # %%
 passage_s = 4, 7  # where all instruments play
 passage = slice(*(each * report.SONG_RATE for each in passage_s))
-player.tracks(
-    {"mixture": song[passage], **{f"{name}, estimate": stem[passage] for name, stem in stems.items()}},
-    rate_hz=report.SONG_RATE,
+player.stems(
+    {"estimates": {name: stem[passage] for name, stem in stems.items()}}, mixture=song[passage],
+    rate_hz=report.SONG_RATE, title=track.name,
     description="The song and the four files that were written, at their own levels.",
 )
 
@@ -169,11 +171,11 @@ reference = Separator.load(reference_folder() / "weights" / "dann-modern.safeten
 all_estimates = {"your DANN": estimates, "reference DANN": reference(signals),
                  "ideal ratio mask": oracles()["ideal_ratio_mask"](signals), "truth": signals[1:4]}
 excerpt = slice(*(each * report.SAMPLE_RATE for each in passage_s))
-player.tracks(
-    {f"{source}: {name}": each[index, excerpt]
-     for index, source in enumerate(report.SOURCES[:2]) for name, each in all_estimates.items()},
-    description="Your network, the reference network, the best mask of its kind, and the truth, at their own levels. "
-                "The distance to the mask is for a better network to close.",
+player.stems(
+    {name: dict(zip(report.SOURCES, each[:, excerpt], strict=True)) for name, each in all_estimates.items()},
+    mixture=signals[0, excerpt], solo="drums", title="Three estimates and the truth",
+    description="Your network, the reference network, the best mask of its kind, and the truth, at their own levels; "
+                "switch between them while it plays. The distance to the mask is for a better network to close.",
 )
 
 # %%
@@ -210,6 +212,21 @@ lessons.quick_check(
 )
 
 # %% [markdown]
+# Now the test itself, with this song: first tell your network's drums and vocals from the truth, then rate six
+# versions without knowing which is which. The truth is hidden among them, and two **anchors** that have to be worse.
+# All end at 4.41 kHz and have the same level. In the end your ratings stand beside SDR, SIR and SAR.
+
+# %%
+items = [item(source, signals[0, excerpt], signals[1:, excerpt], report.SOURCES.index(source),
+              {name: each[report.SOURCES.index(source), excerpt] for name, each in list(all_estimates.items())[:3]})
+         for source in ("drums", "vocals")]
+listening_test(items, pair=("your DANN", "hidden reference"))
+
+# %% [markdown]
+# *What to notice.* The dull anchor ends at 1 kHz and is else perfect: it has a high SDR, and few will like it. No ratio
+# of energies knows what is missed. The button *Save my results* keeps your ratings in a file of yours, which
+# `dann_lib.listening_test.read_ratings` reads and `ratings_figure` draws.
+#
 # ## 4. Where does the reverberation come from?
 #
 # "During the listening, we can also hear some reverberation", writes the report (III.b), and suspects two
@@ -450,9 +467,16 @@ lessons.quick_check(
 # %% [markdown]
 # ## 6. Your own song
 #
-# Put the path of a WAV, FLAC, MP3 or OGG file between the quotes and run the cell. It stays on your computer.
-# **Before you play it**, say which stem will come out best, and why: which source is loud in it, and
+# Run the cell and choose a song, or drop one on the panel. It stays on your computer. (`make app` opens the same panel
+# by itself.) **Before you play it**, say which stem will come out best, and why: which source is loud in it, and
 # what does it have in common with the songs that the network has learned from?
+
+# %% tags=["nbval-ignore-output"]
+own_song({"reference network": reference_folder() / "weights" / "dann-modern.safetensors",
+          "your network": lessons.live_folder("05") / "weights.safetensors"})
+
+# %% [markdown]
+# The same in two lines of code, here with a gain for the drums (II.b), for a page without Python behind it:
 
 # %%
 MY_SONG = ""  # such as "/music/my_song.mp3"
