@@ -10,14 +10,17 @@ In short:
 from __future__ import annotations
 
 import argparse
+import asyncio
 import math
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from jupyter_core.utils import ensure_event_loop
 from nbformat import NotebookNode
 
 from dann_lib.book import build_book, kept_pages
@@ -141,7 +144,7 @@ def _run_cells(notebook: NotebookNode, source: Path, progress: _Progress) -> str
     n_code = 0
     cell = notebook.cells[0] if notebook.cells else None
     try:
-        with client.setup_kernel(env=_environment(), stderr=subprocess.DEVNULL):
+        with client.setup_kernel(env=_environment(), stderr=subprocess.DEVNULL), _nothing_left_waiting():
             for index, cell in enumerate(notebook.cells):
                 n_code += cell.cell_type == "code" and bool(cell.source.strip())
                 progress.step(index + 1, len(notebook.cells))
@@ -154,6 +157,20 @@ def _run_cells(notebook: NotebookNode, source: Path, progress: _Progress) -> str
         return (f"{_where(source, cell, n_code)}: the kernel ended ({_first_line(str(error))}); "
                 "often there was too little memory")
     return ""
+
+
+@contextmanager
+def _nothing_left_waiting() -> Iterator[None]:
+    """On Ctrl-C end what still waits for an answer of the kernel; it would complain later that the kernel is gone."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        loop = ensure_event_loop()
+        waiting = asyncio.all_tasks(loop)
+        for task in waiting:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
+        raise
 
 
 def _kernel_manager() -> object:
