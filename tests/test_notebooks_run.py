@@ -1,0 +1,69 @@
+"""The lessons run from top to bottom on a fresh kernel, with the outputs that are compared; a broken one fails."""
+
+from __future__ import annotations
+
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from dann_lib import course
+from dann_lib.lesson_files import cleaned
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NAMES = sorted(path.stem for path in FOLDER.glob("[0-9][0-9]_*.ipynb"))
+
+each_lesson = pytest.mark.parametrize("name", NAMES)
+
+
+def nbval(notebook: Path) -> subprocess.CompletedProcess[str]:
+    """Run a notebook as a test, as a reader of the README would: `pytest --nbval-lax`."""
+    paths = [str(course.REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=500",
+         "-p", "no:cacheprovider", "-q", "-c", str(course.REPOSITORY / "pyproject.toml"), str(notebook)],
+        cwd=course.REPOSITORY, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+
+
+@each_lesson
+def test_a_lesson_runs_and_gives_its_checked_outputs(name, synthetic_root):
+    done = nbval(FOLDER / f"{name}.ipynb")
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("name", ["04_skip_ablation"])
+def test_a_second_run_changes_only_what_is_declared_to_change(name, synthetic_root):
+    """Figures, sounds and numbers to the last digit, also of networks that the first run has trained."""
+    first, second = (course.run_lesson(FOLDER / f"{name}.py") for _ in range(2))
+    assert not first.error and not second.error
+    for one, other in zip(cleaned(first.notebook).cells, cleaned(second.notebook).cells, strict=True):
+        if one.cell_type == "code" and "nbval-ignore-output" not in one.metadata.get("tags", []):
+            assert one.outputs == other.outputs, one.source
+
+
+def excerpt_of_a_lesson() -> NotebookNode:
+    """The first lesson up to its first compared output."""
+    notebook = nbformat.read(FOLDER / "01_data.ipynb", as_version=4)
+    last = next(index for index, cell in enumerate(notebook.cells)
+                if "nbval-check-output" in cell.metadata.get("tags", []))
+    return nbformat.v4.new_notebook(metadata=notebook.metadata, cells=notebook.cells[: last + 1])
+
+
+def test_a_lesson_that_was_broken_is_noticed(tmp_path, synthetic_root):
+    whole = excerpt_of_a_lesson()
+    other_output, other_code = copy.deepcopy(whole), copy.deepcopy(whole)
+    other_output.cells[-1].outputs[0].text = "not what it gives\n"
+    other_code.cells[-1].source = "raise RuntimeError('broken on purpose')"
+    for name, notebook in (("whole", whole), ("other_output", other_output), ("other_code", other_code)):
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    assert nbval(tmp_path / "whole.ipynb").returncode == 0
+    assert nbval(tmp_path / "other_output.ipynb").returncode == 1
+    assert nbval(tmp_path / "other_code.ipynb").returncode == 1
+    assert course.build([tmp_path / "whole.ipynb"], tmp_path / "pages") == 0
+    assert course.build([tmp_path / "other_code.ipynb"], tmp_path / "pages") == 1
