@@ -141,14 +141,6 @@ def test_a_stored_lesson_plays_without_being_run(open_notebook, lab):
     assert not complaints(notebook.said)
 
 
-def test_a_lesson_that_is_not_trusted_still_says_what_is_to_be_seen(open_notebook):
-    """JupyterLab removes frames and scripts from the outputs of strangers; words and pictures stay."""
-    notebook = open_notebook("notebooks/04_skip_ablation.ipynb")
-    notebook.page.get_by_text("Choose variants").first.wait_for(state="attached")
-    assert notebook.page.locator("iframe[srcdoc]").count() == 0
-    assert notebook.page.locator(".jp-OutputArea figcaption").count() > 0
-
-
 @pytest.fixture
 def panel(open_notebook) -> Any:
     """The panel for a song of one's own, in a notebook that has just been run."""
