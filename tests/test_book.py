@@ -18,8 +18,7 @@ from dann_lib.book.links import Links
 from dann_lib.book.texts import TEXTS, index_page, read_texts
 from dann_lib.lesson_files import Lesson
 
-
-TEXT = "# 3 · Build it\n\nAt the end\nyou hold it.\n\nMore."
+TEXT = "# 3 · Build it\n\nAt the end\nyou hold it.\n\n**What you need**: about 12 s on two\nprocessor cores, 1 GB."
 
 
 def lesson(source: Path, **options: object) -> Lesson:
@@ -87,6 +86,7 @@ def test_the_index_says_how_long_a_lesson_took_and_lists_what_there_is(tmp_path)
                lesson(tmp_path / "solutions" / "03_unet.py")]
     text = index_page(lessons, ["glossary.md", "ledger.md", "api/index.rst"])
     assert text.count("ran here in") == 1 and "ran here in 1.2 min" in text
+    assert text.count(">about 12 s on two processor cores<") == 1, "of the other, what it says itself"
     assert text.count("**[Build it]") == 2
     order = [text.rindex(line) for line in ("\n04_more\n", "\nsolutions/03_unet\n", "\nglossary\n", "\nledger\n")]
     assert order == sorted(order)

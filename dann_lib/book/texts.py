@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,11 +56,14 @@ def _line(lesson: Lesson) -> dict[str, Any]:
     """What the index says about a lesson."""
     number, dot, title = lesson.title.partition(" · ")
     return {"page": lesson.page, "number": number if dot else "", "title": title if dot else lesson.title,
-            "result": lesson.result, "time": _time(lesson.seconds), "error": lesson.error}
+            "result": lesson.result, "time": _time(lesson), "error": lesson.error}
 
 
-def _time(seconds: float) -> str:
-    """`ran here in 40 s`, `ran here in 1.5 min`; nothing where it did not run."""
-    if math.isnan(seconds):
-        return ""
-    return f"ran here in {seconds:.0f} s" if seconds < 60 else f"ran here in {seconds / 60:.1f} min"
+def _time(lesson: Lesson) -> str:
+    """`ran here in 40 s`, `ran here in 1.5 min`; where it did not run, what the lesson says that it needs."""
+    if math.isnan(lesson.seconds):
+        texts = "".join(cell.source for cell in lesson.notebook.cells[:1])
+        found = re.search(r"\*\*What you need\*\*: (about [^,.(]+)", texts)
+        return " ".join(found[1].split()) if found else ""
+    is_short = lesson.seconds < 60
+    return "ran here in " + (f"{lesson.seconds:.0f} s" if is_short else f"{lesson.seconds / 60:.1f} min")
