@@ -182,7 +182,7 @@ player.tracks({
     "a song as it is": four_songs[0].sum(axis=0),
     **{f"remix {number}": mixture for number, mixture in
        enumerate(remix(four_songs, np.random.default_rng(0))[0][:2], start=1)},
-}, description="A song, and two that were made of the stems of four. They make no music; the network does not mind.")
+}, description="A song, and two made of the stems of four. They make no music; the network does not mind.")
 
 # %% tags=["self-check"]
 learning.check_remix(remix)
