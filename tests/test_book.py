@@ -116,6 +116,12 @@ def test_every_module_is_in_the_reference():
     assert not [name for name in expected if f".. automodule:: {name}\n" not in pages]
 
 
+def test_what_a_package_hands_on_leads_to_the_module_that_defines_it():
+    page = api_pages()["api/dann_lib.figures.rst"]
+    assert ":py:obj:`COLOURS <dann_lib.figures.style.COLOURS>`" in page
+    assert ":py:obj:`figure_5 <dann_lib.figures.results.figure_5>`" in page
+
+
 def test_docstrings_say_what_the_arguments_are():
     """What the reference shows: every public function with arguments describes them, by their names."""
     missing = []

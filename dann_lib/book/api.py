@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from types import ModuleType
 
 import dann_lib
@@ -64,7 +65,8 @@ def _home(package: ModuleType, name: str) -> str:
     home = getattr(thing, "__module__", None)
     if isinstance(home, str) and home.startswith(package.__name__):
         return f"{home}.{name}"
-    parts = [part.__name__ for part in _modules(package) if getattr(part, name, None) is thing]
+    defines = re.compile(rf"^{name}\b.* = ", re.MULTILINE)
+    parts = [part.__name__ for part in _modules(package) if defines.search(inspect.getsource(part))]
     return f"{(parts or [package.__name__])[0]}.{name}"
 
 

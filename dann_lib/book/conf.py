@@ -33,6 +33,11 @@ def find_mathjax() -> Path:
     raise DannError("MathJax, which sets the equations, is missing; run: pip install sphinx-mathjax-offline")
 
 
+if tags.has("whole"):  # noqa: F821 (Sphinx defines it)
+    from dann_lib.book.api import documented_modules
+
+    documented_modules()  # imports them once, for all processes that read
+
 project = "How machines separate a song into its instruments"
 html_title = project
 language = "en"
