@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from PIL import Image
 
 from dann_lib import course
 
@@ -196,3 +198,15 @@ def test_light_and_dark_follow_the_switch_and_the_frames_follow_the_page(visit):
     assert page.evaluate(ground) != light
     frame = page.frames[1]
     frame.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+
+
+@pytest.mark.parametrize("system", ["light", "dark"])
+def test_there_is_no_white_behind_a_frame_in_the_dark(visit, system):
+    page = visit("01_data", color_scheme=system)
+    page.evaluate("document.documentElement.dataset.theme = document.documentElement.dataset.mode = 'dark'")
+    element = page.locator("iframe").first
+    element.scroll_into_view_if_needed()
+    page.frames[1].wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    box = element.bounding_box()
+    corner = page.screenshot(clip={"x": box["x"], "y": box["y"], "width": 2, "height": 2})
+    assert max(Image.open(io.BytesIO(corner)).convert("L").tobytes()) < 100
