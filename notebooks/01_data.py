@@ -90,7 +90,7 @@ excerpt = slice(0, 7 * report.SAMPLE_RATE)
 player.stems(
     {"stems": {signal: track.signal(signal)[excerpt] for signal in report.SIGNALS[1:]}},
     mixture=track.signal("mixture")[excerpt], title=track.name,
-    description="The mixture and its four stems, mono at 8.82 kHz, at their own levels: nothing is normalised. S plays a "
+    description="The mixture and its four stems, mono at 8.82 kHz, at their own levels, nothing normalised. S plays a "
                 "stem alone, M leaves it out.",
 )
 
