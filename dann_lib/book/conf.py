@@ -33,11 +33,6 @@ def find_mathjax() -> Path:
     raise DannError("MathJax, which sets the equations, is missing; run: pip install sphinx-mathjax-offline")
 
 
-if tags.has("whole"):  # noqa: F821 (Sphinx defines it)
-    from dann_lib.book.api import documented_modules
-
-    documented_modules()  # imports them once, for all processes that read
-
 project = "How machines separate a song into its instruments"
 html_title = project
 language = "en"
@@ -101,9 +96,13 @@ html_show_search_summary = False  # it is fetched, which a page from the file sy
 
 
 def setup(app: Sphinx) -> None:
-    """Leave out of the reference what says nothing; give every page the contents of the book."""
+    """Leave out of the reference what says nothing; give every page the contents of the book; import the modules."""
     app.connect("autodoc-skip-member", _skip)
     app.connect("html-page-context", _give_contents, priority=900)
+    if app.tags.has("whole"):
+        from dann_lib.book.api import documented_modules
+
+        documented_modules()  # imports them once, for all processes that read
 
 
 def _skip(app: Sphinx, what: str, name: str, thing: object, skip: bool, options: Any) -> bool | None:
