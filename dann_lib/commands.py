@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dann_lib import bench, course, report
+from dann_lib import bench, report
 from dann_lib.files import data_folder, reference_folder
 
 
@@ -205,6 +205,21 @@ def _reproduce(options: argparse.Namespace) -> None:
            "; ".join(f"{count} {verdict}" for verdict, count in verdicts.items()) + f"\nresults: {out}")
 
 
+def _course_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK",
+                        help="files, or names such as 03 or 03_unet (default: all lessons)")
+    parser.add_argument("--out", type=Path, default=data_folder() / "course", help="folder of the pages")
+    parser.add_argument("--write", action="store_true",
+                        help="bring exercises up to date, and store the lessons with their outputs beside their .py")
+    parser.add_argument("--no-run", action="store_true", help="only write the pages, from what is stored")
+
+
+def _course(options: argparse.Namespace) -> int:
+    from dann_lib.course import build
+
+    return build(options.notebooks or None, options.out, options.write, not options.no_run)
+
+
 def _run_name(weights: Path) -> str:
     """`data/runs/mine/weights.safetensors` is `mine`; any other file is its own name."""
     return weights.parent.resolve().name if weights.stem == "weights" else weights.stem
@@ -293,5 +308,5 @@ COMMANDS: tuple[Command, ...] = (
             bench.add_arguments, bench.run),
     Command("course", "run the lessons and write them as pages",
             "Run the seven lessons from top to bottom, in order, and write them as pages that work offline.",
-            course.add_arguments, course.run),
+            _course_arguments, _course),
 )

@@ -9,7 +9,6 @@ In short:
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import math
 import os
@@ -273,18 +272,3 @@ class _Progress:
     def note(self, text: str) -> None:
         if not self.quiet:
             print(f"      {text}", flush=True)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `python -m dann_lib course`."""
-    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK",
-                        help="files, or names such as 03 or 03_unet (default: all lessons)")
-    parser.add_argument("--out", type=Path, default=data_folder() / "course", help="folder of the pages")
-    parser.add_argument("--write", action="store_true",
-                        help="bring exercises up to date, and store the lessons with their outputs beside their .py")
-    parser.add_argument("--no-run", action="store_true", help="only write the pages, from what is stored")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Run `python -m dann_lib course`; 0, or 1 if a lesson failed."""
-    return build(options.notebooks or None, options.out, options.write, not options.no_run)

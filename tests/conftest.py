@@ -11,6 +11,7 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side: threads that wait for each other would only spin
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")  # the other processors have the other tests
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from dann_lib import report
 from dann_lib.evaluation.summary import interval
@@ -187,17 +187,19 @@ def spreads(evidence: Evidence) -> pd.DataFrame:
 
 def _rank(x: pd.Series, y: pd.Series) -> tuple[float, float, float]:
     """Spearman's rank correlation over songs, with its 95 % bootstrap interval."""
-    both = pd.concat([x, y], axis=1).dropna().to_numpy()
-    draws = np.random.default_rng(0).integers(len(both), size=(2000, len(both)))
-    values = [_spearman(both[rows]) for rows in draws]
-    low, high = np.nanpercentile(values, [2.5, 97.5])
-    return _spearman(both), float(low), float(high)
+    both = pd.concat([x, y], axis=1).dropna().to_numpy().T
+    draws = np.random.default_rng(0).integers(both.shape[1], size=(2000, both.shape[1]))
+    low, high = np.nanpercentile(_spearman(both[:, draws]), [2.5, 97.5])
+    return float(_spearman(both)), float(low), float(high)
 
 
-def _spearman(pairs: np.ndarray) -> float:
-    if np.ptp(pairs[:, 0]) == 0 or np.ptp(pairs[:, 1]) == 0:
-        return 0.0
-    return float(spearmanr(pairs[:, 0], pairs[:, 1]).statistic)
+def _spearman(pairs: np.ndarray) -> np.ndarray:
+    """Correlation of ranks along the last axis of `(2, …, song)`; 0 where one of the two is the same everywhere."""
+    ranks = rankdata(pairs, axis=-1)
+    ranks -= ranks.mean(axis=-1, keepdims=True)
+    one, other = ranks
+    size = np.sqrt((one**2).sum(axis=-1) * (other**2).sum(axis=-1))
+    return np.where(size > 0, (one * other).sum(axis=-1) / np.where(size > 0, size, 1), 0.0)
 
 
 def _median_difference(one: pd.Series, other: pd.Series) -> tuple[float, float, float]:

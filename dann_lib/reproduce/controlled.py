@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from tqdm.auto import tqdm
 
 from dann_lib import report
@@ -69,7 +68,7 @@ def compose_songs(per_kind: int, folder: Path, progress: bool = True) -> list[Co
         for count in range(MIN_INSTRUMENTS, MAX_INSTRUMENTS + 1)
     ]
     missing = [song for song in songs if not song.path.exists()]
-    work = Parallel(n_jobs=min(os.cpu_count() or 1, max(1, len(missing))), return_as="generator_unordered")(
+    work = Parallel(n_jobs=min(cpu_count(), max(1, len(missing))), return_as="generator_unordered")(
         delayed(_render)(song) for song in missing
     )
     for _ in tqdm(work, total=len(missing), desc="composing songs", unit="song", leave=False,

@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from joblib import cpu_count
 from tqdm.auto import tqdm
 
 from dann_lib.errors import DannError
@@ -51,7 +52,7 @@ class Machine:
         from dann_lib.devices import best_device
 
         on_cpu = (device or best_device()) == "cpu"
-        return Machine(device, precision, jobs or (os.cpu_count() or 1 if on_cpu else 1))
+        return Machine(device, precision, jobs or (cpu_count() if on_cpu else 1))
 
 
 def train_all(runs: Sequence[TrainingRun], corpus_name: str, folder: Path, machine: Machine, progress: bool) -> None:
@@ -117,7 +118,7 @@ def train_one(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine
     from dann_lib.training import train
 
     if machine.jobs > 1:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // machine.jobs))
+        torch.set_num_threads(max(1, cpu_count() // machine.jobs))
     corpus = part_of(open_corpus(corpus_name if run.songs == "corpus" else "synthetic", progress=False), run.songs)
     train(corpus, run.config, folder / run.file_stem, device=machine.device, precision=machine.precision,
           progress=False)

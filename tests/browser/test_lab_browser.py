@@ -33,7 +33,7 @@ def lab(tmp_path_factory) -> Iterator[tuple[str, Path]]:
     shutil.copytree(REPOSITORY / "data" / "reference", folder / "data" / "reference")
     settings = folder / "settings"
     environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(settings), "JUPYTER_DATA_DIR": str(settings),
-                   "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "2"}
+                   "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0",
                "--IdentityProvider.token=", "--ServerApp.password=", f"--ServerApp.root_dir={folder}",
                "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=",
@@ -88,18 +88,28 @@ class Lab:
         self.command("docmanager:save")
 
 
+@pytest.fixture(scope="module")
+def window(chromium) -> Iterator[Any]:
+    """One for all tests: it keeps the files of JupyterLab."""
+    context = chromium.new_context(viewport={"width": 1400, "height": 1000})
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def open_notebook(chromium, lab) -> Iterator[Any]:
-    contexts = []
+def open_notebook(window, lab) -> Iterator[Any]:
+    """Open a notebook in a tab of its own; its kernel is told to end with the test."""
+    opened = []
 
-    def opened(path: str) -> Lab:
-        context = chromium.new_context(viewport={"width": 1400, "height": 1000})
-        contexts.append(context)
-        return Lab(context.new_page(), lab[0], path)
+    def open_one(path: str) -> Lab:
+        opened.append(Lab(window.new_page(), lab[0], path))
+        return opened[-1]
 
-    yield opened
-    for context in contexts:
-        context.close()
+    yield open_one
+    for notebook in opened:
+        notebook.page.evaluate("void window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        notebook.page.wait_for_timeout(100)
+        notebook.page.close()
 
 
 def complaints(said: list[str]) -> list[str]:
@@ -141,14 +151,20 @@ def test_a_stored_lesson_plays_without_being_run(open_notebook, lab):
     assert not complaints(notebook.said)
 
 
-@pytest.fixture
-def panel(open_notebook) -> Any:
-    """The panel for a song of one's own, in a notebook that has just been run."""
-    notebook = open_notebook("notebooks/own_song.ipynb")
+@pytest.fixture(scope="module")
+def own_song(window, lab) -> Lab:
+    """The notebook with the panel for a song of one's own, just run."""
+    notebook = Lab(window.new_page(), lab[0], "notebooks/own_song.ipynb")
     notebook.run_all()
     notebook.page.get_by_role("button", name="Choose a song").wait_for()
-    yield notebook.page
-    assert not complaints(notebook.said)
+    return notebook
+
+
+@pytest.fixture
+def panel(own_song) -> Iterator[Any]:
+    """One panel for all tests: whatever one of them hands over, it goes on with the next."""
+    yield own_song.page
+    assert not complaints(own_song.said)
 
 
 def hand_over(page: Any, path: Path) -> None:
