@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
+# Keeps pages of the app from asking the network for icons that they do not use.
+APP_HEADERS = {'headers': {'Content-Security-Policy': \"style-src 'self' 'unsafe-inline'\"}}
 
 .PHONY: course test lab app clean
 .DEFAULT_GOAL := course
@@ -16,7 +18,7 @@ lab: $(VENV)/.installed
 	$(RUN) -m jupyter lab notebooks
 
 app: $(VENV)/.installed
-	$(RUN) -m voila notebooks/own_song.ipynb --Voila.ip=127.0.0.1
+	$(RUN) -m voila notebooks/own_song.ipynb --Voila.ip=127.0.0.1 "--Voila.tornado_settings=$(APP_HEADERS)"
 
 clean:
 	rm -rf data/synthetic data/cache data/course data/scores data/separated .pytest_cache .ruff_cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +18,7 @@ from dann_lib.files import data_folder
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import Code, Markdown
+    from markdown_it.token import Token
 
     from dann_lib.corpus import Corpus
     from dann_lib.figures import Drawing
@@ -67,16 +68,27 @@ class QuickCheck:
     answer: str
 
     def _repr_html_(self) -> str:
-        from nbconvert.filters.markdown import markdown2html
-
+        question, answer = _markdown_to_html(f"**Quick check.** {self.question}", self.answer)
         return (
             f'<div class="quick-check" style="border-left:4px solid #0072b2;padding:0.2em 0.8em;max-width:44em">'
-            f"{markdown2html(f'**Quick check.** {self.question}')}"
-            f"<details><summary>Answer</summary>{markdown2html(self.answer)}</details></div>"
+            f"{question}<details><summary>Answer</summary>{answer}</details></div>"
         )
 
     def __repr__(self) -> str:
         return f"Quick check. {self.question}\n{self.answer}"
+
+
+def _markdown_to_html(*texts: str) -> list[str]:
+    """Markdown with equations between dollars, which stay for MathJax to set."""
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+    def equation(_: object, tokens: Sequence[Token], index: int, *__: object) -> str:
+        return f"${html.escape(tokens[index].content)}$"
+
+    parser = MarkdownIt().enable("table").use(dollarmath_plugin)
+    parser.add_render_rule("math_inline", equation)
+    return [parser.render(text) for text in texts]
 
 
 class Verdict(NamedTuple):

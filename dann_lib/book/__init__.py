@@ -20,7 +20,6 @@ from pathlib import Path
 import nbformat
 
 from dann_lib.book.api import api_pages, documented_modules
-from dann_lib.book.ledger_page import ledger_page
 from dann_lib.book.links import Links
 from dann_lib.book.texts import HOME, index_page, read_texts
 from dann_lib.errors import DannError
@@ -102,6 +101,8 @@ def _write_sources(lessons: list[Lesson], stage: Path, out: Path, whole: bool) -
         links.add(path, f"{name}.md")
     pages: dict[str, str] = {}
     if whole:
+        from dann_lib.book.ledger_page import ledger_page
+
         reference = api_pages()
         links.modules = documented_modules()
         pages = {f"{name}.md": path.read_text(encoding="utf-8") for name, path in texts.items()}

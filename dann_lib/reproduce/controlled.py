@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,23 +50,25 @@ class ComposedSong:
         return self.waveforms[report.SIGNALS.index(signal)][:, None]
 
 
-def compose_songs(per_kind: int, folder: Path, progress: bool = True) -> list[ComposedSong]:
-    """Compose songs of every genre with every number of instruments, and keep them.
+def compose_songs(
+    per_kind: int, instruments: Sequence[int], folder: Path, progress: bool = True
+) -> list[ComposedSong]:
+    """Compose songs of every genre, each with several numbers of instruments, and keep them.
 
     Args:
-        per_kind: songs of each genre, each with 4, 5, 6, 7 and 8 instruments.
+        per_kind: songs of each genre.
+        instruments: numbers of instruments that each of them has in turn, 4 to 8.
         folder: of the waveforms; what is there already is not rendered again.
         progress: show a bar.
     """
     from dann_lib.synthetic.build import VERSION
-    from dann_lib.synthetic.compose import MAX_INSTRUMENTS, MIN_INSTRUMENTS
     from dann_lib.synthetic.styles import STYLES
 
     songs = [
         ComposedSong(genre, count, seed, folder / f"version-{VERSION}" / f"{genre}-{count}-{seed}.npy")
         for genre in STYLES
         for seed in range(FIRST_SEED, FIRST_SEED + per_kind)
-        for count in range(MIN_INSTRUMENTS, MAX_INSTRUMENTS + 1)
+        for count in instruments
     ]
     missing = [song for song in songs if not song.path.exists()]
     work = Parallel(n_jobs=min(cpu_count(), max(1, len(missing))), return_as="generator_unordered")(

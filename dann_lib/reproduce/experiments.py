@@ -79,6 +79,7 @@ class Budget:
         networks: DANN, feed-forward network and auto-encoders, all trained alike.
         controlled: networks that learn from embedded songs.
         composed: songs of each genre and number of instruments in the controlled experiments.
+        instruments: how many instruments these songs have.
         dann: arguments of `DANN` in all runs; empty for the whole network.
         chunk_frames: frames per chunk in the controlled experiments.
         v4: score the main runs with BSS Eval v4 too.
@@ -92,6 +93,7 @@ class Budget:
     controlled: Length
     gain_values: tuple[float, ...] = (1.0, 30.0, 300.0, 1000.0, 3000.0)
     composed: int = 5
+    instruments: tuple[int, ...] = (4, 5, 6, 7, 8)
     dann: dict[str, Any] = field(default_factory=dict)
     chunk_frames: int = 22
     v4: bool = True

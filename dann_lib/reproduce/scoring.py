@@ -53,7 +53,7 @@ def score_all(
     others[f"{MODERN_RUN}-phase-kept"] = PhaseKept(trained[MODERN_RUN])
     at_high_rate = more | {"rate_ceiling": known["rate_ceiling"], "treatment": treatment}
     controlled = _separators([run for run in runs if run.songs != "corpus"], folder)
-    composed = compose_songs(budget.composed, folder / "composed", progress)
+    composed = compose_songs(budget.composed, budget.instruments, folder / "composed", progress)
     high = report.SONG_RATE
     tables = [
         evaluate(songs, main, out=out, v4=budget.v4, progress=progress),

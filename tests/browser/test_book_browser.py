@@ -31,32 +31,57 @@ def book(chromium, tmp_path_factory) -> Path:
     return out
 
 
-@pytest.fixture
-def visit(chromium, book) -> Iterator[Any]:
-    """Open a page of the book where nothing but the file system answers; what it asks for or complains of fails."""
-    contexts, asked, said = [], [], []
+class Visits:
+    """Pages of the book in a browser to which nothing but the file system answers.
 
-    def opened(name: str, width: int = 1300, **options: Any) -> Any:
-        context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
+    Attributes:
+        asked: addresses outside, which were asked for and not given.
+        said: errors of the pages.
+    """
 
-        def answer(route: Any) -> None:
-            inside = route.request.url.startswith(OWN_SCHEMES)
-            if not inside:
-                asked.append(route.request.url)
-            route.continue_() if inside else route.abort()
+    def __init__(self, chromium: Any, book: Path) -> None:
+        self.chromium, self.book = chromium, book
+        self.contexts, self.asked, self.said = [], [], []
 
-        context.route("**/*", answer)
+    def __call__(self, name: str, width: int = 1300, **options: Any) -> Any:
+        context = self.chromium.new_context(viewport={"width": width, "height": 900}, **options)
+        self.contexts.append(context)
+        context.route("**/*", self._answer)
         page = context.new_page()
-        page.on("pageerror", lambda error: said.append(f"{name}: {error}"))
-        page.on("console", lambda message: said.append(f"{name}: {message.text}") if message.type == "error" else None)
-        page.goto((book / f"{name}.html").as_uri())
+        page.on("pageerror", lambda error: self.said.append(f"{name}: {error}"))
+        page.on("console", lambda line: self.said.append(f"{name}: {line.text}") if line.type == "error" else None)
+        page.goto((self.book / f"{name}.html").as_uri())
         return page
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not asked and not said, (asked, said)
+    def _answer(self, route: Any) -> None:
+        if route.request.url.startswith(OWN_SCHEMES):
+            route.continue_()
+        else:
+            self.asked.append(route.request.url)
+            route.abort()
+
+    def end(self) -> None:
+        for context in self.contexts:
+            context.close()
+        assert not self.asked and not self.said, (self.asked, self.said)
+
+
+@pytest.fixture
+def visit(chromium, book) -> Iterator[Visits]:
+    """Open a page; what it asks for or complains of fails."""
+    visits = Visits(chromium, book)
+    yield visits
+    visits.end()
+
+
+@pytest.fixture(scope="module", params=LESSONS)
+def lesson(request, chromium, book) -> Iterator[Any]:
+    """The page of a lesson, on a phone, with all that is loaded when it is seen."""
+    visits = Visits(chromium, book)
+    page = visits(request.param, width=375)
+    show_all(page)
+    yield page
+    visits.end()
 
 
 def pages(book: Path) -> list[str]:
@@ -75,33 +100,39 @@ def show_all(page: Any) -> None:
     }""")
 
 
-@pytest.mark.parametrize("name", LESSONS)
-def test_a_lesson_is_complete_offline(visit, name):
-    page = visit(name)
-    page.wait_for_selector("mjx-container svg", state="attached")
-    show_all(page)
-    assert page.evaluate("document.querySelectorAll('[data-mml-node=merror]').length") == 0
-    page.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
-    page.wait_for_function("[...document.querySelectorAll('audio')].every((audio) => audio.duration > 0.1)")
-    assert page.locator("h1").count() == 1
-    for frame in page.frames[1:]:
+def test_a_lesson_is_complete_offline(lesson):
+    lesson.wait_for_selector("mjx-container svg", state="attached")
+    assert lesson.evaluate("document.querySelectorAll('[data-mml-node=merror]').length") == 0
+    lesson.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+    lesson.wait_for_function("[...document.querySelectorAll('audio')].every((audio) => audio.duration > 0.1)")
+    assert lesson.locator("h1").count() == 1
+    for frame in lesson.frames[1:]:
         frame.wait_for_function("document.getElementById('root').textContent !== 'Loading …'")
         assert "cannot be shown" not in frame.locator("#root").inner_text()
 
 
-@pytest.mark.parametrize("name", LESSONS)
-def test_all_players_of_a_lesson_play(visit, name):
-    page = visit(name)
-    show_all(page)
-    players = [frame for frame in page.frames[1:] if frame.locator(".stems-lane").count()]
+def test_all_players_of_a_lesson_play(lesson):
+    players = [frame for frame in lesson.frames[1:] if frame.locator(".stems-lane").count()]
     assert len(players) <= 4, "more players than a page can carry"
     for frame in players:
         frame.get_by_role("button", name="Play").click()
         ruler = frame.get_by_role("slider", name="Position")
         before = float(ruler.get_attribute("aria-valuenow"))
-        page.wait_for_timeout(500)
+        lesson.wait_for_timeout(500)
         assert float(ruler.get_attribute("aria-valuenow")) > before
         frame.get_by_role("button", name="Pause").click()
+
+
+def test_a_lesson_and_its_frames_can_be_used_by_all(lesson):
+    """No serious violation, light and dark; nothing makes a phone scroll sideways.
+
+    Code, thousands of words in colours, is looked at in one of the solutions and in a module instead.
+    """
+    for scheme in ("light", "dark"):
+        show(lesson, scheme)
+        found = [violations(lesson, frame, leave_out=".highlight") for frame in lesson.frames]
+        assert not any(found), found
+        assert lesson.evaluate("document.documentElement.scrollWidth") <= 375
 
 
 def test_the_players_of_the_lessons_are_in_their_pages(book):
@@ -169,21 +200,6 @@ def violations(page: Any, what: Any, leave_out: str = "") -> list[str]:
     found = axe.run(what, context=context, options=options).response["violations"]
     return [f"{page.url.rpartition('/')[2]}: {each['id']}: {each['nodes'][0]['html'][:150]}"
             for each in found if each["impact"] in ("serious", "critical")]
-
-
-@pytest.mark.parametrize("name", LESSONS)
-def test_a_lesson_and_its_frames_can_be_used_by_all(visit, name):
-    """No serious violation, light and dark; nothing makes a phone scroll sideways.
-
-    Code, thousands of words in colours, is looked at in one of the solutions and in a module instead.
-    """
-    page = visit(name, width=375)
-    show_all(page)
-    for scheme in ("light", "dark"):
-        show(page, scheme)
-        found = [violations(page, frame, leave_out=".highlight") for frame in page.frames]
-        assert not any(found), found
-        assert page.evaluate("document.documentElement.scrollWidth") <= 375
 
 
 def test_every_other_page_can_be_used_by_all(visit, book):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import re
@@ -190,6 +191,20 @@ def test_a_song_is_separated_played_and_downloaded(panel, lab, tmp_path):
     assert download.value.suggested_filename == "tune - drums.wav"
     stem, rate = soundfile.read(download.value.path())
     assert stem.shape == (3 * 22_050, 2) and rate == 22_050
+
+
+def test_a_song_can_be_dropped(panel, tmp_path):
+    data = base64.b64encode(noise(tmp_path / "dropped.wav").read_bytes()).decode()
+    dropped = panel.evaluate_handle("""(data) => {
+        const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], "dropped.wav"));
+        return transfer;
+    }""", data)
+    panel.locator(".dann-drop").dispatch_event("drop", {"dataTransfer": dropped})
+    panel.get_by_text("separated in").wait_for()
+    panel.get_by_role("button", name="Download drums").wait_for()
+    assert "dropped" in panel.get_by_text("separated in").inner_text()
 
 
 def test_files_that_are_no_songs_get_a_sentence_and_the_panel_goes_on(panel, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import nbformat
-from test_lab_browser import complaints, lab, open_notebook  # noqa: F401
+from test_lab_browser import complaints, lab, open_notebook, window  # noqa: F401
 
 MAKE = """import numpy as np
 from dann_lib import player
