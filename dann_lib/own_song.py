@@ -26,7 +26,7 @@ from dann_lib.song_input import SongFacts, look_through, open_song
 if TYPE_CHECKING:
     from anywidget import AnyWidget
 
-PIECE_BYTES = 2**20
+PIECE_BYTES = 2**22
 """Bytes that travel at a time; a notebook's connection takes 10 MiB at most."""
 
 PREVIEW_S = 180.0

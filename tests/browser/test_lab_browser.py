@@ -20,9 +20,16 @@ import numpy as np
 import pytest
 import soundfile
 
+from dann_lib import player
+
 REPOSITORY = Path(__file__).parents[2]
 LESSONS = sorted(path.stem for path in (REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 RUN_MS = 400_000
+MAKE = """import numpy as np
+from dann_lib import player
+noise = 0.1 * np.random.default_rng(0).standard_normal((2, 4 * 8820))
+true, yours = {"vocals": noise[0], "drums": noise[1]}, {"vocals": noise[1], "drums": noise[0]}
+frame = player.stems({"true": true, "yours": yours}, noise.sum(0), description="Two noises to compare.")"""
 READY = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 
 
@@ -62,25 +69,32 @@ def _address(server: subprocess.Popen, log: Path) -> str:
 
 
 class Lab:
-    """A notebook that is open in a browser.
+    """JupyterLab in a browser, one page for all tests.
 
     Attributes:
         page: of the browser.
-        said: errors of the console.
+        said: errors of its console.
     """
 
-    def __init__(self, page: Any, address: str, path: str) -> None:
+    def __init__(self, page: Any, address: str) -> None:
         self.page, self.said = page, []
         page.set_default_timeout(RUN_MS)
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
-        page.goto(f"{address}/lab/tree/{path}?reset")
-        page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
-        self.page.wait_for_function(READY, timeout=60_000)
+        page.goto(f"{address}/lab?reset")
+        page.wait_for_function("window.jupyterapp !== undefined")
+        page.evaluate("window.jupyterapp.restored")
 
-    def command(self, name: str) -> None:
+    def command(self, name: str, **options: Any) -> None:
         """Run a command of JupyterLab, the one behind an entry of its menus; returns when it is done."""
-        self.page.evaluate(f"window.jupyterapp.commands.execute('{name}')")
+        self.page.evaluate("([name, options]) => jupyterapp.commands.execute(name, options).then(() => null)",
+                           [name, options])
+
+    def open(self, path: str) -> None:
+        """Open a notebook, with a kernel that has run nothing."""
+        self.command("docmanager:open", path=path, factory="Notebook")
+        self.page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+        self.page.wait_for_function(READY, timeout=60_000)
 
     def run_all(self) -> None:
         self.command("notebook:run-all-cells")
@@ -88,29 +102,37 @@ class Lab:
     def save(self) -> None:
         self.command("docmanager:save")
 
+    def close(self) -> None:
+        """Close the notebook, and tell its kernel to end."""
+        self.page.evaluate("""() => {
+            const notebook = jupyterapp.shell.currentWidget;
+            void notebook.sessionContext.shutdown();
+            notebook.context.model.dirty = false;
+            notebook.close();
+        }""")
+
 
 @pytest.fixture(scope="module")
-def window(chromium) -> Iterator[Any]:
-    """One for all tests: it keeps the files of JupyterLab."""
+def window(chromium, lab) -> Iterator[Lab]:
+    """JupyterLab in a browser."""
     context = chromium.new_context(viewport={"width": 1400, "height": 1000})
-    yield context
+    yield Lab(context.new_page(), lab[0])
     context.close()
 
 
 @pytest.fixture
-def open_notebook(window, lab) -> Iterator[Any]:
-    """Open a notebook in a tab of its own; its kernel is told to end with the test."""
-    opened = []
+def open_notebook(window) -> Iterator[Any]:
+    """Open a notebook, which is closed at the end of the test; the console has to stay silent."""
+    window.said.clear()
 
-    def open_one(path: str) -> Lab:
-        opened.append(Lab(window.new_page(), lab[0], path))
-        return opened[-1]
+    def opened(path: str) -> Lab:
+        window.open(path)
+        return window
 
-    yield open_one
-    for notebook in opened:
-        notebook.page.evaluate("void window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-        notebook.page.wait_for_timeout(100)
-        notebook.page.close()
+    yield opened
+    said = complaints(window.said)
+    window.close()
+    assert not said
 
 
 def complaints(said: list[str]) -> list[str]:
@@ -129,7 +151,6 @@ def test_a_lesson_runs_from_top_to_bottom(open_notebook, lab, name, synthetic_ro
     assert all(cell.execution_count for cell in code), "a cell was not run"
     errors = [output for cell in code for output in cell.outputs if output.output_type == "error"]
     assert not errors, errors
-    assert not complaints(notebook.said)
 
 
 def test_a_stored_lesson_plays_without_being_run(open_notebook, lab):
@@ -149,23 +170,72 @@ def test_a_stored_lesson_plays_without_being_run(open_notebook, lab):
     notebook.page.wait_for_timeout(700)
     assert float(position.get_attribute("aria-valuenow")) > before, "the position advances"
     player.get_by_role("button", name="Pause").click()
-    assert not complaints(notebook.said)
+
+
+def write(folder, name: str, *cells: str) -> str:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, folder / "notebooks" / name)
+    return f"notebooks/{name}"
+
+
+def test_python_follows_the_live_player_and_leads_it(lab, open_notebook):
+    path = write(lab[1], "live.ipynb", MAKE + "\nwidget = frame.live()\nwidget",
+                 "print(widget.variant, widget.solo, widget.position)\nwidget.variant = 'true'\nwidget.position = 3.0")
+    notebook = open_notebook(path)
+    notebook.command("notebook:run-cell-and-select-next")
+    player = notebook.page.locator(".jp-OutputArea .dann")
+    player.locator(".stems-row").first.wait_for()
+    assert player.locator("xpath=..").get_by_text("Two noises to compare.").is_visible()
+    cells = notebook.page.locator(".jp-Notebook .jp-Cell").count()
+    player.page.set_default_timeout(60_000)
+    for key in ("1", "b", "ArrowRight", "d", "d", "Shift+M"):
+        player.press(key)
+    assert notebook.page.locator(".jp-Notebook .jp-Cell").count() == cells, "a key of the player changed the notebook"
+    notebook.page.locator(".jp-Cell").last.click()
+    notebook.command("notebook:run-cell")
+    output = notebook.page.locator(".jp-Cell").last.locator(".jp-OutputArea-output")
+    output.wait_for()
+    assert output.inner_text().strip() == "yours ['vocals'] 1"
+    notebook.page.wait_for_function("document.querySelector('.dann [role=slider]').ariaValueNow === '3.0'")
+    assert player.get_by_role("radio", name="true").is_checked()
+    notebook.command("apputils:change-theme", theme="JupyterLab Dark")
+    notebook.page.wait_for_function(
+        "getComputedStyle(document.querySelector('.dann')).backgroundColor === 'rgb(22, 25, 29)'")
+
+
+def test_in_a_notebook_that_is_not_trusted_the_description_is_read(lab, open_notebook):
+    path = lab[1] / "notebooks" / write(lab[1], "stored.ipynb", "frame").removeprefix("notebooks/")
+    notebook = nbformat.read(path, as_version=4)
+    scope: dict = {}
+    exec(MAKE, scope)
+    assert isinstance(scope["frame"], player.Frame)
+    data = {"text/html": scope["frame"]._repr_html_(), "text/plain": repr(scope["frame"])}
+    notebook.cells[0].outputs = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
+    nbformat.write(notebook, path)
+    shown = open_notebook("notebooks/stored.ipynb")
+    output = shown.page.locator(".jp-OutputArea-output")
+    output.get_by_text("Two noises to compare.").wait_for()
+    assert output.locator("iframe").count() == 0
+    assert "the notebook is trusted" in output.inner_text()
+    shown.command("notebook:run-all-cells")
 
 
 @pytest.fixture(scope="module")
-def own_song(window, lab) -> Lab:
-    """The notebook with the panel for a song of one's own, just run."""
-    notebook = Lab(window.new_page(), lab[0], "notebooks/own_song.ipynb")
-    notebook.run_all()
-    notebook.page.get_by_role("button", name="Choose a song").wait_for()
-    return notebook
+def own_song(window) -> Any:
+    """The page with the panel for a song of one's own, just run."""
+    window.open("notebooks/own_song.ipynb")
+    window.run_all()
+    window.page.get_by_role("button", name="Choose a song").wait_for()
+    return window.page
 
 
 @pytest.fixture
-def panel(own_song) -> Iterator[Any]:
+def panel(window, own_song) -> Iterator[Any]:
     """One panel for all tests: whatever one of them hands over, it goes on with the next."""
-    yield own_song.page
-    assert not complaints(own_song.said)
+    window.said.clear()
+    yield own_song
+    assert not complaints(window.said)
 
 
 def hand_over(page: Any, path: Path) -> None:
