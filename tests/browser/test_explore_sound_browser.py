@@ -29,16 +29,18 @@ AudioBufferSourceNode.prototype.start = function (...when) {
 """
 
 
-@pytest.fixture
-def run(open_page):
+@pytest.fixture(scope="module")
+def run(chromium):
     """Run JavaScript with the exports of a module as `m` and values from Python as `given`."""
-    page = open_page("<p>A page.</p>")
+    context = chromium.new_context(offline=True)
+    page = context.new_page()
 
     def evaluate(module: str, code: str, **given: Any) -> Any:
         body = f"async ([url, given]) => {{ const m = await import(url); {code} }}"
         return page.evaluate(body, [module_url(module), given])
 
-    return evaluate
+    yield evaluate
+    context.close()
 
 
 @pytest.fixture(scope="module")
