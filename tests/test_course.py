@@ -144,6 +144,10 @@ def test_pages_need_no_network(built):
             assert "http" not in tag, tag[:200]
 
 
+def test_nothing_is_left_beside_the_pages(built):
+    assert {path.name for path in built.out.parent.iterdir()} == {"lessons", "pages", "module.py", "jupyter"}
+
+
 def test_mathjax_lies_beside_the_pages(built):
     assert (built.out / "_static" / MATHJAX).read_bytes() == find_mathjax().read_bytes()
     assert f"_static/{MATHJAX}" in (built.out / "01_good.html").read_text()

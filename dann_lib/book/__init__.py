@@ -52,11 +52,10 @@ def build_book(lessons: Iterable[Lesson], out: Path, whole: bool = True) -> Path
     for lesson in lessons:
         _keep(lesson, out)
     with tempfile.TemporaryDirectory(prefix="dann-book-") as folder:
-        stage = Path(folder) / "pages"
+        stage, pages = Path(folder) / "sources", Path(folder) / "pages"
         _write_sources(_kept(out), stage, out, whole)
-        _run_sphinx(stage, out, whole)
-    for unused in ("_sources", "jupyter_execute"):
-        shutil.rmtree(out / unused, ignore_errors=True)
+        _run_sphinx(stage, pages, whole)
+        shutil.copytree(pages, out, ignore=shutil.ignore_patterns("_sources"), dirs_exist_ok=True)
     return out / "index.html"
 
 
