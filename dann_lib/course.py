@@ -24,7 +24,7 @@ from nbformat import NotebookNode
 
 from dann_lib.book import build_book, kept_pages
 from dann_lib.errors import DannError
-from dann_lib.exercises import write_exercises
+from dann_lib.exercises.source import write_exercises
 from dann_lib.files import data_folder
 from dann_lib.lesson_files import SOLUTIONS, Lesson, differs, read_lesson, stored_lesson, write_lesson
 

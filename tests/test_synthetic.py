@@ -16,8 +16,9 @@ import soundfile
 
 from dann_lib.errors import CorpusError, DannError, OutputError
 from dann_lib.report import DOWNSAMPLING, HOP, N_FFT, N_FRAMES, SIGNALS, SONG_RATE, STEMS
-from dann_lib.synthetic import SONGS, build, compose_entry, compose_song, make_corpus, metadata, render_song, write_song
+from dann_lib.synthetic import SONGS, build, compose_entry, compose_song, make_corpus, metadata, render
 from dann_lib.synthetic.harmony import parse_numeral, voice_chords
+from dann_lib.synthetic.render import render_song, write_song
 from dann_lib.synthetic.rhythm_section import DRUM_KEYS
 
 GENRES = ("rock", "pop", "metal", "electro")
@@ -351,7 +352,7 @@ def test_an_interruption_keeps_the_old_corpus_and_leaves_no_half_one(two_songs, 
         if song.name == SONGS[1].name:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(build, "write_song", interrupted)
+    monkeypatch.setattr(render, "write_song", interrupted)
     with pytest.raises(KeyboardInterrupt):
         make(root, seed=1)
     assert build.is_complete(root, seed=0)
@@ -383,7 +384,7 @@ def test_a_full_disk_is_one_clear_sentence(two_songs, tmp_path, monkeypatch):
     def full(folder: Path, song) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(build, "write_song", full)
+    monkeypatch.setattr(render, "write_song", full)
     with pytest.raises(OutputError, match="disk is full"):
         make(tmp_path / "songs")
     assert list(tmp_path.iterdir()) == []

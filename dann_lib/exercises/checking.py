@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -124,12 +125,12 @@ def _stored_example(solutions: str, exercise: str) -> str:
     Raises:
         LookupError: if the stored solutions have none.
     """
-    import nbformat
-
-    for cell in nbformat.read(SOLUTIONS / f"{solutions}.ipynb", as_version=4).cells:
-        if {"example", exercise} <= set(cell.metadata.get("tags", [])) and cell.outputs:
-            data = cell.outputs[-1].get("data", {})
-            return data.get("text/html") or f"<pre>{html.escape(data.get('text/plain', ''))}</pre>"
+    for cell in json.loads((SOLUTIONS / f"{solutions}.ipynb").read_text(encoding="utf-8"))["cells"]:
+        if {"example", exercise} <= set(cell["metadata"].get("tags", [])) and cell["outputs"]:
+            data = cell["outputs"][-1].get("data", {})
+            if "text/html" in data:
+                return "".join(data["text/html"])
+            return f"<pre>{html.escape(''.join(data.get('text/plain', '')))}</pre>"
     raise LookupError(f"the solutions of {solutions} have no stored example of exercise {exercise}; "
                       f"run: python -m dann_lib course --write notebooks/solutions/{solutions}.py")
 

@@ -70,7 +70,7 @@ function makePlayer(model, el, tracks, buffers, failed) {
   /** After a change of the state: what is heard, shown, and known to Python. */
   function update() {
     const gains = levels(tracks, state);
-    for (const index of buffers.keys()) transport.setLevel(index, gains[index]);
+    transport.setLevels([...buffers.keys()].map((index) => [index, gains[index]]));
     panel.show(state, gains, heard(tracks, state));
     tell(Object.fromEntries(SHARED.map((name) => [name, state[name]])));
   }

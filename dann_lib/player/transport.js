@@ -1,7 +1,7 @@
 // All tracks of a song on one clock: their buffers start together, and a switch changes gains and nothing else.
 
 const FADE_S = 0.005;
-const LEAD_S = 0.02;
+const LEAD_S = 0.02;  // what is asked for lies this far ahead: the sound's own thread may be ahead of this one
 
 /** Decodes an audio file at its own sample rate; the bytes are handed over and gone afterwards. */
 export function decode(bytes, rate) {
@@ -34,17 +34,17 @@ export function startTogether(context, buffers, level, { at, offset, loop }) {
   return { output, gains, sources };
 }
 
-/** Moves a gain to a level within a few ms, from wherever it is, and leaves it exactly there. */
-export function glide(parameter, level, now) {
-  parameter.cancelScheduledValues(now);
-  parameter.setTargetAtTime(level, now, FADE_S / 5);
-  parameter.setValueAtTime(level, now + 3 * FADE_S);
+/** Moves a gain to a level within a few ms after `at`, from wherever it is, and leaves it exactly there. */
+export function glide(parameter, level, at) {
+  parameter.cancelScheduledValues(at);
+  parameter.setTargetAtTime(level, at, FADE_S / 5);
+  parameter.setValueAtTime(level, at + 10 * FADE_S);
 }
 
 /**
  * @param {Map<string, AudioBuffer>} buffers of one length and rate
  * @param {() => void} onChange called when it starts, stops or jumps
- * @returns play, pause, seek, setLoop, setLevel, `playing()`, `position()` in s, close
+ * @returns play, pause, seek, setLoop, setLevels, `playing()`, `position()` in s, close
  */
 export function makeTransport(buffers, onChange) {
   const [{ duration, sampleRate }] = buffers.values();
@@ -52,16 +52,19 @@ export function makeTransport(buffers, onChange) {
   const levels = new Map();
   let context = null, voice = null, held = 0, loop = null, wanted = false;
 
-  function position() {
+  /** Where the song is at a time of the context. */
+  function position(time = context?.currentTime) {
     if (!voice) return held;
-    const at = voice.offset + Math.max(0, context.currentTime - voice.at);
+    const at = voice.offset + Math.max(0, time - voice.at);
     if (!voice.loop || at < voice.loop[1]) return Math.min(at, duration);
     const [start, end] = voice.loop;
     return start + ((at - start) % (end - start));
   }
 
+  const soon = () => context.currentTime + LEAD_S;
+
   function begin() {
-    const at = Math.ceil((context.currentTime + LEAD_S) * sampleRate) / sampleRate;
+    const at = Math.ceil(soon() * sampleRate) / sampleRate;
     const place = { at, offset: toSample(held), loop };
     const started = { ...startTogether(context, buffers, (key) => levels.get(key) ?? 0, place), ...place };
     started.output.gain.setValueAtTime(0, at).linearRampToValueAtTime(1, at + FADE_S);
@@ -75,13 +78,13 @@ export function makeTransport(buffers, onChange) {
 
   function end() {
     if (!voice) return;
-    held = position();
+    const at = Math.max(soon(), voice.at + FADE_S);  // not while it fades in
+    held = position(at);
     const { output, sources } = voice;
     voice = null;
-    const until = context.currentTime + FADE_S;
-    output.gain.cancelScheduledValues(0);
-    output.gain.setValueAtTime(1, context.currentTime).linearRampToValueAtTime(0, until);
-    for (const source of sources) source.stop(until);
+    output.gain.cancelScheduledValues(at);
+    output.gain.setValueAtTime(1, at).linearRampToValueAtTime(0, at + FADE_S);
+    for (const source of sources) source.stop(at + FADE_S);
   }
 
   /** Goes on from another place, or under another loop, without a click. */
@@ -94,7 +97,7 @@ export function makeTransport(buffers, onChange) {
 
   return {
     duration,
-    position,
+    position: () => position(),
     playing: () => wanted,
     async play() {
       if (wanted) return;
@@ -116,13 +119,17 @@ export function makeTransport(buffers, onChange) {
     /** Repeats a region `[start, end]` in s, or nothing: null. */
     setLoop(region) {
       loop = region && region.map(toSample);
-      const at = position();
+      const at = position(voice && soon());
       jump(loop && (at < loop[0] || at >= loop[1]) ? loop[0] : at);
     },
-    setLevel(key, level) {
-      if (levels.get(key) === level) return;
-      levels.set(key, level);
-      if (voice) glide(voice.gains.get(key).gain, level, context.currentTime);
+    /** Gains of tracks by their key; all that change begin to at one moment. */
+    setLevels(wanted) {
+      const at = voice && soon();
+      for (const [key, level] of wanted) {
+        if (levels.get(key) === level) continue;
+        levels.set(key, level);
+        if (voice) glide(voice.gains.get(key).gain, level, at);
+      }
     },
     close() {
       wanted = false;

@@ -2,20 +2,16 @@
 
     make_corpus()                          # 24 songs below data/synthetic, a minute at most
     song = compose_song("rock", 6, seed=1) # one song for an experiment
-    signals = render_song(song)            # {"mixture": (sample, channel), "vocals": ..., ...}
+    signals = render.render_song(song)     # {"mixture": (sample, channel), "vocals": ..., ...}
 
 Modules follow the way of a song: `styles` (the genres), `compose` with `harmony`, `rhythm_section`,
 `comping` and `melody` (notes), `sampler` and `voice` (sound), `render` (the mixing desk), `songs` and
-`build` (the corpus).
+`build` (the corpus). `render` is imported when a song is rendered, and not to open a corpus that is there.
 """
 
 from dann_lib.synthetic.build import compose_entry, is_complete, make_corpus, metadata
 from dann_lib.synthetic.compose import compose_song
-from dann_lib.synthetic.render import render_song, write_song
 from dann_lib.synthetic.score import Song
 from dann_lib.synthetic.songs import SONGS
 
-__all__ = [
-    "SONGS", "Song", "compose_entry", "compose_song", "is_complete", "make_corpus", "metadata", "render_song",
-    "write_song",
-]
+__all__ = ["SONGS", "Song", "compose_entry", "compose_song", "is_complete", "make_corpus", "metadata"]

@@ -18,7 +18,6 @@ from dann_lib.errors import CorpusError, OutputError
 from dann_lib.files import data_folder, output_errors
 from dann_lib.report import SIGNALS
 from dann_lib.synthetic.compose import compose_song
-from dann_lib.synthetic.render import write_song
 from dann_lib.synthetic.score import Song
 from dann_lib.synthetic.songs import SONGS, Entry
 
@@ -119,6 +118,8 @@ def metadata(root: Path | None = None) -> pandas.DataFrame:
 
 
 def _render_all(folder: Path, seed: int, progress: bool, jobs: int) -> None:
+    from dann_lib.synthetic.render import write_song
+
     songs = [compose_entry(entry, seed) for entry in SONGS]
     work = Parallel(n_jobs=min(jobs, len(songs)), return_as="generator_unordered")(
         delayed(write_song)(folder / entry.folder, song) for entry, song in zip(SONGS, songs, strict=True)

@@ -118,8 +118,8 @@ def test_all_players_of_a_lesson_play(lesson):
         frame.get_by_role("button", name="Play").click()
         ruler = frame.get_by_role("slider", name="Position")
         before = float(ruler.get_attribute("aria-valuenow"))
-        lesson.wait_for_timeout(500)
-        assert float(ruler.get_attribute("aria-valuenow")) > before
+        frame.wait_for_function("(before) => Number(document.querySelector('[role=slider][aria-label=Position]')"
+                                ".ariaValueNow) > before", arg=before)
         frame.get_by_role("button", name="Pause").click()
 
 
@@ -186,8 +186,8 @@ def leads_somewhere(link: str, page: Path, parsed: dict[Path, Anchors]) -> bool:
 
 
 def show(page: Any, scheme: str) -> None:
-    """Let the system ask for light or dark, and wait until the page and its frames are."""
-    page.emulate_media(color_scheme=scheme)
+    """Let the system ask for light or dark, and wait until the page and its frames are: without colours in between."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     for frame in page.frames:
         frame.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
 
