@@ -26,6 +26,9 @@ SNR_FLOOR = 1e-3
 """Of `snr_loss`: noise so far below the energy of the mixture does not count."""
 
 
+_CHECKPOINT, _WEIGHTS = "checkpoint.pt", "weights.safetensors"
+
+
 class Run(NamedTuple):
     """A finished training run.
 
@@ -45,7 +48,7 @@ class Run(NamedTuple):
     @property
     def weights(self) -> Path:
         """The file with the weights of `network`."""
-        return self.folder / "weights.safetensors"
+        return self.folder / _WEIGHTS
 
 
 def train(
@@ -82,8 +85,11 @@ def train(
         OutputError: if `folder` cannot be written.
         FloatingPointError: if the loss is no longer a number; the last good checkpoint stays.
     """
+    folder = Path(folder)
+    if not restart and (finished := _finished(corpus, config, folder)):
+        return finished
     accelerator = make_accelerator(device, precision)
-    trainer = _Trainer(corpus, config, Path(folder), accelerator)
+    trainer = _Trainer(corpus, config, folder, accelerator)
     if not restart and trainer.checkpoint.exists():
         trainer.resume()
     with tqdm(total=config.epochs, initial=trainer.epoch, unit="epoch", leave=False,
@@ -151,7 +157,7 @@ class _Trainer:
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.pt"
+        return self.folder / _CHECKPOINT
 
     @property
     def plain_network(self) -> nn.Module:
@@ -182,10 +188,7 @@ class _Trainer:
 
     def out_of_patience(self) -> bool:
         """Whether the loss on the validation songs has not fallen for `patience` epochs."""
-        if self.config.patience is None or not self.history:
-            return False
-        losses = [row["test_loss"] for row in self.history]
-        return len(losses) - 1 - losses.index(min(losses)) >= self.config.patience
+        return _out_of_patience(self.history, self.config)
 
     def resume(self) -> None:
         state = load_checkpoint(self.checkpoint, self.config, self.fingerprint)
@@ -267,6 +270,26 @@ class _Trainer:
         }
         save_checkpoint(self.checkpoint, state, self.config, self.fingerprint)
         save_history(self.folder / "history.csv", self.history)
+
+
+def _finished(corpus: Corpus, config: TrainingConfig, folder: Path) -> Run | None:
+    """A run that has nothing more to learn, and so needs no optimizer, which takes a second to import."""
+    if not all((folder / name).exists() for name in (_CHECKPOINT, _WEIGHTS)):
+        return None
+    state = load_checkpoint(folder / _CHECKPOINT, config, corpus.fingerprint)
+    if state["epoch"] < config.epochs and not _out_of_patience(state["history"], config):
+        return None
+    network = build(config.network, **config.network_options)
+    network.load_state_dict(state["best"] or state["network"])
+    torch.set_rng_state(state["random"])  # as at the end of the training
+    return Run(network.eval(), config, pd.DataFrame(state["history"]), folder)
+
+
+def _out_of_patience(history: list[dict[str, float]], config: TrainingConfig) -> bool:
+    if config.patience is None or not history:
+        return False
+    losses = [row["test_loss"] for row in history]
+    return len(losses) - 1 - losses.index(min(losses)) >= config.patience
 
 
 def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

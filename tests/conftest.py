@@ -36,13 +36,11 @@ def interruptible() -> None:
 
 
 @pytest.fixture(scope="session")
-def synthetic_root() -> Path:
+def synthetic_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the embedded corpus in its usual place; rendered by the first test that asks, if need be."""
-    from dann_lib.files import data_folder
     from dann_lib.synthetic import make_corpus
 
-    data_folder().mkdir(parents=True, exist_ok=True)
-    with FileLock(data_folder() / "synthetic.lock"):  # two workers would both render it
+    with FileLock(tmp_path_factory.getbasetemp().parent / "synthetic.lock"):  # two workers would both render it
         return make_corpus(progress=False)
 
 

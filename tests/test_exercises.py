@@ -14,7 +14,8 @@ from lesson_code import FOLDER, run_cell
 from nbformat import NotebookNode
 
 from dann_lib.errors import DannError
-from dann_lib.exercises import BLANK, Aim, Outcome, aim, ask, blanked, checking, self_check, write_exercises
+from dann_lib.exercises import Aim, Outcome, aim, ask, checking, self_check
+from dann_lib.exercises.source import BLANK, blanked, write_exercises
 
 SOLUTIONS = sorted(path.stem for path in (FOLDER / "solutions").glob("[0-9][0-9]_*.py"))
 

@@ -1,7 +1,7 @@
 // All tracks of a song on one clock: their buffers start together, and a switch changes gains and nothing else.
 
 const FADE_S = 0.005;
-const LEAD_S = 0.02;  // what is asked for lies this far ahead: the sound's own thread may be ahead of this one
+const LEAD_S = 0.05;  // what is asked for lies this far ahead: the sound's own thread may be ahead of this one
 
 /** Decodes an audio file at its own sample rate; the bytes are handed over and gone afterwards. */
 export function decode(bytes, rate) {

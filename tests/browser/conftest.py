@@ -21,7 +21,7 @@ def chromium() -> Iterator[Any]:
         pytest.skip("there is no Chromium on the PATH: no browser test")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"])
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"])
         yield browser
         browser.close()
 

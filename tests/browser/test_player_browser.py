@@ -24,6 +24,7 @@ const Real = window.AudioContext;
 window.AudioContext = class extends Real {
   constructor(options) {
     super(options);
+    window.clock = this;
     this.tap = this.audioWorklet.addModule("data:text/javascript," + encodeURIComponent(worklet)).then(() => {
       const node = new AudioWorkletNode(this, "tap", { numberOfOutputs: 0 });
       node.port.onmessage = ({ data: [frame, samples] }) => heard.push([frame, Array.from(samples)]);
@@ -78,10 +79,10 @@ def decoded(frame: player.Frame) -> dict[tuple[str | None, str], np.ndarray]:
 
 
 def listen(page: Any, seconds: float = 0.5) -> tuple[int, np.ndarray]:
-    """Number of the first sample and the samples of what is heard from now on."""
-    page.evaluate("heard.length = 0")
-    page.wait_for_function(f"heard.length * 128 >= {seconds * RATE}")
-    blocks = page.evaluate("heard")
+    """Number of the first sample and the samples of what is heard once a change that was just made is carried out."""
+    page.evaluate("window.from = (clock.currentTime + 0.1) * clock.sampleRate")
+    page.wait_for_function(f"heard.some(([frame]) => frame >= window.from + {seconds * RATE})")
+    blocks = page.evaluate("heard.filter(([frame]) => frame >= window.from)")
     starts = np.array([start for start, _ in blocks])
     assert np.all(np.diff(starts) == 128), "the capture has a gap"
     return int(starts[0]), np.concatenate([samples for _, samples in blocks])
@@ -162,10 +163,8 @@ def test_a_switch_of_versions_keeps_the_place_to_the_sample(show, frame):
     page.wait_for_function("heard.length > 20")
     true, true_share = place(*listen(page), tracks["true", "vocals"])
     press(page, "b")
-    page.wait_for_timeout(100)
     yours, yours_share = place(*listen(page), tracks["yours", "vocals"])
     press(page, "a")
-    page.wait_for_timeout(100)
     again, again_share = place(*listen(page), tracks["true", "vocals"])
     assert min(true_share, yours_share, again_share) > 0.999
     assert true == yours == again
@@ -208,7 +207,6 @@ def test_solo_mute_and_volume_change_what_is_heard(show, frame):
 
     def gains() -> dict[tuple, float]:
         press(page, "Home")
-        page.wait_for_timeout(100)
         heard = listen(page, 0.3)
         key = max(tracks, key=lambda each: place(*heard, tracks[each])[1])
         return {each: round(float(gain), 2) + 0.0 for each, gain in mixed(heard, tracks, key).items()}
@@ -383,11 +381,14 @@ def test_a_spectrogram_shows_a_tone_at_its_frequency_and_a_quieter_one_darker(sh
     tone = np.sin(2 * np.pi * 3000 * time)
     page = show(player.stems({"true": {"loud": 0.5 * tone, "quiet": 0.005 * tone}}, rate_hz=RATE))
     page.get_by_role("radio", name="spectrogram").check()
-    page.wait_for_timeout(1500)
-    columns = page.evaluate("""() => ["loud", "quiet"].map((name) => {
-      const canvas = document.querySelector(`[data-track=${name}] canvas`);
-      const { data } = canvas.getContext("2d").getImageData(canvas.width / 2, 0, 1, canvas.height);
-      return Array.from({ length: canvas.height }, (_, y) => data[4 * y] + data[4 * y + 1] + data[4 * y + 2]); })""")
+    columns = page.wait_for_function("""() => {
+      const columns = ["loud", "quiet"].map((name) => {
+        const canvas = document.querySelector(`[data-track=${name}] canvas`);
+        const { data } = canvas.getContext("2d").getImageData(canvas.width / 2, 0, 1, canvas.height);
+        return Array.from({ length: canvas.height }, (_, y) => data[4 * y] + data[4 * y + 1] + data[4 * y + 2]);
+      });
+      return columns.every((column) => new Set(column).size > 2) && columns;  // drawn
+    }""").json_value()
     loud, quiet = map(np.array, columns)
     height = len(loud)
     for column in (loud, quiet):
