@@ -213,7 +213,7 @@ print("equal")
 
 # %%
 EXPERIMENT = TrainingConfig(
-    network_options={"skips": (3,), **SMALL}, n_chunk_frames=22, batch_size=2, epochs=6, held_out="test"
+    network_options={"skips": (3,), **SMALL}, n_chunk_frames=22, batch_size=2, epochs=5, held_out="test"
 )
 silence, best = {"train": 0.0, "test": 0.0}, {"train": 0.0, "test": 0.0}
 for subset in silence:
@@ -313,7 +313,7 @@ player.curves_explorer(
 # %% [markdown]
 # *What to notice.* Compare starts and ends separately: "learns faster" is a statement about the left of the
 # figure, "converges to a higher loss" one about the right. The band in figure 7 reaches from one seed to the
-# other. And six epochs are no convergence.
+# other. And five epochs are no convergence.
 #
 # ## 5. All at once
 #
@@ -413,7 +413,7 @@ player.tracks(
 #
 # ## The report says / we find
 #
-# Your run is short: six epochs on twelve songs of 11 s, networks with a tenth of DANN's parameters, one or
+# Your run is short: five epochs on twelve songs of 11 s, networks with a tenth of DANN's parameters, one or
 # two seeds.
 
 
