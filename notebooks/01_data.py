@@ -20,8 +20,8 @@
 # 4. to say what training, validation and test songs are for, and why the test songs have to wait;
 # 5. to count chunks, and to find a slip in the report while doing so.
 #
-# **What you need**: about 12 s on two processor cores, 1 GB of memory, headphones. No network: the songs
-# are composed and rendered by this project's own code, once (a minute, 230 MB on disk).
+# **What you need**: about 8 s on two processor cores, 1 GB of memory, headphones. No network: the songs
+# are composed and rendered by this project's own code, once (half a minute, 230 MB on disk).
 #
 # **What of the report is rebuilt**: section II.a (dataset) and the first half of II.b (pre-treatment). The
 # report is Yorick Laly's *Detection of sounds with deep learning* (2018), which this course rebuilds in

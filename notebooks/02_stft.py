@@ -23,7 +23,7 @@
 # 5. to hear what 8.82 kHz removes, and to check the report's 10 Hz;
 # 6. to separate drums with a mask that knows the truth, and to say what no mask can do.
 #
-# **What you need**: about 20 s on two processor cores, 1 GB of memory, headphones; the embedded songs of
+# **What you need**: about 15 s on two processor cores, 1 GB of memory, headphones; the embedded songs of
 # lesson 1.
 #
 # **What of the report is rebuilt**: figure 2, and the transform of section II.b.

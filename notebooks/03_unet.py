@@ -21,7 +21,7 @@
 # 5. to compare DANN with other networks by their weights, and to say how much of a song one output sees;
 # 6. to multiply masks with a song, and to say why their level does not depend on that of the song.
 #
-# **What you need**: about 20 s on two processor cores, 1 GB of memory, headphones; the embedded songs of
+# **What you need**: about 15 s on two processor cores, 1 GB of memory, headphones; the embedded songs of
 # lesson 1.
 #
 # **What of the report is rebuilt**: figures 1, 3 and 4, equations (1) and (2).

@@ -19,8 +19,8 @@
 # 3. to set up an **ablation**: one experiment with one parameter, everything else held fixed;
 # 4. to read loss curves honestly: start, end, and how much is chance.
 #
-# **What you need**: about 80 s on two processor cores, 1 GB of memory, headphones. No network. The
-# trained networks are kept in `data/runs`, so a second run takes 15 s.
+# **What you need**: about 60 s on two processor cores, 1 GB of memory, headphones. No network. The
+# trained networks are kept in `data/runs`, so a second run takes 10 s.
 #
 # **What of the report is rebuilt**: section I.c with equation (3) and figures 5, 6 and 7.
 #

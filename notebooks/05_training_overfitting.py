@@ -21,7 +21,7 @@
 # 5. to provoke overfitting, and to stop before it, on validation songs and not on test songs;
 # 6. to interrupt a run at any moment and go on, bit for bit.
 #
-# **What you need**: about 75 s on two processor cores (20 s the second time), 1 GB of memory, headphones. No
+# **What you need**: about 60 s on two processor cores (15 s the second time), 1 GB of memory, headphones. No
 # network. The runs are kept in `data/runs`, so that lessons 6 and 7 can use them.
 #
 # **What of the report is rebuilt**: section II.c with its loss (3), the gain and the batches of II.b, figure 8.

@@ -22,7 +22,7 @@
 # 5. to tell two families of scores apart that share their names;
 # 6. to test a claim with data, and to say "cannot tell" when that is the answer.
 #
-# **What you need**: about 30 s on two processor cores, 1 GB of memory, headphones. It uses the run of lesson
+# **What you need**: about 25 s on two processor cores, 1 GB of memory, headphones. It uses the run of lesson
 # 5, and trains it if it is not there (half a minute more).
 #
 # **What of the report is rebuilt**: section III with equations (4) to (7) and figure 9.

@@ -20,7 +20,7 @@
 # 4. to separate a song of your own;
 # 5. to say what this system cannot do, and which part of it is to blame.
 #
-# **What you need**: about 15 s on two processor cores, 1 GB of memory, headphones: this lesson is one for the
+# **What you need**: about 10 s on two processor cores, 1 GB of memory, headphones: this lesson is one for the
 # ears. It uses the run of lesson 5, and trains it if it is not there (half a minute more).
 #
 # **What of the report is rebuilt**: the post-treatment of section II.b, the listening test of III.b.
