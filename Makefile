@@ -12,7 +12,7 @@ course: $(VENV)/.installed
 	$(RUN) -m dann_lib course
 
 test: $(VENV)/.installed-tests
-	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder  # two files at a time
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder  # two files at a time, in the order of tests/conftest.py
 
 lab: $(VENV)/.installed
 	$(RUN) -m jupyter lab notebooks

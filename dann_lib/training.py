@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 SNR_FLOOR = 1e-3
 """Of `snr_loss`: noise so far below the energy of the mixture does not count."""
 
-
 _CHECKPOINT, _WEIGHTS = "checkpoint.pt", "weights.safetensors"
 
 
@@ -85,16 +84,19 @@ def train(
         OutputError: if `folder` cannot be written.
         FloatingPointError: if the loss is no longer a number; the last good checkpoint stays.
     """
-    folder = Path(folder)
-    if not restart and (finished := _finished(corpus, config, folder)):
-        return finished
+    folder, state = Path(folder), None
+    if not restart and (folder / _CHECKPOINT).exists():
+        state = load_checkpoint(folder / _CHECKPOINT, config, corpus.fingerprint)
+        if _is_over(state["history"], config) and (folder / _WEIGHTS).exists():
+            torch.set_rng_state(state["random"])  # without an optimizer, which takes a second to import
+            return _run(config, folder, state["best"] or state["network"], state["history"])
     accelerator = make_accelerator(device, precision)
     trainer = _Trainer(corpus, config, folder, accelerator)
-    if not restart and trainer.checkpoint.exists():
-        trainer.resume()
+    if state:
+        trainer.resume(state)
     with tqdm(total=config.epochs, initial=trainer.epoch, unit="epoch", leave=False,
               disable=not (progress and accelerator.is_main_process), desc="training") as bar:
-        while trainer.epoch < config.epochs and not trainer.out_of_patience():
+        while not _is_over(trainer.history, config):
             losses = trainer.run_epoch()
             bar.update()
             bar.set_postfix({name: f"{losses[name]:.4g}" for name in ("train_loss", "test_loss")})
@@ -156,10 +158,6 @@ class _Trainer:
         self.best: dict[str, Tensor] = {}
 
     @property
-    def checkpoint(self) -> Path:
-        return self.folder / _CHECKPOINT
-
-    @property
     def plain_network(self) -> nn.Module:
         """The network itself, without what `accelerate` wrapped around it."""
         return self.accelerator.unwrap_model(self.network)
@@ -186,12 +184,8 @@ class _Trainer:
     def lowest_loss(self) -> float:
         return min(row["test_loss"] for row in self.history)
 
-    def out_of_patience(self) -> bool:
-        """Whether the loss on the validation songs has not fallen for `patience` epochs."""
-        return _out_of_patience(self.history, self.config)
-
-    def resume(self) -> None:
-        state = load_checkpoint(self.checkpoint, self.config, self.fingerprint)
+    def resume(self, state: dict[str, Any]) -> None:
+        """Take over what `_save` has written."""
         self.plain_network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.schedule is not None:
@@ -202,11 +196,10 @@ class _Trainer:
 
     def finish(self) -> Run:
         """Write the weights and hand over the network."""
-        network = build(self.config.network, **self.config.network_options)
-        network.load_state_dict(self.best or {name: value.cpu() for name, value in self._weights().items()})
-        run = Run(network.eval(), self.config, pd.DataFrame(self.history), self.folder)
+        weights = self.best or {name: value.cpu() for name, value in self._weights().items()}
+        run = _run(self.config, self.folder, weights, self.history)
         if self.accelerator.is_main_process:
-            save_weights(run.weights, network, self.config)
+            save_weights(run.weights, run.network, self.config)
             (self.folder / "config.json").write_text(self.config.to_json() + "\n")
         self.accelerator.wait_for_everyone()
         return run
@@ -268,24 +261,21 @@ class _Trainer:
             "random": torch.get_rng_state(), "epoch": self.epoch, "update": self.update,
             "seconds": self.seconds, "history": self.history, "best": self.best,
         }
-        save_checkpoint(self.checkpoint, state, self.config, self.fingerprint)
+        save_checkpoint(self.folder / _CHECKPOINT, state, self.config, self.fingerprint)
         save_history(self.folder / "history.csv", self.history)
 
 
-def _finished(corpus: Corpus, config: TrainingConfig, folder: Path) -> Run | None:
-    """A run that has nothing more to learn, and so needs no optimizer, which takes a second to import."""
-    if not all((folder / name).exists() for name in (_CHECKPOINT, _WEIGHTS)):
-        return None
-    state = load_checkpoint(folder / _CHECKPOINT, config, corpus.fingerprint)
-    if state["epoch"] < config.epochs and not _out_of_patience(state["history"], config):
-        return None
+def _run(config: TrainingConfig, folder: Path, weights: dict[str, Tensor], history: list[dict[str, float]]) -> Run:
+    """What is handed over at the end: a plain network on the CPU, and its history."""
     network = build(config.network, **config.network_options)
-    network.load_state_dict(state["best"] or state["network"])
-    torch.set_rng_state(state["random"])  # as at the end of the training
-    return Run(network.eval(), config, pd.DataFrame(state["history"]), folder)
+    network.load_state_dict(weights)
+    return Run(network.eval(), config, pd.DataFrame(history), folder)
 
 
-def _out_of_patience(history: list[dict[str, float]], config: TrainingConfig) -> bool:
+def _is_over(history: list[dict[str, float]], config: TrainingConfig) -> bool:
+    """Whether all epochs are done, or the loss on the validation songs has not fallen for `patience` of them."""
+    if len(history) >= config.epochs:
+        return True
     if config.patience is None or not history:
         return False
     losses = [row["test_loss"] for row in history]

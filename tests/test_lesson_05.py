@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from dann_lib.config import TrainingConfig
 from dann_lib.corpus import open_corpus
 from dann_lib.exercises import learning
 from dann_lib.network import DANN
-from dann_lib.training import _Trainer, l1_loss, train
+from dann_lib.training import _is_over, l1_loss, train
 
 LESSON = "05_training_overfitting"
 LOSSES = (5.0, 4.0, 4.2, 4.1, 3.0, 3.2, 3.1, 3.3, 2.0, 1.0)
@@ -148,12 +147,12 @@ def test_best_masks_are_explained(answer: Callable, words: str):
 
 @pytest.mark.parametrize("patience", [1, 2, 3, 20])
 def test_the_rule_of_early_stopping_is_that_of_the_library(patience: int):
-    run = SimpleNamespace(config=TrainingConfig(patience=patience), history=[])
+    config, history = TrainingConfig(patience=patience), []
     for loss in LOSSES:
-        run.history.append({"test_loss": loss})
-        if _Trainer.out_of_patience(run):
+        history.append({"test_loss": loss})
+        if _is_over(history, config):
             break
-    seen = [row["test_loss"] for row in run.history]
+    seen = [row["test_loss"] for row in history]
     assert learning.early_stop(LOSSES, patience) == (seen.index(min(seen)) + 1, len(seen))
 
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from PIL import Image
+from playing import play_for_a_moment
 
 from dann_lib import course
 
@@ -115,12 +116,7 @@ def test_all_players_of_a_lesson_play(lesson):
     players = [frame for frame in lesson.frames[1:] if frame.locator(".stems-lane").count()]
     assert len(players) <= 4, "more players than a page can carry"
     for frame in players:
-        frame.get_by_role("button", name="Play").click()
-        ruler = frame.get_by_role("slider", name="Position")
-        before = float(ruler.get_attribute("aria-valuenow"))
-        frame.wait_for_function("(before) => Number(document.querySelector('[role=slider][aria-label=Position]')"
-                                ".ariaValueNow) > before", arg=before)
-        frame.get_by_role("button", name="Pause").click()
+        play_for_a_moment(frame)
 
 
 def test_a_lesson_and_its_frames_can_be_used_by_all(lesson):

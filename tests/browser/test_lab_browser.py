@@ -19,6 +19,7 @@ import nbformat
 import numpy as np
 import pytest
 import soundfile
+from playing import play_for_a_moment
 
 from dann_lib import player
 
@@ -163,16 +164,7 @@ def test_a_stored_lesson_plays_without_being_run(open_notebook, lab):
     notebook = open_notebook(path)
     frame = notebook.page.locator('iframe[srcdoc*="stems"]').first
     frame.scroll_into_view_if_needed()
-    player = frame.content_frame
-    player.get_by_role("button", name="Play").click()
-    player.get_by_role("slider", name="Position").evaluate("""async (slider) => {
-        const before = Number(slider.ariaValueNow), end = performance.now() + 20_000;
-        while (Number(slider.ariaValueNow) <= before) {
-            if (performance.now() > end) throw new Error("the position does not advance");
-            await new Promise(requestAnimationFrame);
-        }
-    }""")
-    player.get_by_role("button", name="Pause").click()
+    play_for_a_moment(frame.element_handle().content_frame())
 
 
 def write(folder, name: str, *cells: str) -> str:

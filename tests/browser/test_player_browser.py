@@ -78,11 +78,21 @@ def decoded(frame: player.Frame) -> dict[tuple[str | None, str], np.ndarray]:
             for track in frame.data["tracks"]}
 
 
+def from_now_on(page: Any) -> None:
+    """Let `caught` begin where a change that was just made has been carried out."""
+    page.evaluate("window.from = (clock.currentTime + 0.1) * clock.sampleRate")
+
+
+def caught(page: Any) -> list[tuple[int, list[float]]]:
+    """Blocks of what was heard since `from_now_on`, each with the number of its first sample."""
+    return page.evaluate("heard.filter(([frame]) => frame >= window.from)")
+
+
 def listen(page: Any, seconds: float = 0.5) -> tuple[int, np.ndarray]:
     """Number of the first sample and the samples of what is heard once a change that was just made is carried out."""
-    page.evaluate("window.from = (clock.currentTime + 0.1) * clock.sampleRate")
+    from_now_on(page)
     page.wait_for_function(f"heard.some(([frame]) => frame >= window.from + {seconds * RATE})")
-    blocks = page.evaluate("heard.filter(([frame]) => frame >= window.from)")
+    blocks = caught(page)
     starts = np.array([start for start, _ in blocks])
     assert np.all(np.diff(starts) == 128), "the capture has a gap"
     return int(starts[0]), np.concatenate([samples for _, samples in blocks])
@@ -144,12 +154,12 @@ def test_all_tracks_decode_to_the_same_length_without_a_shift(show, frame):
     """The encoder's delay is cut off, or at least the same everywhere."""
     page = show(frame)
     sounds = [frame.model()["tracks"][index]["sound"] for index in range(len(frame.data["tracks"]))]
-    decoded = [page.evaluate("""async (bytes) => {
+    answers = [page.evaluate("""async (bytes) => {
         const context = new OfflineAudioContext(1, 1, 22050);
         const samples = (await context.decodeAudioData(Uint8Array.from(bytes).buffer)).getChannelData(0);
         return [samples.length, Array.from(samples.subarray(0, 50_000))];
     }""", list(sound)) for sound in sounds]
-    lengths, samples = zip(*decoded, strict=True)
+    lengths, samples = zip(*answers, strict=True)
     assert len(set(lengths)) == 1
     given = [noise(1) + noise(2), noise(1), noise(2), noise(3), noise(4, 0.05)]
     shifts = [place(0, truth[RATE:2 * RATE], np.array(each))[0] for truth, each in zip(given, samples, strict=True)]
@@ -201,14 +211,15 @@ def test_a_switch_does_not_click(show, before):
     play(page)
     for _ in range(8):
         press(page, "Home")
-        page.evaluate("window.from = (clock.currentTime + 0.1) * clock.sampleRate; heard.length = 0; late = false")
+        from_now_on(page)
+        page.evaluate("late = false")
         for key in "babababa":
             press(page, key)
             page.wait_for_timeout(60)
         if not page.evaluate("late"):
             break
     assert not page.evaluate("late"), "changes are asked for when it is too late for them"
-    samples = np.concatenate(page.evaluate("heard.filter(([frame]) => frame >= window.from).map((block) => block[1])"))
+    samples = np.concatenate([block for _, block in caught(page)])
     assert len(samples) > 0.3 * RATE
     assert np.abs(np.diff(samples)).max() < 0.05
     assert np.abs(samples).max() < 0.31
