@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dann_lib import report
-from dann_lib.layers import N_PARTS, check_spectrogram, convolution, dense, up_sample
+from dann_lib.network import DANN, N_PARTS, check_spectrogram, convolution, dense, up_sample
 
 
 class DeepAutoEncoder(nn.Module):
@@ -139,3 +139,27 @@ class _OneSource(nn.Module):
             if sizes and layer is not self.decoder[0]:
                 features = up_sample(features, sizes.pop())
         return self.masks(features)
+
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "dann": DANN,
+    "autoencoder": DeepAutoEncoder,
+    "feedforward": FeedForward,
+    "cdae": DenoisingAutoEncoder,
+}
+"""Networks by name. DANN without skip connections is `build("dann", skips=())`."""
+
+
+def build(name: str, **options: object) -> nn.Module:
+    """Make a network by its name, with fresh random weights.
+
+    Args:
+        name: a key of `NETWORKS`.
+        options: arguments of its class.
+
+    Raises:
+        ValueError: if there is no network of that name.
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"there is no network {name!r}; choose one of {', '.join(NETWORKS)}")
+    return NETWORKS[name](**options)

@@ -71,8 +71,8 @@ def measure_step(options: argparse.Namespace) -> dict[str, Any]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    from dann_lib.baselines import build
     from dann_lib.devices import choose_precision
-    from dann_lib.network import build
     from dann_lib.training import l1_loss
 
     precision = choose_precision(torch.device("cpu"))
@@ -113,10 +113,10 @@ def measure_step(options: argparse.Namespace) -> dict[str, Any]:
 
 def measure_separation(options: argparse.Namespace) -> dict[str, Any]:
     """From a 44.1 kHz stereo file to four stem files, against the length of the song."""
+    from dann_lib.audio.stems import separate_file
+    from dann_lib.baselines import build
     from dann_lib.config import TrainingConfig
-    from dann_lib.network import build
     from dann_lib.separation import Separator
-    from dann_lib.song_files import separate_file
 
     separator = Separator.of(build("dann"), TrainingConfig(), "cpu")
     with tempfile.TemporaryDirectory() as folder:

@@ -17,10 +17,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from dann_lib.baselines import build
 from dann_lib.config import TrainingConfig, differences
 from dann_lib.errors import CheckpointError
 from dann_lib.files import atomic_write
-from dann_lib.network import build
 
 HISTORY_COLUMNS = ("epoch", "update", "seconds", "train_loss", "test_loss")
 

@@ -16,7 +16,7 @@ class TrainingConfig:
     """Every choice that changes the result of a training run.
 
     Attributes:
-        network: a key of `dann_lib.network.NETWORKS`.
+        network: a key of `dann_lib.baselines.NETWORKS`.
         network_options: arguments of its class, such as `{"skips": (2, 3)}`.
         optimizer: `"sgd"` (report, II.c) or `"adam"`.
         learning_rate: 0.0001 in the report; 0.003 with Adam in `MODERN`.

@@ -6,16 +6,16 @@ freq, frame)` come out, and `apply_masks` multiplies (I.a). So each is trained a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dann_lib import report
-from dann_lib.baselines import DeepAutoEncoder, DenoisingAutoEncoder, FeedForward
-from dann_lib.layers import N_PARTS, check_spectrogram, convolution, up_sample
 
-__all__ = ["DANN", "NETWORKS", "N_PARTS", "SMALLEST", "apply_masks", "build", "n_parameters", "up_sample"]
+N_PARTS = 2
+"""Real and imaginary part."""
 
 SMALLEST = (2 * 2**report.N_POOLINGS, 2**report.N_POOLINGS)
 """Bins and frames that DANN needs: two values in each feature map of the bottleneck, to normalise it."""
@@ -125,28 +125,55 @@ def apply_masks(masks: Tensor, mixture: Tensor) -> Tensor:
     return masks * mixture.unsqueeze(-4)
 
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {
-    "dann": DANN,
-    "autoencoder": DeepAutoEncoder,
-    "feedforward": FeedForward,
-    "cdae": DenoisingAutoEncoder,
-}
-"""Networks by name. DANN without skip connections is `build("dann", skips=())`."""
-
-
-def build(name: str, **options: object) -> nn.Module:
-    """Make a network by its name, with fresh random weights.
+def up_sample(features: Tensor, size: Sequence[int]) -> Tensor:
+    """Bilinear interpolation with aligned corners, equation (2).
 
     Args:
-        name: a key of `NETWORKS`.
-        options: arguments of its class.
+        features: `(batch, channel, freq, frame)`.
+        size: bins and frames of the result; twice as many, and one more where the encoder's were odd.
+
+    Returns:
+        `(batch, channel, *size)`.
+    """
+    return functional.interpolate(features, size=tuple(size), mode="bilinear", align_corners=True)
+
+
+def convolution(n_in: int, n_out: int, kernel: int) -> nn.Sequential:
+    """Convolution of unchanged size, normalisation of each feature map of each chunk, rectifier."""
+    return nn.Sequential(
+        nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=False),
+        nn.InstanceNorm2d(n_out, affine=True),
+        nn.ReLU(),
+    )
+
+
+def dense(n_in: int, n_out: int, context: int = 1) -> nn.Sequential:
+    """A fully connected layer for each frame and its neighbours; a convolution over time is just that."""
+    return nn.Sequential(
+        nn.Conv1d(n_in, n_out, context, padding=context // 2, bias=False), nn.GroupNorm(1, n_out), nn.ReLU()
+    )
+
+
+def check_spectrogram(spectrogram: Tensor, smallest: tuple[int, int] = (1, 1), n_bins: int | None = None) -> None:
+    """Refuse an input of a network that is no batch of spectrograms.
+
+    Args:
+        spectrogram: should be `(batch, part, freq, frame)`.
+        smallest: bins and frames that are needed at least.
+        n_bins: bins that are needed exactly, if not None.
 
     Raises:
-        ValueError: if there is no network of that name.
+        ValueError: saying what was found and what was expected.
     """
-    if name not in NETWORKS:
-        raise ValueError(f"there is no network {name!r}; choose one of {', '.join(NETWORKS)}")
-    return NETWORKS[name](**options)
+    shape = tuple(spectrogram.shape)
+    if len(shape) != 4 or shape[1] != N_PARTS:
+        raise ValueError(f"the input has shape {shape}, expected (batch, 2 parts, freq, frame)")
+    if shape[2] < smallest[0] or shape[3] < smallest[1]:
+        raise ValueError(
+            f"{shape[2]} bins by {shape[3]} frames are too few; at least {smallest[0]} by {smallest[1]} are needed"
+        )
+    if n_bins is not None and shape[2] != n_bins:
+        raise ValueError(f"the input has {shape[2]} bins; this network was built for {n_bins}")
 
 
 def n_parameters(network: nn.Module) -> int:

@@ -12,11 +12,12 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from dann_lib.baselines import build
 from dann_lib.batches import Batch, Chunks, pretreat
 from dann_lib.checkpoint import load_checkpoint, save_checkpoint, save_history, save_weights
 from dann_lib.config import TrainingConfig
 from dann_lib.devices import make_accelerator
-from dann_lib.network import apply_masks, build
+from dann_lib.network import apply_masks
 
 if TYPE_CHECKING:
     from dann_lib.corpus import Corpus

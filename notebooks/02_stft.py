@@ -41,7 +41,8 @@ import soxr
 import torch
 from IPython.display import Markdown
 
-from dann_lib import figures, lessons, network, player, report, spectrogram
+from dann_lib import figures, network, player, report, spectrogram
+from dann_lib.course import lessons
 from dann_lib.corpus import open_corpus
 
 # %%
@@ -730,9 +731,10 @@ lessons.claims_table(2, verdicts)
 import pandas as pd
 import torch
 
-from dann_lib import exercises, figures, lessons, player, report, spectrogram
+from dann_lib import figures, player, report, spectrogram
+from dann_lib.course import exercises, lessons
 from dann_lib.corpus import open_corpus
-from dann_lib.exercises import stft
+from dann_lib.course.exercises import stft
 
 track = open_corpus("synthetic").select("test")[6]
 song = {name: torch.from_numpy(track.signal(name).copy()) for name in report.SIGNALS}

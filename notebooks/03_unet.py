@@ -39,7 +39,8 @@ from IPython.display import Markdown
 from torch import nn
 from torch.nn import functional
 
-from dann_lib import figures, layers, lessons, network, player, report, spectrogram
+from dann_lib import baselines, figures, network, player, report, spectrogram
+from dann_lib.course import lessons
 from dann_lib.checkpoint import load_weights
 from dann_lib.corpus import open_corpus
 from dann_lib.files import reference_folder
@@ -204,7 +205,7 @@ assert steps[3].min() == 0 and torch.equal(steps[3], steps[2].clamp(min=0))
 # The library has the same block:
 
 # %%
-lessons.show_source(layers.convolution)
+lessons.show_source(network.convolution)
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
 shifted = functional.instance_norm(steps[1] + 1000)
@@ -576,13 +577,13 @@ lessons.quick_check(
 # **Predict:** order them by their number of weights.
 
 # %%
-weights = {name: network.n_parameters(network.build(name)) for name in network.NETWORKS}
+weights = {name: network.n_parameters(baselines.build(name)) for name in baselines.NETWORKS}
 figures.bars(weights, "weights, on a logarithmic axis", logarithmic=True, form=",.0f")
 
 # %% tags=["nbval-check-output"]
 with torch.inference_mode():
-    for name in network.NETWORKS:
-        print(f"{name:12} masks {tuple(network.build(name).eval()(planes[None]).shape)}")
+    for name in baselines.NETWORKS:
+        print(f"{name:12} masks {tuple(baselines.build(name).eval()(planes[None]).shape)}")
 
 # %% [markdown]
 # *What to notice.* A fully connected layer has a weight of its own for each pair of frequencies; a
@@ -725,10 +726,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from dann_lib import exercises, figures, lessons, spectrogram
+from dann_lib import figures, spectrogram
+from dann_lib.course import exercises, lessons
 from dann_lib.corpus import open_corpus
-from dann_lib.exercises import unet
-from dann_lib.layers import convolution
+from dann_lib.course.exercises import unet
+from dann_lib.network import convolution
 from dann_lib.network import DANN, n_parameters, up_sample
 
 # %%

@@ -36,7 +36,8 @@ import torch
 from IPython.display import Markdown
 
 # %%
-from dann_lib import figures, lessons, player, report, spectrogram
+from dann_lib import figures, player, report, spectrogram
+from dann_lib.course import lessons
 from dann_lib.batches import Chunks, pretreat
 from dann_lib.config import TrainingConfig
 from dann_lib.corpus import open_corpus
@@ -466,9 +467,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dann_lib import exercises, figures, lessons
+from dann_lib import figures
+from dann_lib.course import exercises, lessons
 from dann_lib.config import TrainingConfig
-from dann_lib.exercises import ablation
+from dann_lib.course.exercises import ablation
 from dann_lib.network import DANN, n_parameters
 from dann_lib.reproduce.evidence import Evidence
 

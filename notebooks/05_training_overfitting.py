@@ -40,13 +40,15 @@ import torch
 from IPython.display import Markdown
 
 # %%
-from dann_lib import figures, lessons, player, report
+from dann_lib import figures, player, report
+from dann_lib.course import lessons
 from dann_lib.batches import Chunks, pretreat
 from dann_lib.checkpoint import load_weights
 from dann_lib.config import TrainingConfig
 from dann_lib.corpus import open_corpus
 from dann_lib.evaluation import sdr_sir_sar
-from dann_lib.network import DANN, build, n_parameters
+from dann_lib.baselines import build
+from dann_lib.network import DANN, n_parameters
 from dann_lib.reproduce.evidence import Evidence
 from dann_lib.separation import Separator
 from dann_lib.training import l1_loss, train
@@ -651,11 +653,12 @@ import pandas as pd
 import torch
 
 # %%
-from dann_lib import exercises, lessons, player, report
+from dann_lib import player, report
+from dann_lib.course import exercises, lessons
 from dann_lib.batches import Chunks, pretreat
 from dann_lib.config import TrainingConfig
 from dann_lib.corpus import open_corpus
-from dann_lib.exercises import learning
+from dann_lib.course.exercises import learning
 from dann_lib.network import DANN
 from dann_lib.reproduce import Evidence
 from dann_lib.training import l1_loss

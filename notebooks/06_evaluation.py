@@ -36,7 +36,8 @@ import pandas as pd
 from IPython.display import Markdown
 from scipy.stats import spearmanr
 
-from dann_lib import figures, lessons, player, report
+from dann_lib import figures, player, report
+from dann_lib.course import lessons
 from dann_lib.corpus import open_corpus
 
 # %%
@@ -842,10 +843,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dann_lib import exercises, lessons, player, report, spectrogram
+from dann_lib import player, report, spectrogram
+from dann_lib.course import exercises, lessons
 from dann_lib.corpus import open_corpus
 from dann_lib.evaluation import sdr_sir_sar
-from dann_lib.exercises import scoring
+from dann_lib.course.exercises import scoring
 from dann_lib.reproduce import Evidence
 
 # %%

@@ -38,14 +38,15 @@ import torch
 from IPython.display import Markdown
 
 # %%
-from dann_lib import figures, lessons, player, report, spectrogram
+from dann_lib import figures, player, report, spectrogram
+from dann_lib.course import lessons
 from dann_lib.corpus import open_corpus
 from dann_lib.evaluation import oracles, rate_ceiling, sdr_sir_sar
 from dann_lib.files import data_folder, reference_folder
 from dann_lib.separation import Separator
-from dann_lib.listening_test import item, listening_test
-from dann_lib.own_song import own_song
-from dann_lib.song_files import separate_file
+from dann_lib.course.listening_test import item, listening_test
+from dann_lib.course.own_song import own_song
+from dann_lib.audio.stems import separate_file
 
 # %% [markdown]
 # ## 1. From a file to four files
@@ -225,7 +226,7 @@ listening_test(items, pair=("your DANN", "hidden reference"))
 # %% [markdown]
 # *What to notice.* The dull anchor ends at 1 kHz and is else perfect: it has a high SDR, and few will like it. No ratio
 # of energies knows what is missed. The button *Save my results* keeps your ratings in a file of yours, which
-# `dann_lib.listening_test.read_ratings` reads and `ratings_figure` draws.
+# `dann_lib.course.listening_test.read_ratings` reads and `ratings_figure` draws.
 #
 # ## 4. Where does the reverberation come from?
 #
@@ -569,11 +570,12 @@ import torch
 from torch import Tensor
 
 # %%
-from dann_lib import exercises, lessons, player, report, spectrogram
+from dann_lib import player, report, spectrogram
+from dann_lib.course import exercises, lessons
 from dann_lib.corpus import open_corpus
 from dann_lib.evaluation import sdr_sir_sar
 from dann_lib.evaluation.oracles import part_masks
-from dann_lib.exercises import hearing
+from dann_lib.course.exercises import hearing
 from dann_lib.files import reference_folder
 from dann_lib.separation import Separator
 

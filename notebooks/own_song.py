@@ -13,9 +13,9 @@
 # can and cannot do, and why, is the subject of [the course](01_data.ipynb).
 
 # %%
-from dann_lib import lessons
+from dann_lib.course import lessons
 from dann_lib.files import reference_folder
-from dann_lib.own_song import own_song
+from dann_lib.course.own_song import own_song
 
 weights = {"trained on 80 real songs": reference_folder() / "weights" / "dann-modern.safetensors"}
 yours = lessons.live_folder("05") / "weights.safetensors"

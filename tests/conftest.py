@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+pytest_plugins = ["browser"]
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side: threads that wait for each other would only spin
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")  # the other processors have the other tests
 
-LONG = ("test_notebooks_run", "test_book_browser", "test_reproduce", "test_course", "test_explore_sound_browser",
+LONG = ("test_notebooks_run", "test_book_browser", "test_reproduce", "test_runner", "test_explore_sound_browser",
         "test_player_browser", "test_lab_browser", "test_training", "test_synthetic")
 
 

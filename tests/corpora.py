@@ -9,8 +9,8 @@ import numpy as np
 import soundfile
 
 from dann_lib import report
-from dann_lib.audio_io import STREAMS
-from dann_lib.ffmpeg import ensure_ffmpeg
+from dann_lib.audio.decoding import STREAMS
+from dann_lib.audio.ffmpeg import ensure_ffmpeg
 
 HZ = {"vocals": 880.0, "drums": 2500.0, "bass": 80.0, "other": 440.0}
 

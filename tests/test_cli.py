@@ -13,8 +13,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from dann_lib.__main__ import main
-from dann_lib.commands import COMMANDS, newest_weights
+from dann_lib.__main__ import COMMANDS, main, newest_weights
 from dann_lib.files import reference_folder
 
 

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from dann_lib import report
-from dann_lib.network import DANN, NETWORKS, apply_masks, build, n_parameters, up_sample
+from dann_lib.baselines import NETWORKS, build
+from dann_lib.network import DANN, apply_masks, n_parameters, up_sample
 
 
 def test_equation_1_max_pooling_takes_the_highest_value():

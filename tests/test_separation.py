@@ -13,13 +13,14 @@ import soundfile
 import torch
 from torch import nn
 
-from dann_lib import report, song_files, spectrogram
+from dann_lib import report, spectrogram
+from dann_lib.audio import stems as song_files
+from dann_lib.audio.stems import separate_file
+from dann_lib.baselines import build
 from dann_lib.checkpoint import save_weights
 from dann_lib.config import TrainingConfig
 from dann_lib.errors import AudioError, OutputError
-from dann_lib.network import build
 from dann_lib.separation import Separator
-from dann_lib.song_files import separate_file
 
 SMALL = {"channels": [4, 8, 8, 8], "bottleneck": 4}
 
@@ -178,7 +179,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 from dann_lib.config import TrainingConfig
 from dann_lib.errors import OutputError
 from dann_lib.separation import Separator
-from dann_lib.song_files import separate_file
+from dann_lib.audio.stems import separate_file
 try:
     separate_file(sys.argv[1], sys.argv[2], Separator.of(Share(), TrainingConfig(), "cpu", "float32"), progress=False)
 except OutputError as error:
@@ -203,7 +204,7 @@ HOUR = """
 import sys
 from dann_lib.bench import peak_memory
 from dann_lib.separation import Separator
-from dann_lib.song_files import separate_file
+from dann_lib.audio.stems import separate_file
 separator = Separator.load(sys.argv[3], "cpu")
 done = separate_file(sys.argv[1], sys.argv[2], separator, progress=False)
 print(done.duration_s, peak_memory() / 1e6, done.duration_s / done.elapsed_s)

@@ -17,12 +17,13 @@ import torch
 from tiny import tiny_corpus
 
 from dann_lib import batches, report
+from dann_lib.baselines import build
 from dann_lib.batches import Chunks, pretreat
 from dann_lib.checkpoint import load_history, load_weights, save_weights
 from dann_lib.config import TrainingConfig
 from dann_lib.devices import choose_precision
 from dann_lib.errors import CheckpointError, CorpusError
-from dann_lib.network import DANN, build
+from dann_lib.network import DANN
 from dann_lib.training import l1_loss, snr_loss, train
 
 SMALL = {"channels": [4, 8, 8, 8], "bottleneck": 4}

@@ -99,7 +99,7 @@ def _museval_scores(estimates: np.ndarray, references: np.ndarray, window: int) 
 
 def _import_museval() -> ModuleType:
     """Import museval; it imports musdb, which fails without ffmpeg on PATH."""
-    from dann_lib.ffmpeg import ensure_ffmpeg
+    from dann_lib.audio.ffmpeg import ensure_ffmpeg
 
     ensure_ffmpeg()
     import museval

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from anywidget import AnyWidget
 
-_FOLDER = Path(__file__).parent
+_FOLDER = Path(__file__).parent / "js"
 _IMPORT = re.compile(r'(from\s*|import\s*)"\./([\w-]+\.js)"')
 _UNTRUSTED = (
     "The interactive part shows itself once the cell is run, or the notebook is trusted "

@@ -67,8 +67,8 @@ def seconds_per_second(machine: Machine) -> float:
     import torch
 
     from dann_lib import spectrogram
+    from dann_lib.baselines import build
     from dann_lib.devices import make_accelerator
-    from dann_lib.network import build
 
     accelerator = make_accelerator(machine.device, machine.precision)
     threads = torch.get_num_threads()

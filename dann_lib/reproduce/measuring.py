@@ -11,10 +11,10 @@ import torch
 from tqdm.auto import tqdm
 
 from dann_lib import report, spectrogram
+from dann_lib.baselines import build
 from dann_lib.batches import Chunks, pretreat
 from dann_lib.config import TrainingConfig
 from dann_lib.evaluation.waveforms import Track, resample
-from dann_lib.network import build
 from dann_lib.separation import Separator
 from dann_lib.training import l1_loss
 

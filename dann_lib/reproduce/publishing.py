@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dann_lib.baselines import build
 from dann_lib.checkpoint import load_history
 from dann_lib.errors import OutputError
 from dann_lib.evaluation import write_scores
 from dann_lib.files import atomic_write, output_errors
-from dann_lib.network import build, n_parameters
+from dann_lib.network import n_parameters
 from dann_lib.reproduce.evidence import MANIFEST, MEASUREMENTS, SCORES, Evidence
 from dann_lib.reproduce.experiments import MAIN_RUNS, Budget, TrainingRun
 

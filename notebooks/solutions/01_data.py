@@ -24,9 +24,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dann_lib import exercises, figures, player, report
+from dann_lib import figures, player, report
+from dann_lib.course import exercises
 from dann_lib.corpus import open_corpus
-from dann_lib.exercises import data
+from dann_lib.course.exercises import data
 
 song = open_corpus("synthetic").select("train")[0]
 stems = {name: song.signal(name) for name in report.SIGNALS[1:]}

@@ -23,9 +23,10 @@
 import pandas as pd
 import torch
 
-from dann_lib import exercises, figures, lessons, player, report, spectrogram
+from dann_lib import figures, player, report, spectrogram
+from dann_lib.course import exercises, lessons
 from dann_lib.corpus import open_corpus
-from dann_lib.exercises import stft
+from dann_lib.course.exercises import stft
 
 track = open_corpus("synthetic").select("test")[6]
 song = {name: torch.from_numpy(track.signal(name).copy()) for name in report.SIGNALS}

@@ -27,10 +27,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from dann_lib import exercises, figures, lessons, spectrogram
+from dann_lib import figures, spectrogram
+from dann_lib.course import exercises, lessons
 from dann_lib.corpus import open_corpus
-from dann_lib.exercises import unet
-from dann_lib.layers import convolution
+from dann_lib.course.exercises import unet
+from dann_lib.network import convolution
 from dann_lib.network import DANN, n_parameters, up_sample
 
 # %%

@@ -27,9 +27,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dann_lib import exercises, figures, lessons
+from dann_lib import figures
+from dann_lib.course import exercises, lessons
 from dann_lib.config import TrainingConfig
-from dann_lib.exercises import ablation
+from dann_lib.course.exercises import ablation
 from dann_lib.network import DANN, n_parameters
 from dann_lib.reproduce.evidence import Evidence
 

@@ -28,11 +28,12 @@ import pandas as pd
 import torch
 
 # %%
-from dann_lib import exercises, lessons, player, report
+from dann_lib import player, report
+from dann_lib.course import exercises, lessons
 from dann_lib.batches import Chunks, pretreat
 from dann_lib.config import TrainingConfig
 from dann_lib.corpus import open_corpus
-from dann_lib.exercises import learning
+from dann_lib.course.exercises import learning
 from dann_lib.network import DANN
 from dann_lib.reproduce import Evidence
 from dann_lib.training import l1_loss

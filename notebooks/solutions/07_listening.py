@@ -27,11 +27,12 @@ import torch
 from torch import Tensor
 
 # %%
-from dann_lib import exercises, lessons, player, report, spectrogram
+from dann_lib import player, report, spectrogram
+from dann_lib.course import exercises, lessons
 from dann_lib.corpus import open_corpus
 from dann_lib.evaluation import sdr_sir_sar
 from dann_lib.evaluation.oracles import part_masks
-from dann_lib.exercises import hearing
+from dann_lib.course.exercises import hearing
 from dann_lib.files import reference_folder
 from dann_lib.separation import Separator
 

@@ -1,0 +1,273 @@
+"""A song from file to stem files, streaming: resampling, gains, and the rest (report, II.b)."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+import soxr
+from tqdm.auto import tqdm
+
+from dann_lib import report
+from dann_lib.audio.reading import open_song, read_blocks
+from dann_lib.errors import AudioError, OutputError
+from dann_lib.files import output_errors
+from dann_lib.separation import Separator, Stream
+
+SUBTYPES = {16: "PCM_16", 24: "PCM_24"}
+
+
+class Separated(NamedTuple):
+    """What `separate_file` wrote.
+
+    Attributes:
+        stems: file of each stem.
+        rate_hz: sample rate of the song and its stems.
+        n_channels: channels of the song and its stems.
+        duration_s: length of the song.
+        elapsed_s: how long it took.
+        n_clipped: samples of each stem beyond full scale, which were limited.
+    """
+
+    stems: dict[str, Path]
+    rate_hz: int
+    n_channels: int
+    duration_s: float
+    elapsed_s: float
+    n_clipped: dict[str, int]
+
+
+def separate_file(
+    song: Path,
+    folder: Path,
+    separator: Separator,
+    *,
+    gains_db: Mapping[str, float] | None = None,
+    file_format: str = "wav",
+    bits: int = 16,
+    progress: bool = True,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Separated:
+    """Separate a song into vocals, drums, bass and other.
+
+    The stems appear when all of them are complete; a run that fails leaves older ones untouched.
+
+    Args:
+        song: a WAV, FLAC, MP3 or OGG file of any rate, length and number of channels; other formats, and the
+            mixture of a `.stem.mp4`, are decoded by ffmpeg into a temporary file first.
+        folder: where `vocals.wav`, `drums.wav`, … go.
+        separator: the trained network.
+        gains_db: level change of each stem in dB after separation (report, II.b); 0 where not given.
+        file_format: `"wav"` or `"flac"`.
+        bits: per sample, 16 or 24.
+        progress: show a bar over the seconds of the song.
+        on_progress: called with the samples that are done and those of the song; what it raises ends the
+            separation, which then leaves nothing behind.
+
+    Returns:
+        The files, and what was measured on the way.
+
+    Raises:
+        AudioError: if the song is missing, no audio, empty, or has samples that are no finite numbers.
+        OutputError: if the stems cannot be written.
+        ValueError: if a gain names no stem, or the format is not known.
+    """
+    gains = _linear_gains(gains_db or {})
+    if file_format not in ("wav", "flac") or bits not in SUBTYPES:
+        raise ValueError(f"{bits}-bit {file_format} is not known; choose wav or flac, 16 or 24 bits")
+    start = time.perf_counter()
+    with open_song(song) as source, _new_stems(Path(folder), source, file_format, bits) as (files, finished):
+        counts = dict.fromkeys(report.STEMS, 0)
+        with tqdm(total=max(source.frames, 0), unit="sample", unit_scale=True, disable=not progress,
+                  leave=False, desc=f"separating {Path(song).name}") as bar:
+            def advance(n_done: int) -> None:
+                bar.update(n_done - bar.n)
+                if on_progress is not None:
+                    on_progress(n_done, source.frames)
+
+            n_samples = _write_all(source, Path(song), separator, files, gains, counts, advance)
+        stems = finished()
+        rate, channels = source.samplerate, source.channels
+    return Separated(stems, rate, channels, n_samples / rate, time.perf_counter() - start, counts)
+
+
+def separate_blocks(
+    blocks: Iterator[np.ndarray], rate_hz: int, n_channels: int, separator: Separator
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Separate a song that arrives in blocks, at its own rate.
+
+    Args:
+        blocks: arrays `(sample, channel)`, float32.
+        rate_hz: their sample rate.
+        n_channels: their number of channels.
+        separator: the trained network.
+
+    Yields:
+        Pairs of the mixture `(sample, channel)` and the stems `(source, sample, channel)` of the same
+        samples; together they are as long as the song.
+    """
+    down = soxr.ResampleStream(rate_hz, report.SAMPLE_RATE, n_channels, dtype="float32")
+    n_planes = n_channels * len(report.SOURCES)
+    up = soxr.ResampleStream(report.SAMPLE_RATE, rate_hz, n_planes, dtype="float32")
+    stream, queue = Stream(separator, n_channels), _Queue(n_channels)
+
+    def resampled(estimates: np.ndarray, last: bool) -> np.ndarray:
+        """`(source, channel, sample)` at the working rate → `(source, sample, channel)` at the song's."""
+        samples = up.resample_chunk(np.ascontiguousarray(estimates.reshape(n_planes, -1).T), last=last)
+        return samples.reshape(-1, len(report.SOURCES), n_channels).swapaxes(0, 1)
+
+    # One thread resamples what was separated last, while the network works on what comes next.
+    with ThreadPoolExecutor(1) as pool:
+        waiting: Future[np.ndarray] | None = None
+        for block in blocks:
+            queue.put(block)
+            for estimates in stream.feed(down.resample_chunk(block, last=False).T):
+                if waiting is not None:
+                    yield queue.pair(waiting.result())
+                waiting = pool.submit(resampled, estimates, last=False)
+        low = down.resample_chunk(np.zeros((0, n_channels), np.float32), last=True)
+        rest = np.concatenate([*stream.feed(low.T), *stream.finish()], axis=-1)
+        if waiting is not None:
+            yield queue.pair(waiting.result())
+        yield queue.pair(resampled(rest, last=True))
+    yield queue.flush()
+
+
+class _Queue:
+    """Samples of the mixture that wait for their stems, and the other way round, so that pairs have equal length."""
+
+    def __init__(self, n_channels: int) -> None:
+        self.mixture: list[np.ndarray] = []
+        self.n_waiting = 0
+        self.early = np.zeros((len(report.SOURCES), 0, n_channels), np.float32)
+
+    def put(self, block: np.ndarray) -> None:
+        self.mixture.append(block)
+        self.n_waiting += len(block)
+
+    def pair(self, stems: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The next samples of the mixture and their stems; stems beyond the mixture wait."""
+        stems = np.concatenate((self.early, stems), axis=1) if self.early.shape[1] else stems
+        n_ready = min(stems.shape[1], self.n_waiting)
+        self.early = stems[:, n_ready:]
+        return self._take(n_ready), stems[:, :n_ready]
+
+    def flush(self) -> tuple[np.ndarray, np.ndarray]:
+        """What resampling has rounded away at the end: a few samples of mixture without stems."""
+        mixture = self._take(self.n_waiting)
+        return mixture, np.zeros((len(report.SOURCES), *mixture.shape), np.float32)
+
+    def _take(self, n_samples: int) -> np.ndarray:
+        joined = np.concatenate(self.mixture) if self.mixture else self.early[0, :0]
+        self.mixture = [joined[n_samples:]]
+        self.n_waiting -= n_samples
+        return joined[:n_samples]
+
+
+def _write_all(
+    source: soundfile.SoundFile, song: Path, separator: Separator, files: dict[str, soundfile.SoundFile],
+    gains: dict[str, float], counts: dict[str, int], advance: Callable[[int], None],
+) -> int:
+    """Stream the song through the network into the files; the number of its samples."""
+    n_samples, writing = 0, {}
+
+    def finish_writing() -> None:
+        for name, job in writing.items():
+            counts[name] += job.result()
+
+    with ThreadPoolExecutor(len(files)) as pool, output_errors(song.parent), _write_errors(files):
+        pairs = separate_blocks(read_blocks(source, song), source.samplerate, source.channels, separator)
+        for mixture, estimates in pairs:
+            finish_writing()
+            writing = {
+                name: pool.submit(_write, files[name], gains[name], mixture, estimates, index)
+                for index, name in enumerate(report.STEMS)
+            }
+            n_samples += len(mixture)
+            advance(n_samples)
+        finish_writing()
+    if n_samples == 0:
+        raise AudioError(f"{song} has no samples; name a song that can be heard")
+    return n_samples
+
+
+def _rest(mixture: np.ndarray, estimates: np.ndarray) -> np.ndarray:
+    """What is left of the mixture `(sample, channel)` without the estimates `(source, sample, channel)`."""
+    rest = mixture.copy()
+    for estimate in estimates:
+        rest -= estimate
+    return rest
+
+
+def _write(
+    file: soundfile.SoundFile, gain: float, mixture: np.ndarray, estimates: np.ndarray, index: int
+) -> int:
+    """Write the stem `index` of a block at a gain; the number of samples beyond full scale."""
+    samples = estimates[index] if index < len(estimates) else _rest(mixture, estimates)
+    samples = samples if gain == 1.0 else samples * np.float32(gain)
+    if max(samples.max(initial=0.0), -samples.min(initial=0.0)) <= 1.0:
+        file.write(samples)
+        return 0
+    file.write(np.clip(samples, -1.0, 1.0))
+    return int(np.count_nonzero(np.abs(samples) > 1.0))
+
+
+@contextlib.contextmanager
+def _new_stems(
+    folder: Path, source: soundfile.SoundFile, file_format: str, bits: int
+) -> Iterator[tuple[dict[str, soundfile.SoundFile], Callable[[], dict[str, Path]]]]:
+    """Open a file for each stem in a hidden folder beside the final ones; yields files and what moves them."""
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        hidden = Path(tempfile.mkdtemp(prefix=".stems-", dir=folder))
+    files: dict[str, soundfile.SoundFile] = {}
+
+    def finished() -> dict[str, Path]:
+        for file in files.values():
+            file.close()
+        paths = {name: folder / f"{name}.{file_format}" for name in files}
+        with output_errors(folder):
+            for path in paths.values():
+                os.replace(hidden / path.name, path)
+        return paths
+
+    try:
+        for name in report.STEMS:
+            files[name] = soundfile.SoundFile(
+                hidden / f"{name}.{file_format}", "w", source.samplerate, source.channels, SUBTYPES[bits]
+            )
+        yield files, finished
+    finally:
+        for file in files.values():
+            with contextlib.suppress(soundfile.LibsndfileError):
+                file.close()
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _write_errors(files: dict[str, soundfile.SoundFile]) -> Iterator[None]:
+    """The library does not say why it could not write; a look at the disk does."""
+    try:
+        yield
+    except (soundfile.LibsndfileError, AssertionError) as error:
+        folder = Path(next(iter(files.values())).name).parent.parent
+        free = shutil.disk_usage(folder).free
+        reason = os.strerror(errno.ENOSPC).lower() if free < 2**20 else str(error) or "the stem was cut short"
+        raise OutputError(f"cannot write the stems in {folder}: {reason}; choose another folder") from error
+
+
+def _linear_gains(gains_db: Mapping[str, float]) -> dict[str, float]:
+    unknown = sorted(set(gains_db) - set(report.STEMS))
+    if unknown:
+        raise ValueError(f"there is no stem {', '.join(unknown)}; choose among {', '.join(report.STEMS)}")
+    return {name: 10 ** (gains_db.get(name, 0.0) / 20) for name in report.STEMS}

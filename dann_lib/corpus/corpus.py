@@ -1,0 +1,272 @@
+"""Opening a corpus: the embedded songs, MUSDB18 or MUSDB18-HQ, recognised by their layout (report, II.a)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from dann_lib import report
+from dann_lib.corpus import cache as prepared_cache
+from dann_lib.corpus.cache import Entry, SongFiles
+from dann_lib.corpus.layouts import Kind, find_root, recognise, split_songs
+from dann_lib.errors import CorpusError
+from dann_lib.files import data_folder
+
+Split = Literal["train", "valid", "test"]
+
+SUBSETS = ("train", "valid", "test", "train+valid")
+"""What `Corpus.select` knows."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """A song.
+
+    Attributes:
+        name: as its file or folder is called.
+        split: `"train"`, `"valid"` or `"test"`.
+        n_samples: length at `report.SAMPLE_RATE`.
+        path: its `.stem.mp4`, or its folder of WAV files.
+        rate: sample rate of the song itself in Hz, 44 100 in MUSDB18.
+        n_channels: channels of the song itself.
+        prepared: file of its waveforms.
+        metadata: `genre`, `n_instruments` and what else the corpus states; often empty.
+    """
+
+    name: str
+    split: Split
+    n_samples: int
+    path: Path
+    rate: int
+    n_channels: int
+    prepared: Path
+    metadata: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def seconds(self) -> float:
+        """Length in s."""
+        return self.n_samples / report.SAMPLE_RATE
+
+    @property
+    def waveforms(self) -> np.memmap:
+        """Mono waveforms `(signal, sample)` at `report.SAMPLE_RATE`, float32, ordered as `report.SIGNALS`.
+
+        They are mapped from the cache, not read: only what is looked at comes into memory.
+
+        Raises:
+            CorpusError: if the prepared file has gone or is damaged.
+        """
+        try:
+            waveforms = np.load(self.prepared, mmap_mode="r")
+        except (OSError, ValueError, EOFError) as error:
+            raise CorpusError(f"the prepared file {self.prepared} is missing or damaged; open the corpus "
+                              "again with verify=True") from error
+        if waveforms.shape != (len(report.SIGNALS), self.n_samples):
+            raise CorpusError(f"{self.prepared} holds {waveforms.shape} samples instead of "
+                              f"{(len(report.SIGNALS), self.n_samples)}; open the corpus again")
+        return waveforms
+
+    def signal(self, name: str) -> np.ndarray:
+        """One mono waveform `(sample,)` at `report.SAMPLE_RATE`.
+
+        Args:
+            name: one of `report.SIGNALS`.
+
+        Raises:
+            ValueError: if there is no such signal.
+        """
+        return self.waveforms[_signal_index(name)]
+
+    def read(self, signal: str) -> np.ndarray:
+        """A signal in full quality, from the song's own file: `(sample, channel)` float32 at `rate` Hz.
+
+        Args:
+            signal: one of `report.SIGNALS`.
+
+        Raises:
+            AudioError: if the file cannot be read any more.
+            ValueError: if there is no such signal.
+        """
+        from dann_lib.audio.decoding import STREAMS, read_audio, read_stream
+
+        _signal_index(signal)
+        if self.path.is_dir():
+            return read_audio(self.path / f"{signal}.wav")[0]
+        return read_stream(self.path, STREAMS.index(signal))[0]
+
+    def read_all(self) -> np.ndarray:
+        """All signals in full quality: `(signal, sample, channel)` float32 at `rate` Hz.
+
+        Faster than five times `read` where one file holds them all.
+
+        Raises:
+            AudioError: if the files cannot be read any more.
+        """
+        from dann_lib.audio.decoding import open_stem_file, open_wav_files
+
+        wavs = {signal: self.path / f"{signal}.wav" for signal in report.SIGNALS}
+        with open_wav_files(wavs) if self.path.is_dir() else open_stem_file(self.path) as song:
+            return np.concatenate([block.swapaxes(0, 1) for block in song.blocks], axis=1)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Songs with their true sources.
+
+    Attributes:
+        name: name of its folder.
+        root: its folder.
+        kind: `"stems"` (MUSDB18), `"wav"` (MUSDB18-HQ), or `"synthetic"` (the latter with a metadata table).
+        tracks: the songs, in the order of `musdb`: `train/`, then `test/`, by name.
+        skipped: name and reason of each song that cannot be used.
+        fingerprint: hash of the songs' content, the same wherever they lie.
+        cache: folder of the prepared waveforms.
+        sample_rate: of the prepared waveforms, in Hz.
+    """
+
+    name: str
+    root: Path
+    kind: Kind
+    tracks: tuple[Track, ...]
+    skipped: tuple[tuple[str, str], ...]
+    fingerprint: str
+    cache: Path
+    sample_rate: int = report.SAMPLE_RATE
+
+    def select(self, subset: str) -> tuple[Track, ...]:
+        """The songs of a part of the corpus.
+
+        Args:
+            subset: `"train"` (without the validation songs), `"valid"`, `"test"` or `"train+valid"`.
+
+        Raises:
+            CorpusError: if there are none.
+            ValueError: if there is no such subset.
+        """
+        if subset not in SUBSETS:
+            raise ValueError(f"there is no subset {subset!r}; choose among {', '.join(SUBSETS)}")
+        chosen = tuple(track for track in self.tracks if track.split in subset.split("+"))
+        if not chosen:
+            splits = [track.split for track in self.tracks]
+            counts = ", ".join(f"{splits.count(split)} {split}" for split in ("train", "valid", "test"))
+            raise CorpusError(
+                f"{self.name} has no {subset} songs ({counts}); choose another subset or corpus"
+            )
+        return chosen
+
+    def as_musdb(self, **options: Any) -> Any:
+        """The same corpus as a `musdb.DB`, which looks into every file and takes seconds.
+
+        Args:
+            options: of `musdb.DB`, as `subsets` and `split`.
+
+        Raises:
+            AudioError: if there is no ffmpeg, without which `musdb` does not work.
+        """
+        from dann_lib.audio.decoding import import_musdb
+
+        return import_musdb().DB(root=str(self.root), is_wav=self.kind != "stems", **options)
+
+
+def open_corpus(
+    name_or_path: str | Path = "synthetic", *, cache: Path | None = None, download: bool = False,
+    jobs: int | None = None, progress: bool = True, verify: bool = False,
+) -> Corpus:
+    """Open a corpus; the first time, its songs are decoded into the prepared cache.
+
+    Args:
+        name_or_path: `"synthetic"` (composed and rendered if need be); `"musdb18-7"`, the 7-s excerpts,
+            at `MUSDB_PATH` or from an earlier download; or the folder of any MUSDB18 or MUSDB18-HQ corpus.
+        cache: folder of all prepared corpora; `DANN_CACHE` or `data/cache` if None.
+        download: fetch `"musdb18-7"` (140 MB) if it is not there.
+        jobs: songs that are decoded at the same time; as many as there are processors if None.
+        progress: show bars.
+        verify: compare checksums of the prepared songs, and make damaged ones again.
+
+    Returns:
+        The corpus. Songs that cannot be used are left out with a warning; see `Corpus.skipped`.
+
+    Raises:
+        CorpusError: if there is no such corpus, it is empty, or none of its songs can be used.
+        AudioError: if ffmpeg is needed and missing.
+        OutputError: if the cache cannot be written.
+    """
+    root = find_root(name_or_path, download=download, jobs=jobs, progress=progress)
+    kind, songs = recognise(root)
+    parent = cache or os.environ.get("DANN_CACHE") or data_folder() / "cache"
+    folder = prepared_cache.cache_folder(Path(parent), root, kind)
+    entries = prepared_cache.open_cache(songs, folder, jobs=jobs, progress=progress, verify=verify)
+    skipped = tuple(
+        (Path(song.id).name, entries[song.id].skipped) for song in songs if entries[song.id].skipped
+    )
+    _report_skipped(root, len(songs), skipped)
+    tracks = tuple(_tracks(root, kind, songs, entries, folder))
+    return Corpus(root.name, root, kind, tracks, skipped, _fingerprint(tracks, songs, entries), folder)
+
+
+def verify_cache(corpus: Corpus, *, jobs: int | None = None) -> tuple[str, ...]:
+    """Compare the checksums of all prepared songs of a corpus; `open_corpus(…, verify=True)` also repairs.
+
+    Args:
+        corpus: an open corpus.
+        jobs: files that are read at the same time.
+
+    Returns:
+        Subset and name of the songs whose prepared waveforms are missing or not what was written.
+    """
+    _, songs = recognise(corpus.root)
+    known = prepared_cache.read_index(corpus.cache)
+    entries = {song.id: known.get(song.id, Entry([])) for song in songs}
+    return prepared_cache.damaged_songs(entries, corpus.cache, jobs)
+
+
+def _tracks(
+    root: Path, kind: Kind, songs: list[SongFiles], entries: dict[str, Entry], folder: Path
+) -> Iterator[Track]:
+    splits = split_songs(root, kind, songs)
+    for song in songs:
+        entry = entries[song.id]
+        if not entry.skipped:
+            split, metadata = splits[song.id]
+            path = song.files.get("stems") or song.files["mixture"].parent
+            yield Track(Path(song.id).name, split, entry.n_samples, path, entry.rate_hz, entry.n_channels,
+                        prepared_cache.prepared_path(folder, song.id), metadata)
+
+
+def _fingerprint(tracks: tuple[Track, ...], songs: list[SongFiles], entries: dict[str, Entry]) -> str:
+    """Hash of splits, names, sizes and content of all usable songs, and of how they are prepared."""
+    used = [song for song in songs if not entries[song.id].skipped]
+    content = [
+        [song.id, track.split, [file[:2] for file in song.source], entries[song.id].content]
+        for track, song in zip(tracks, used, strict=True)
+    ]
+    return hashlib.sha256(json.dumps([prepared_cache.PREPARATION, content]).encode()).hexdigest()
+
+
+def _report_skipped(root: Path, n_songs: int, skipped: tuple[tuple[str, str], ...]) -> None:
+    """Warn of songs that are left out; refuse a corpus of which nothing is left.
+
+    Raises:
+        CorpusError: if all songs are skipped.
+    """
+    if not skipped:
+        return
+    listed = "; ".join(f"{name}: {reason}" for name, reason in skipped[:5])
+    listed += f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
+    if len(skipped) == n_songs:
+        raise CorpusError(f"none of the {n_songs} songs of {root} can be used ({listed}); check the files")
+    warnings.warn(f"{len(skipped)} of {n_songs} songs of {root} are left out ({listed})", stacklevel=3)
+
+
+def _signal_index(name: str) -> int:
+    if name not in report.SIGNALS:
+        raise ValueError(f"there is no signal {name!r}; choose among {', '.join(report.SIGNALS)}")
+    return report.SIGNALS.index(name)

