@@ -7,10 +7,15 @@ the rest, so that the stems add up to the song. Memory does not grow with the le
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +24,11 @@ from torch import Tensor, nn
 from dann_lib import report, spectrogram
 from dann_lib.checkpoint import load_weights
 from dann_lib.config import TrainingConfig
-from dann_lib.devices import best_device, choose_precision
+from dann_lib.devices import best_device, choose_precision, keep_freed_memory, memory_format
 from dann_lib.network import SMALLEST, apply_masks
 
-CHUNKS_AT_ONCE = 4
-"""Chunks that go through the network together: 41 s of song."""
+N_THREADS = torch.get_num_threads()
+"""Threads that PyTorch computes with, one for each core unless it is told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,8 @@ class Separator:
     ) -> Separator:
         """Make a separator of a network in memory; arguments as in `load`."""
         chosen = torch.device(device or best_device())
-        network = network.to(chosen, memory_format=torch.channels_last).eval()
-        return cls(network, config, chosen, precision or choose_precision(chosen))
+        keep_freed_memory()
+        return cls(network.to(chosen).eval(), config, chosen, precision or choose_precision(chosen))
 
     @property
     def fingerprint(self) -> str:
@@ -95,9 +100,7 @@ class Separator:
             Estimates, `(source, sample)` or `(source, channel, sample)`.
         """
         channels = np.atleast_2d(np.asarray(waveform, dtype=np.float32))
-        stream = Stream(self, len(channels))
-        pieces = [*stream.feed(channels), *stream.finish()]
-        estimates = np.concatenate(pieces, axis=-1)
+        estimates = np.concatenate([*separate_stream(self, [channels], len(channels))], axis=-1)
         return estimates[:, 0] if np.ndim(waveform) == 1 else estimates
 
     @torch.inference_mode()
@@ -136,64 +139,110 @@ class Separator:
 
     def _masks(self, chunks: Tensor) -> Tensor:
         """Masks `(chunk, source, part, freq, frame)` of `(chunk, part, freq, frame)`, as float32."""
-        chunks = chunks.contiguous(memory_format=torch.channels_last)
+        chunks = chunks.contiguous(memory_format=memory_format(self.precision, learning=False))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            return self.network(chunks).float()
+            return self._fast_network(chunks).float()
+
+    @cached_property
+    def _fast_network(self) -> nn.Module:
+        """The same network, laid out for use without gradients.
+
+        Instance normalisation is group normalisation with a group for each channel, and PyTorch computes
+        that one without copies where the channels come last.
+        """
+        network = copy.deepcopy(self.network)
+        for module in list(network.modules()):
+            for name, norm in module.named_children():
+                if isinstance(norm, nn.InstanceNorm2d):
+                    group = nn.GroupNorm(norm.num_features, norm.num_features, norm.eps)
+                    group.weight, group.bias = norm.weight, norm.bias
+                    setattr(module, name, group)
+        return network.to(memory_format=memory_format(self.precision, learning=False))
 
 
-class Stream:
-    """Separates a song that arrives piece by piece, at the working rate.
+def separate_stream(separator: Separator, pieces: Iterable[np.ndarray], n_channels: int) -> Iterator[np.ndarray]:
+    """Separate a song that arrives piece by piece, at the working rate.
 
-    What comes out, put together, is what the whole song at once would give.
+    What comes out, put together, is what the whole song at once would give. Chunks do not depend on each other: on a
+    CPU each core takes the next one and computes it alone, so that none waits for another.
 
     Args:
         separator: the network.
+        pieces: arrays `(channel, sample)`, 8.82 kHz.
         n_channels: channels of the song.
+
+    Yields:
+        Estimates `(source, channel, sample)` that are final.
+    """
+    n_workers = N_THREADS if separator.device.type == "cpu" else 1
+    cut = _Cut(pieces, n_channels, separator.config.n_chunk_frames)
+    tail = torch.zeros(len(report.SOURCES), n_channels, report.HOP)
+    tail_envelope = torch.zeros(report.HOP, dtype=torch.float64)
+    n_done = -spectrogram.PAD
+    for added in _in_order(partial(_separate_samples, separator), cut, n_workers):
+        final = added.shape[-1] - report.HOP  # what no later frame overlaps
+        envelope = spectrogram.window_envelope(final // report.HOP)
+        added[..., : report.HOP] += tail
+        envelope[: report.HOP] += tail_envelope
+        tail, tail_envelope = added[..., final:].clone(), envelope[final:].clone()
+        estimates = (added[..., :final] / envelope[:final].float()).numpy()
+        yield estimates[..., max(0, -n_done) : cut.n_samples - n_done]
+        n_done += final
+    rest = (tail / tail_envelope.clamp_min(1e-3).float()).numpy()
+    yield rest[..., max(0, -n_done) : max(0, cut.n_samples - n_done)]
+
+
+class _Cut:
+    """The samples under each chunk of a song, out of pieces of any length.
+
+    Yields:
+        Samples `(channel, sample)` with the context of the STFT, and how many frames at their beginning were in the
+        chunk before: none, but where the end of the song is seen together with it.
     """
 
-    def __init__(self, separator: Separator, n_channels: int) -> None:
-        self.separator = separator
-        self.block = CHUNKS_AT_ONCE * separator.config.n_chunk_frames
-        self.n_in, self.n_out, self.n_frames = 0, 0, 0
+    def __init__(self, pieces: Iterable[np.ndarray], n_channels: int, n_chunk_frames: int) -> None:
+        self.pieces, self.n_chunk_frames = pieces, n_chunk_frames
         self.waiting = np.zeros((n_channels, spectrogram.PAD), dtype=np.float32)
-        self.tail = torch.zeros(len(report.SOURCES), n_channels, report.HOP)
-        self.tail_envelope = torch.zeros(report.HOP, dtype=torch.float64)
-        self.before: Tensor | None = None
+        self.n_samples = 0
 
-    def feed(self, samples: np.ndarray) -> Iterator[np.ndarray]:
-        """Take the next samples `(channel, sample)`; yields estimates `(source, channel, sample)` that are final."""
-        self.n_in += samples.shape[-1]
-        self.waiting = np.concatenate((self.waiting, samples), axis=-1)
-        needed = (self.block - 1) * report.HOP + report.N_FFT
-        while self.waiting.shape[-1] >= needed:
-            yield self._next(self.block)
+    def __iter__(self) -> Iterator[tuple[np.ndarray, int]]:
+        length = self.n_chunk_frames * report.HOP  # from one chunk to the next
+        before = self.waiting[:, :0]
+        n_frames = 0
+        for piece in self.pieces:
+            self.n_samples += piece.shape[-1]
+            self.waiting = np.concatenate((self.waiting, piece), axis=-1)
+            while self.waiting.shape[-1] >= length + report.N_FFT - report.HOP:
+                yield self.waiting[:, : length + report.N_FFT - report.HOP], 0
+                before, self.waiting = self.waiting[:, :length], self.waiting[:, length:]
+                n_frames += self.n_chunk_frames
+        n_left = spectrogram.n_frames(self.n_samples) - n_frames
+        missing = (n_left - 1) * report.HOP + report.N_FFT - self.waiting.shape[-1]
+        rest = np.pad(self.waiting, ((0, 0), (0, max(0, missing))))
+        yield np.concatenate((before, rest), axis=-1), before.shape[-1] // report.HOP
 
-    def finish(self) -> Iterator[np.ndarray]:
-        """The song has ended; yields the estimates that are left."""
-        left = spectrogram.n_frames(self.n_in) - self.n_frames
-        missing = (left - 1) * report.HOP + report.N_FFT - self.waiting.shape[-1]
-        self.waiting = np.pad(self.waiting, ((0, 0), (0, max(0, missing))))
-        if left:
-            yield self._next(left)
-        rest = (self.tail / self.tail_envelope.clamp_min(1e-3).float()).numpy()
-        yield rest[..., : self.n_in - self.n_out]
 
-    def _next(self, n_frames: int) -> np.ndarray:
-        """Separate the next frames; what no later frame overlaps is final."""
-        n_samples = (n_frames - 1) * report.HOP + report.N_FFT
-        planes = spectrogram.frames(torch.from_numpy(self.waiting[:, :n_samples]).to(self.separator.device))
-        added = spectrogram.overlap_add(self.separator.separate_spectrogram(planes, self.before)).cpu()
-        self.before = planes[..., -self.separator.config.n_chunk_frames :]
-        envelope = spectrogram.window_envelope(n_frames)
-        added[..., : report.HOP] += self.tail
-        envelope[: report.HOP] += self.tail_envelope
-        final = n_frames * report.HOP
-        self.tail, self.tail_envelope = added[..., final:].clone(), envelope[final:].clone()
-        self.waiting = self.waiting[:, final:]
-        estimates = (added[..., :final] / envelope[:final].float()).numpy()
-        if self.n_frames == 0:
-            estimates = estimates[..., spectrogram.PAD :]
-        self.n_frames += n_frames
-        estimates = estimates[..., : self.n_in - self.n_out]
-        self.n_out += estimates.shape[-1]
-        return estimates
+@torch.no_grad()
+def _separate_samples(separator: Separator, samples: np.ndarray, n_before: int) -> Tensor:
+    """Estimates `(source, channel, sample)` of the frames after the first `n_before`, still to be overlapped."""
+    planes = spectrogram.frames(torch.from_numpy(samples).to(separator.device))  # (channel, part, freq, frame)
+    before, planes = planes[..., :n_before], planes[..., n_before:]
+    return spectrogram.overlap_add(separator.separate_spectrogram(planes, before if n_before else None)).cpu()
+
+
+def _in_order(
+    task: Callable[..., Tensor], arguments: Iterable[tuple[Any, ...]], n_workers: int
+) -> Iterator[Tensor]:
+    """Results of a task in the order of its arguments; each worker computes on one thread of its own."""
+    pending: deque[Future[Tensor]] = deque()
+    pool = ThreadPoolExecutor(n_workers, initializer=torch.set_num_threads, initargs=(-(-N_THREADS // n_workers),))
+    try:
+        for each in arguments:
+            pending.append(pool.submit(task, *each))
+            if len(pending) > n_workers + 1:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(N_THREADS)  # threads to come would else have as many as the last one asked for

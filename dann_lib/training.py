@@ -16,7 +16,7 @@ from dann_lib.baselines import build
 from dann_lib.batches import Batch, Chunks, pretreat
 from dann_lib.checkpoint import load_checkpoint, save_checkpoint, save_history, save_weights
 from dann_lib.config import TrainingConfig
-from dann_lib.devices import make_accelerator
+from dann_lib.devices import make_accelerator, memory_format
 from dann_lib.network import apply_masks
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ class _Trainer:
         self.chunks = Chunks(corpus.select(config.train_on), config.n_chunk_frames)
         self.held_out = Chunks(corpus.select(config.held_out), config.n_chunk_frames)
         torch.manual_seed(config.seed)
-        network = build(config.network, **config.network_options).to(memory_format=torch.channels_last)
+        self.layout = memory_format("bf16" if accelerator.mixed_precision == "bf16" else "float32", learning=True)
+        network = build(config.network, **config.network_options).to(memory_format=self.layout)
         optimizer = _optimizer(network, config)
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
         self.schedule = _schedule(self.optimizer, config, updates=-(-len(self.chunks) // config.batch_size))
@@ -238,7 +239,7 @@ class _Trainer:
             return self.network(mixture).sum() * 0.0
         mixture, sources = pretreat(waveforms, self.config.gain)
         with self.accelerator.autocast():
-            masks = self.network(mixture.contiguous(memory_format=torch.channels_last))
+            masks = self.network(mixture.contiguous(memory_format=self.layout))
         if self.config.loss == "snr":
             return snr_loss(masks.float(), mixture, sources).sum() / (batch.n_global * sources.shape[1])
         n_elements = batch.n_global * sources[0].numel()

@@ -22,9 +22,11 @@ from dann_lib import report
 from dann_lib.audio.reading import open_song, read_blocks
 from dann_lib.errors import AudioError, OutputError
 from dann_lib.files import output_errors
-from dann_lib.separation import Separator, Stream
+from dann_lib.separation import Separator, separate_stream
 
 SUBTYPES = {16: "PCM_16", 24: "PCM_24"}
+PCM = {"PCM_16": 2**15 - 1, "PCM_24": 2**23 - 1}
+"""Full scale; whole numbers are written in half the time that libsndfile takes to round."""
 
 
 class Separated(NamedTuple):
@@ -119,27 +121,30 @@ def separate_blocks(
     down = soxr.ResampleStream(rate_hz, report.SAMPLE_RATE, n_channels, dtype="float32")
     n_planes = n_channels * len(report.SOURCES)
     up = soxr.ResampleStream(report.SAMPLE_RATE, rate_hz, n_planes, dtype="float32")
-    stream, queue = Stream(separator, n_channels), _Queue(n_channels)
+    queue = _Queue(n_channels)
 
-    def resampled(estimates: np.ndarray, last: bool) -> np.ndarray:
+    def low() -> Iterator[np.ndarray]:
+        """The song at the working rate, `(channel, sample)`."""
+        for block in blocks:
+            queue.put(block)
+            yield down.resample_chunk(block).T
+        yield down.resample_chunk(np.zeros((0, n_channels), np.float32), last=True).T
+
+    def high(estimates: np.ndarray, last: bool = False) -> np.ndarray:
         """`(source, channel, sample)` at the working rate → `(source, sample, channel)` at the song's."""
         samples = up.resample_chunk(np.ascontiguousarray(estimates.reshape(n_planes, -1).T), last=last)
         return samples.reshape(-1, len(report.SOURCES), n_channels).swapaxes(0, 1)
 
-    # One thread resamples what was separated last, while the network works on what comes next.
+    # One thread brings back what was separated last, while the network works on what comes next.
     with ThreadPoolExecutor(1) as pool:
         waiting: Future[np.ndarray] | None = None
-        for block in blocks:
-            queue.put(block)
-            for estimates in stream.feed(down.resample_chunk(block, last=False).T):
-                if waiting is not None:
-                    yield queue.pair(waiting.result())
-                waiting = pool.submit(resampled, estimates, last=False)
-        low = down.resample_chunk(np.zeros((0, n_channels), np.float32), last=True)
-        rest = np.concatenate([*stream.feed(low.T), *stream.finish()], axis=-1)
+        for estimates in separate_stream(separator, low(), n_channels):
+            if waiting is not None:
+                yield queue.pair(waiting.result())
+            waiting = pool.submit(high, estimates)
         if waiting is not None:
             yield queue.pair(waiting.result())
-        yield queue.pair(resampled(rest, last=True))
+        yield queue.pair(high(np.zeros((len(report.SOURCES), n_channels, 0), np.float32), last=True))
     yield queue.flush()
 
 
@@ -214,12 +219,14 @@ def _write(
 ) -> int:
     """Write the stem `index` of a block at a gain; the number of samples beyond full scale."""
     samples = estimates[index] if index < len(estimates) else _rest(mixture, estimates)
-    samples = samples if gain == 1.0 else samples * np.float32(gain)
-    if max(samples.max(initial=0.0), -samples.min(initial=0.0)) <= 1.0:
-        file.write(samples)
-        return 0
-    file.write(np.clip(samples, -1.0, 1.0))
-    return int(np.count_nonzero(np.abs(samples) > 1.0))
+    scaled = samples * np.float32(gain * PCM[file.subtype])
+    n_clipped = 0
+    if max(scaled.max(initial=0.0), -scaled.min(initial=0.0)) > PCM[file.subtype]:
+        n_clipped = int(np.count_nonzero(np.abs(scaled) > PCM[file.subtype]))
+        np.clip(scaled, -PCM[file.subtype], PCM[file.subtype], out=scaled)
+    np.rint(scaled, out=scaled)
+    file.write(scaled.astype(np.int16) if file.subtype == "PCM_16" else scaled.astype(np.int32) << 8)
+    return n_clipped
 
 
 @contextlib.contextmanager
