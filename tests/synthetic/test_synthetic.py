@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from dann_lib.audio.ffmpeg import import_musdb
 from dann_lib.errors import CorpusError, DannError, OutputError
 from dann_lib.report import DOWNSAMPLING, HOP, N_FFT, N_FRAMES, SIGNALS, SONG_RATE, STEMS
 from dann_lib.synthetic import SONGS, build, compose_entry, compose_song, make_corpus, metadata, render
@@ -103,11 +104,7 @@ def test_a_song_written_again_is_bit_identical(synthetic_root, tmp_path):
 
 
 def test_musdb_reads_it(synthetic_root):
-    audio_io = pytest.importorskip("dann_lib.audio.decoding")
-    audio_io.ensure_ffmpeg()
-    import musdb
-
-    tracks = musdb.DB(root=str(synthetic_root), is_wav=True, subsets="test")
+    tracks = import_musdb().DB(root=str(synthetic_root), is_wav=True, subsets="test")
     assert [track.name for track in tracks] == sorted(entry.name for entry in SONGS if entry.split == "test")
     track = tracks[0]
     stems = sum(track.targets[stem].audio for stem in STEMS)
