@@ -7,7 +7,7 @@ import re
 import struct
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -231,17 +231,17 @@ def _stated_seconds(song: Path) -> float:
 
 
 def _check_alike(path: Path, sound: Sound, mixture: Sound) -> None:
-    if sound.samplerate != mixture.samplerate:
-        raise AudioError(f"{path} has {sound.samplerate} Hz and the mixture {mixture.samplerate} Hz; export both again")
-    if sound.channels != mixture.channels:
-        raise AudioError(f"{path} has {sound.channels} channels and the mixture {mixture.channels}; export both again")
-    if abs(sound.frames - mixture.frames) > LENGTH_TOLERANCE_S * mixture.samplerate:
-        seconds, expected = sound.frames / sound.samplerate, mixture.frames / sound.samplerate
+    for found, expected, unit in ((sound.samplerate, mixture.samplerate, "Hz"),
+                                  (sound.channels, mixture.channels, "channels")):
+        if found != expected:
+            raise AudioError(f"{path} has {found} {unit} and the mixture {expected}; export both again")
+    seconds, expected = sound.frames / sound.samplerate, mixture.frames / sound.samplerate
+    if abs(seconds - expected) > LENGTH_TOLERANCE_S:
         raise AudioError(f"{path} is {seconds:.2f} s long and the mixture {expected:.2f} s: one is cut off; use "
                          "another copy")
 
 
-def _side_by_side(sounds: Iterator[Sound]) -> Iterator[np.ndarray]:
+def _side_by_side(sounds: Iterable[Sound]) -> Iterator[np.ndarray]:
     for blocks in zip(*(sound.blocks for sound in sounds), strict=False):  # (sample, channel) of each signal
         size = min(map(len, blocks))
         yield np.stack([block[:size] for block in blocks], axis=1)

@@ -68,17 +68,17 @@ def recognise(root: Path) -> tuple[Kind, list[Original]]:
     """
     stems, wavs = [], []
     for subset in ("train", "test"):
-        for entry in _entries(root / subset):
-            path = Path(entry.path)
-            if entry.name.endswith(STEM_SUFFIX) and not entry.is_dir():
-                stems.append(Original(f"{subset}/{entry.name.removesuffix(STEM_SUFFIX)}", path, _stamp(root, path)))
-            elif entry.is_dir() and (stamp := _stamp(root, path)):  # a folder that holds a part of its files at least
-                wavs.append(Original(f"{subset}/{entry.name}", path, stamp))
+        for path in _visible(root / subset):
+            if path.is_dir():
+                if stamp := _stamp(root, path):  # a folder that holds a part of its files at least
+                    wavs.append(Original(f"{subset}/{path.name}", path, stamp))
+            elif path.name.endswith(STEM_SUFFIX):
+                stems.append(Original(f"{subset}/{path.name.removesuffix(STEM_SUFFIX)}", path, _stamp(root, path)))
     if stems and wavs:
         raise CorpusError(f"{root} mixes {len(stems)} {STEM_SUFFIX} files and {len(wavs)} folders of WAV "
                           "files; put them into two folders")
     if not stems and not wavs:
-        found = sorted(entry.name for entry in _entries(root))
+        found = [path.name for path in _visible(root)]
         what = "is empty" if not found else f"has no songs (it holds {', '.join(found[:5])}" \
             f"{', …' if len(found) > 5 else ''})"
         raise CorpusError(f"{root} {what}; expected {LAYOUTS}")
@@ -112,10 +112,9 @@ def _find_excerpts(download: bool) -> Path:
     if stated and Path(stated).expanduser().is_dir():
         return Path(stated).expanduser().resolve()
     root = data_folder() / EXCERPTS
-    if (root / "train").is_dir():
-        return root.resolve()
-    if download:
+    if download and not (root / "train").is_dir():
         _download(root)
+    if (root / "train").is_dir():
         return root.resolve()
     place = f"MUSDB_PATH is {stated}, which is no folder" if stated else "MUSDB_PATH is not set"
     raise CorpusError(
@@ -153,14 +152,9 @@ def _move(room: Path, root: Path) -> None:
             raise
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _visible(folder: Path) -> list[Path]:
     """What a folder holds, sorted, without hidden files; nothing if it does not exist."""
-    try:
-        with os.scandir(folder) as entries:
-            visible = [entry for entry in entries if not entry.name.startswith(".")]
-            return sorted(visible, key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    return sorted(folder.glob("[!.]*"))
 
 
 def _stamp(root: Path, song: Path) -> list[list[str | int]]:
