@@ -174,11 +174,6 @@ def n_frames(n_samples: int) -> int:
     return 1 + n_samples // report.HOP
 
 
-def n_chunks(n_samples: int, n_chunk_frames: int = report.N_FRAMES) -> int:
-    """Chunks of a song of `n_samples` samples, the last one padded."""
-    return -(-n_frames(n_samples) // n_chunk_frames)
-
-
 def to_complex(spectrogram: Tensor) -> Tensor:
     """`(…, part, freq, frame)` real → `(…, freq, frame)` complex."""
     return torch.complex(spectrogram[..., 0, :, :], spectrogram[..., 1, :, :])

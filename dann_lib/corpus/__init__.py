@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dann_lib.corpus.corpus import SUBSETS, Corpus, Track, open_corpus, verify_cache
+from dann_lib.corpus.corpus import SUBSETS, Corpus, Track, open_corpus
 
-__all__ = ["SUBSETS", "Corpus", "Track", "open_corpus", "verify_cache"]
+__all__ = ["SUBSETS", "Corpus", "Track", "open_corpus"]

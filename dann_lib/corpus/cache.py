@@ -1,75 +1,76 @@
 """The prepared cache: every song once, as mono at 8.82 kHz (report, II.b), ready to be mapped into memory.
 
-A folder holds for each song `<name>.npy`, float32 `(signal, sample)`, and `<name>.json`, which says what it
-was made from; `index.json` gathers the latter, so that opening reads one file and asks the system for sizes
-and dates only. Everything is written whole or not at all, so that an interrupted run goes on where it
-stopped; a lock lets two processes share the work without doing it twice.
+A folder holds for each song `<name>.npy`, float32 `(signal, sample)`, and `<name>.json`, which says what it was
+made from, so that opening reads no audio. Both are written whole or not at all, so that an interrupted run goes on
+where it stopped; a lock lets two processes share the work without doing it twice.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
 import re
-import threading
+import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import soxr
 
+from dann_lib import report
 from dann_lib.audio.ffmpeg import ensure_ffmpeg
-from dann_lib.corpus.preparation import PREPARATION, file_checksum, prepare_song
+from dann_lib.audio.reading import open_signals, signal_files
 from dann_lib.errors import AudioError
 from dann_lib.files import atomic_write, output_errors
 
-INDEX = "index.json"
+PREPARATION = {"version": 1, "rate_hz": report.SAMPLE_RATE, "signals": report.SIGNALS, "channels": "mean",
+               "resampling": "soxr HQ"}
+"""What a prepared song depends on besides its files; a change makes another cache."""
 
 
 @dataclass(frozen=True)
-class SongFiles:
+class Original:
     """A song as it lies in a corpus.
 
     Attributes:
         id: `subset/name`, unique in a corpus.
-        files: path of each signal, or of the one file that holds them all under `"stems"`.
-        source: what the prepared song depends on: name in the corpus, size in bytes and time of last
-            change in ns of each file.
+        path: its `.stem.mp4`, or its folder of WAV files.
+        stamp: what the prepared song depends on: name in the corpus, size in bytes and time of last change in ns
+            of each file.
     """
 
     id: str
-    files: dict[str, Path]
-    source: list[list[str | int]]
+    path: Path
+    stamp: list[list[str | int]]
 
 
 @dataclass(frozen=True)
-class Entry:
+class Prepared:
     """What is known of a prepared song.
 
     Attributes:
-        source: see `SongFiles`; empty if the song must be tried again in any case.
+        stamp: of the original; empty if the song must be tried again in any case.
         skipped: why the song cannot be used, or an empty string.
         n_samples: length at `report.SAMPLE_RATE`.
         n_bytes: size of the prepared file.
         checksum: CRC-32 of the prepared file.
-        rate_hz: sample rate of the song itself.
-        n_channels: channels of the song itself.
-        content: CRC-32 of each of the song's files, in the order of `source`.
+        rate_hz: sample rate of the original.
+        n_channels: channels of the original.
+        content: CRC-32 of each of the original's files, in the order of `stamp`.
     """
 
-    source: list[list[str | int]]
+    stamp: list[list[str | int]]
     skipped: str = ""
     n_samples: int = 0
     n_bytes: int = 0
     checksum: int = 0
     rate_hz: int = 0
     n_channels: int = 0
-    content: tuple[int, ...] = ()
+    content: list[int] = field(default_factory=list)
 
 
 def cache_folder(parent: Path, root: Path, kind: str) -> Path:
@@ -88,15 +89,9 @@ def cache_folder(parent: Path, root: Path, kind: str) -> Path:
     return Path(parent) / f"{name}-{hashlib.sha256(made_from.encode()).hexdigest()[:12]}"
 
 
-def prepared_path(folder: Path, song: str) -> Path:
-    """The prepared file of a song, an array `(signal, sample)` of float32."""
-    return folder / f"{song}.npy"
-
-
 def open_cache(
-    songs: Sequence[SongFiles], folder: Path, *, jobs: int | None = None, progress: bool = True,
-    verify: bool = False,
-) -> dict[str, Entry]:
+    songs: Sequence[Original], folder: Path, *, jobs: int | None = None, progress: bool = True, verify: bool = False
+) -> dict[str, Prepared]:
     """The prepared songs; those that are missing, stale or damaged are prepared first, in parallel.
 
     Args:
@@ -113,158 +108,118 @@ def open_cache(
         OutputError: if the cache cannot be written; songs that are done stay.
         AudioError: if songs need ffmpeg, and there is none.
     """
-    entries = read_index(folder)
-    if not verify and all(_is_fresh(entries.get(song.id), song, folder) for song in songs):
-        return {song.id: entries[song.id] for song in songs}
-    with _locked(folder):
-        entries = {**entries, **read_index(folder)}
-        entries = {song.id: _known(entries.get(song.id), song, folder) for song in songs}
-        if verify:
-            damaged = damaged_songs({name: entry for name, entry in entries.items() if entry}, folder, jobs)
-            entries.update(dict.fromkeys(damaged))
-        _remove_remains(folder)
-        missing = [song for song in songs if entries[song.id] is None]
-        if any("stems" in song.files for song in missing):
-            ensure_ffmpeg()  # before a missing program looks like damaged songs
-        with contextlib.closing(_prepare(missing, folder, jobs, progress)) as done:
-            for song, entry in done:
-                entries[song.id] = entry
-        _write_json(folder / INDEX, {name: asdict(entry) for name, entry in entries.items()})
-    return entries
-
-
-def damaged_songs(entries: dict[str, Entry], folder: Path, jobs: int | None = None) -> tuple[str, ...]:
-    """Compare the checksum of every prepared file.
-
-    Args:
-        entries: what `open_cache` returned.
-        folder: of the same cache.
-        jobs: files that are read at the same time.
-
-    Returns:
-        Ids of the songs whose prepared file is missing or not what was written.
-    """
-    def is_damaged(song: str) -> bool:
-        try:
-            return file_checksum(prepared_path(folder, song)) != entries[song].checksum
-        except OSError:
-            return True
-
-    used = [song for song, entry in entries.items() if not entry.skipped]
-    with ThreadPoolExecutor(n_jobs(jobs)) as pool:
-        return tuple(song for song, bad in zip(used, pool.map(is_damaged, used), strict=True) if bad)
-
-
-def read_index(folder: Path) -> dict[str, Entry]:
-    """What is known of the prepared songs of a folder; nothing if its index is missing or damaged."""
-    try:
-        return {song: _entry(fields) for song, fields in json.loads((folder / INDEX).read_text()).items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
-
-
-def n_jobs(jobs: int | None) -> int:
-    """The number of jobs that was asked for, or one per processor that this process may use."""
-    if jobs is not None and jobs < 1:
-        raise ValueError(f"jobs is {jobs}; give 1 or more")
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return jobs or available or 1
-
-
-def _is_fresh(entry: Entry | None, song: SongFiles, folder: Path) -> bool:
-    """Whether the entry belongs to the song as it is now, and its file is whole as far as its size tells."""
-    if entry is None or entry.source != song.source:
-        return False
-    try:
-        return bool(entry.skipped) or prepared_path(folder, song.id).stat().st_size == entry.n_bytes
-    except OSError:
-        return False
-
-
-def _known(entry: Entry | None, song: SongFiles, folder: Path) -> Entry | None:
-    """The fresh entry of a song from the index, or else from its own file, or None."""
-    if _is_fresh(entry, song, folder):
-        return entry
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        own = _entry(json.loads((folder / f"{song.id}.json").read_text()))
-        return own if _is_fresh(own, song, folder) else None
-    return None
-
-
-def _prepare(
-    songs: Sequence[SongFiles], folder: Path, jobs: int | None, progress: bool
-) -> Iterator[tuple[SongFiles, Entry]]:
-    """Prepare songs in threads: decoding runs in ffmpeg, libsndfile and soxr, which let the others run."""
-    if not songs:
-        return
-    from tqdm.auto import tqdm
-
-    stop = threading.Event()
-    with ThreadPoolExecutor(n_jobs(jobs)) as pool:
-        futures = {pool.submit(_prepare_song, song, folder, stop.is_set): song for song in songs}
-        bar = tqdm(total=len(futures), desc="preparing songs", unit="song", disable=not progress, leave=False)
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-                bar.update()
-        finally:
-            bar.close()
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _prepare_song(song: SongFiles, folder: Path, stopped: Callable[[], bool]) -> Entry:
-    """Prepare one song, or find out why that cannot be done, and write both down."""
-    try:
-        made = prepare_song(song.files, stopped)
-    except AudioError as error:
-        entry = Entry(song.source, skipped=str(error))
-    except OSError as error:  # not the fault of the file: try again next time
-        entry = Entry([], skipped=f"{error.strerror or error}")
-    else:
-        n_bytes, checksum = _write_array(prepared_path(folder, song.id), made.waveforms)
-        entry = Entry(song.source, "", made.waveforms.shape[1], n_bytes, checksum, made.rate_hz,
-                      made.n_channels, made.content)
-    _write_json(folder / f"{song.id}.json", asdict(entry))
-    return entry
-
-
-def _write_array(path: Path, array: np.ndarray) -> tuple[int, int]:
-    """Write an .npy file; its size in bytes and CRC-32. (`np.save` loses the reason when a disk is full.)"""
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
-    with atomic_write(path) as temporary, open(temporary, "wb") as file:
-        file.write(header.getvalue())
-        file.write(array.data)
-    return len(header.getvalue()) + array.nbytes, zlib.crc32(array.data, zlib.crc32(header.getvalue()))
-
-
-def _write_json(path: Path, content: object) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(content))
-
-
-def _entry(fields: dict) -> Entry:
-    return Entry(**{**fields, "content": tuple(fields["content"])})
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Only one process prepares a corpus at a time; another one waits, and then finds the work done."""
+    known = {song.id: _known(song, folder, verify) for song in songs}
+    if None not in known.values():
+        return known
     from filelock import FileLock
 
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
-        lock.acquire()
+        with FileLock(folder / ".lock"):  # while this process waited, another one may have done the work
+            known = {song.id: known[song.id] or _known(song, folder, verify) for song in songs}
+            known |= _prepare_all([song for song in songs if known[song.id] is None], folder, jobs, progress)
+    return known
+
+
+def prepare_song(song: Path) -> tuple[np.ndarray, int, int]:
+    """Decode the five signals of a song, take the mean of the channels, and resample without aliasing.
+
+    Only the result is held in memory, not the song.
+
+    Args:
+        song: its `.stem.mp4`, or its folder of WAV files.
+
+    Returns:
+        Waveforms `(signal, sample)`, float32, ordered as `report.SIGNALS`; rate and channels of the original.
+
+    Raises:
+        AudioError: if a file is damaged, missing, no audio, or has samples that are no finite numbers.
+    """
+    n_signals = len(report.SIGNALS)
+    with open_signals(song) as sound:
+        resampler = soxr.ResampleStream(sound.samplerate, report.SAMPLE_RATE, n_signals, dtype="float32")
+        blocks = []
+        for block in sound.blocks:                                         # (sample, signal, channel)
+            mono = sum(np.moveaxis(block, -1, 0)) / np.float32(sound.channels)
+            blocks.append(resampler.resample_chunk(mono, last=False))      # (sample, signal)
+        blocks.append(resampler.resample_chunk(np.zeros((0, n_signals), np.float32), last=True))
+    waveforms = np.empty((n_signals, sum(map(len, blocks))), np.float32)
+    if waveforms.size == 0:
+        raise AudioError(f"{song} is shorter than a sample at {report.SAMPLE_RATE} Hz; use another copy")
+    np.concatenate([block.T for block in blocks], axis=1, out=waveforms)
+    return waveforms, sound.samplerate, sound.channels
+
+
+def _known(song: Original, folder: Path, verify: bool) -> Prepared | None:
+    """What is known of a song if it belongs to the song as it is now, and the prepared file is whole.
+
+    That is told by its size, and by its checksum if `verify`.
+    """
+    path = folder / f"{song.id}.npy"
     try:
-        yield
-    finally:
-        lock.release()
+        known = Prepared(**json.loads((folder / f"{song.id}.json").read_text()))
+        fresh = known.stamp == song.stamp and (known.skipped or path.stat().st_size == known.n_bytes)
+        return known if fresh and (known.skipped or not verify or _checksum(path) == known.checksum) else None
+    except (OSError, ValueError, TypeError):
+        return None
 
 
-def _remove_remains(folder: Path) -> None:
-    """Remove unfinished files of a process that was killed; the lock says that nobody is writing them."""
-    remains: Iterable[Path] = (*folder.glob(".*.*"), *folder.glob("*/.*.*"))
-    for path in remains:
-        path.unlink(missing_ok=True)
+def _prepare_all(songs: Sequence[Original], folder: Path, jobs: int | None, progress: bool) -> dict[str, Prepared]:
+    """Prepare songs in threads, since ffmpeg, libsndfile and soxr let each other run; write them down in this one.
+
+    So nothing is written any more once this has ended, for whatever reason.
+    """
+    from joblib import Parallel, delayed
+    from tqdm.auto import tqdm
+
+    for path in (*folder.glob(".*.*"), *folder.glob("*/.*.*")):  # unfinished files of a process that was killed;
+        path.unlink(missing_ok=True)                             # the lock says that nobody is writing them
+    if any(song.path.is_file() for song in songs):
+        ensure_ffmpeg()  # before a missing program looks like damaged songs
+    work = Parallel(n_jobs=-1 if jobs is None else jobs, backend="threading", return_as="generator_unordered")(
+        delayed(_prepare)(song) for song in songs
+    )
+    with warnings.catch_warnings(), contextlib.closing(work):
+        warnings.filterwarnings("ignore", "[0-9]+ tasks")  # joblib's, of songs that an error or interruption leaves
+        return {
+            song: _write(folder / f"{song}.npy", prepared, waveforms)
+            for song, prepared, waveforms in tqdm(work, total=len(songs), desc="preparing songs", unit="song",
+                                                  leave=False, disable=not progress)
+        }
+
+
+def _prepare(song: Original) -> tuple[str, Prepared, np.ndarray | None]:
+    """The waveforms of a song, or why there are none."""
+    try:
+        # First, since the system says plainly what libraries report as a damaged file.
+        content = [_checksum(file) for file in signal_files(song.path) if file.exists()]
+        waveforms, rate_hz, n_channels = prepare_song(song.path)
+    except AudioError as error:
+        return song.id, Prepared(song.stamp, skipped=str(error).replace(f"{song.path.parent}{os.sep}", "")), None
+    except OSError as error:  # not the fault of the file: try again next time
+        return song.id, Prepared([], skipped=error.strerror or str(error)), None
+    prepared = Prepared(song.stamp, n_samples=waveforms.shape[1], rate_hz=rate_hz, n_channels=n_channels,
+                        content=content)
+    return song.id, prepared, waveforms
+
+
+def _write(path: Path, prepared: Prepared, waveforms: np.ndarray | None) -> Prepared:
+    """Write waveforms, if there are any, and what is known of them."""
+    if waveforms is not None:
+        with atomic_write(path) as temporary, open(temporary, "wb") as file:
+            # Not np.save, which loses the reason when a disk is full.
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(waveforms))
+            file.write(waveforms.data)
+        prepared = replace(prepared, n_bytes=path.stat().st_size, checksum=_checksum(path))
+    with atomic_write(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(asdict(prepared)))
+    return prepared
+
+
+def _checksum(path: Path) -> int:
+    """CRC-32 of a file's content."""
+    checksum = 0
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            checksum = zlib.crc32(block, checksum)
+    return checksum

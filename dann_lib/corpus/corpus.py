@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +13,9 @@ from typing import Any, Literal
 import numpy as np
 
 from dann_lib import report
-from dann_lib.corpus import cache as prepared_cache
-from dann_lib.corpus.cache import Entry, SongFiles
+from dann_lib.audio.ffmpeg import import_musdb
+from dann_lib.audio.reading import STREAMS, open_signals, read_audio
+from dann_lib.corpus.cache import PREPARATION, cache_folder, open_cache
 from dann_lib.corpus.layouts import Kind, find_root, recognise, split_songs
 from dann_lib.errors import CorpusError
 from dann_lib.files import data_folder
@@ -95,12 +95,10 @@ class Track:
             AudioError: if the file cannot be read any more.
             ValueError: if there is no such signal.
         """
-        from dann_lib.audio.decoding import STREAMS, read_audio, read_stream
-
         _signal_index(signal)
         if self.path.is_dir():
             return read_audio(self.path / f"{signal}.wav")[0]
-        return read_stream(self.path, STREAMS.index(signal))[0]
+        return read_audio(self.path, STREAMS.index(signal))[0]
 
     def read_all(self) -> np.ndarray:
         """All signals in full quality: `(signal, sample, channel)` float32 at `rate` Hz.
@@ -110,11 +108,8 @@ class Track:
         Raises:
             AudioError: if the files cannot be read any more.
         """
-        from dann_lib.audio.decoding import open_stem_file, open_wav_files
-
-        wavs = {signal: self.path / f"{signal}.wav" for signal in report.SIGNALS}
-        with open_wav_files(wavs) if self.path.is_dir() else open_stem_file(self.path) as song:
-            return np.concatenate([block.swapaxes(0, 1) for block in song.blocks], axis=1)
+        with open_signals(self.path) as sound:
+            return np.concatenate([block.swapaxes(0, 1) for block in sound.blocks], axis=1)
 
 
 @dataclass(frozen=True)
@@ -127,7 +122,8 @@ class Corpus:
         kind: `"stems"` (MUSDB18), `"wav"` (MUSDB18-HQ), or `"synthetic"` (the latter with a metadata table).
         tracks: the songs, in the order of `musdb`: `train/`, then `test/`, by name.
         skipped: name and reason of each song that cannot be used.
-        fingerprint: hash of the songs' content, the same wherever they lie.
+        fingerprint: hash of splits, names, sizes and content of the songs, and of how they are prepared; the same
+            wherever they lie.
         cache: folder of the prepared waveforms.
         sample_rate: of the prepared waveforms, in Hz.
     """
@@ -171,8 +167,6 @@ class Corpus:
         Raises:
             AudioError: if there is no ffmpeg, without which `musdb` does not work.
         """
-        from dann_lib.audio.decoding import import_musdb
-
         return import_musdb().DB(root=str(self.root), is_wav=self.kind != "stems", **options)
 
 
@@ -202,56 +196,24 @@ def open_corpus(
     root = find_root(name_or_path, download=download, jobs=jobs, progress=progress)
     kind, songs = recognise(root)
     parent = cache or os.environ.get("DANN_CACHE") or data_folder() / "cache"
-    folder = prepared_cache.cache_folder(Path(parent), root, kind)
-    entries = prepared_cache.open_cache(songs, folder, jobs=jobs, progress=progress, verify=verify)
-    skipped = tuple(
-        (Path(song.id).name, entries[song.id].skipped) for song in songs if entries[song.id].skipped
-    )
-    _report_skipped(root, len(songs), skipped)
-    tracks = tuple(_tracks(root, kind, songs, entries, folder))
-    return Corpus(root.name, root, kind, tracks, skipped, _fingerprint(tracks, songs, entries), folder)
-
-
-def verify_cache(corpus: Corpus, *, jobs: int | None = None) -> tuple[str, ...]:
-    """Compare the checksums of all prepared songs of a corpus; `open_corpus(…, verify=True)` also repairs.
-
-    Args:
-        corpus: an open corpus.
-        jobs: files that are read at the same time.
-
-    Returns:
-        Subset and name of the songs whose prepared waveforms are missing or not what was written.
-    """
-    _, songs = recognise(corpus.root)
-    known = prepared_cache.read_index(corpus.cache)
-    entries = {song.id: known.get(song.id, Entry([])) for song in songs}
-    return prepared_cache.damaged_songs(entries, corpus.cache, jobs)
-
-
-def _tracks(
-    root: Path, kind: Kind, songs: list[SongFiles], entries: dict[str, Entry], folder: Path
-) -> Iterator[Track]:
+    folder = cache_folder(Path(parent), root, kind)
+    prepared = open_cache(songs, folder, jobs=jobs, progress=progress, verify=verify)
     splits = split_songs(root, kind, songs)
+    tracks, skipped, content = [], [], []
     for song in songs:
-        entry = entries[song.id]
-        if not entry.skipped:
-            split, metadata = splits[song.id]
-            path = song.files.get("stems") or song.files["mixture"].parent
-            yield Track(Path(song.id).name, split, entry.n_samples, path, entry.rate_hz, entry.n_channels,
-                        prepared_cache.prepared_path(folder, song.id), metadata)
+        known, (split, metadata), name = prepared[song.id], splits[song.id], song.id.partition("/")[2]
+        if known.skipped:
+            skipped.append((name, known.skipped))
+            continue
+        tracks.append(Track(name, split, known.n_samples, song.path, known.rate_hz, known.n_channels,
+                            folder / f"{song.id}.npy", metadata))
+        content.append([song.id, split, [file[:2] for file in song.stamp], known.content])
+    _report_skipped(root, len(songs), skipped)
+    fingerprint = hashlib.sha256(json.dumps([PREPARATION, content]).encode()).hexdigest()
+    return Corpus(root.name, root, kind, tuple(tracks), tuple(skipped), fingerprint, folder)
 
 
-def _fingerprint(tracks: tuple[Track, ...], songs: list[SongFiles], entries: dict[str, Entry]) -> str:
-    """Hash of splits, names, sizes and content of all usable songs, and of how they are prepared."""
-    used = [song for song in songs if not entries[song.id].skipped]
-    content = [
-        [song.id, track.split, [file[:2] for file in song.source], entries[song.id].content]
-        for track, song in zip(tracks, used, strict=True)
-    ]
-    return hashlib.sha256(json.dumps([prepared_cache.PREPARATION, content]).encode()).hexdigest()
-
-
-def _report_skipped(root: Path, n_songs: int, skipped: tuple[tuple[str, str], ...]) -> None:
+def _report_skipped(root: Path, n_songs: int, skipped: list[tuple[str, str]]) -> None:
     """Warn of songs that are left out; refuse a corpus of which nothing is left.
 
     Raises:

@@ -14,8 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from dann_lib import report
-from dann_lib.corpus.cache import SongFiles
+from dann_lib.audio.ffmpeg import import_musdb
+from dann_lib.audio.reading import signal_files
+from dann_lib.corpus.cache import Original
 from dann_lib.errors import CorpusError
 from dann_lib.files import data_folder, output_errors
 
@@ -56,7 +57,7 @@ def find_root(
     raise CorpusError(f"{root} {found}; a corpus is {CHOICES}")
 
 
-def recognise(root: Path) -> tuple[Kind, list[SongFiles]]:
+def recognise(root: Path) -> tuple[Kind, list[Original]]:
     """The layout of a corpus and its songs, in the order of `musdb`.
 
     Args:
@@ -67,18 +68,17 @@ def recognise(root: Path) -> tuple[Kind, list[SongFiles]]:
     """
     stems, wavs = [], []
     for subset in ("train", "test"):
-        for entry in _entries(root / subset):
-            if entry.is_dir():
-                wavs.extend(_wav_song(root, subset, entry.name))
-            elif entry.name.endswith(STEM_SUFFIX):
-                name = entry.name.removesuffix(STEM_SUFFIX)
-                files = {"stems": Path(entry.path)}
-                stems.append(SongFiles(f"{subset}/{name}", files, _source(root, files)))
+        for path in _visible(root / subset):
+            if path.is_dir():
+                if stamp := _stamp(root, path):  # a folder that holds a part of its files at least
+                    wavs.append(Original(f"{subset}/{path.name}", path, stamp))
+            elif path.name.endswith(STEM_SUFFIX):
+                stems.append(Original(f"{subset}/{path.name.removesuffix(STEM_SUFFIX)}", path, _stamp(root, path)))
     if stems and wavs:
         raise CorpusError(f"{root} mixes {len(stems)} {STEM_SUFFIX} files and {len(wavs)} folders of WAV "
                           "files; put them into two folders")
     if not stems and not wavs:
-        found = sorted(entry.name for entry in _entries(root))
+        found = [path.name for path in _visible(root)]
         what = "is empty" if not found else f"has no songs (it holds {', '.join(found[:5])}" \
             f"{', …' if len(found) > 5 else ''})"
         raise CorpusError(f"{root} {what}; expected {LAYOUTS}")
@@ -86,7 +86,7 @@ def recognise(root: Path) -> tuple[Kind, list[SongFiles]]:
     return kind, stems or wavs
 
 
-def split_songs(root: Path, kind: Kind, songs: list[SongFiles]) -> dict[str, tuple[str, dict[str, Any]]]:
+def split_songs(root: Path, kind: Kind, songs: list[Original]) -> dict[str, tuple[str, dict[str, Any]]]:
     """The split and what else is stated of each song, by its id.
 
     The validation songs of MUSDB18 are `musdb`'s own fixed list; an embedded corpus states its own.
@@ -112,10 +112,9 @@ def _find_excerpts(download: bool) -> Path:
     if stated and Path(stated).expanduser().is_dir():
         return Path(stated).expanduser().resolve()
     root = data_folder() / EXCERPTS
-    if (root / "train").is_dir():
-        return root.resolve()
-    if download:
+    if download and not (root / "train").is_dir():
         _download(root)
+    if (root / "train").is_dir():
         return root.resolve()
     place = f"MUSDB_PATH is {stated}, which is no folder" if stated else "MUSDB_PATH is not set"
     raise CorpusError(
@@ -126,8 +125,6 @@ def _find_excerpts(download: bool) -> Path:
 
 def _download(root: Path) -> None:
     """Let `musdb` download into a folder beside `root`, which gets its name when everything is there."""
-    from dann_lib.audio.ffmpeg import import_musdb
-
     musdb = import_musdb()
     timeout = socket.getdefaulttimeout()
     with output_errors(root):
@@ -155,33 +152,19 @@ def _move(room: Path, root: Path) -> None:
             raise
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _visible(folder: Path) -> list[Path]:
     """What a folder holds, sorted, without hidden files; nothing if it does not exist."""
-    try:
-        with os.scandir(folder) as entries:
-            visible = [entry for entry in entries if not entry.name.startswith(".")]
-            return sorted(visible, key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    return sorted(folder.glob("[!.]*"))
 
 
-def _wav_song(root: Path, subset: str, name: str) -> list[SongFiles]:
-    """The song of a folder, or nothing if the folder holds none of its files."""
-    files = {signal: root / subset / name / f"{signal}.wav" for signal in report.SIGNALS}
-    source = _source(root, files)
-    return [SongFiles(f"{subset}/{name}", files, source)] if source else []
-
-
-def _source(root: Path, files: dict[str, Path]) -> list[list[str | int]]:
-    """Name, size in bytes and time of last change in ns of each file that exists."""
-    source = []
-    for path in files.values():
-        try:
+def _stamp(root: Path, song: Path) -> list[list[str | int]]:
+    """Name, size in bytes and time of last change in ns of each file of a song that exists."""
+    stamp = []
+    for path in signal_files(song):
+        with contextlib.suppress(FileNotFoundError):
             status = path.stat()
-        except FileNotFoundError:
-            continue
-        source.append([path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns])
-    return source
+            stamp.append([path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns])
+    return stamp
 
 
 def _musdb_validation_songs() -> set[str]:

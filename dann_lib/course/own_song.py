@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dann_lib import player
-from dann_lib.audio.reading import SongFacts, look_through, open_song
+from dann_lib.audio.reading import SongFacts, look_through, read_audio
 from dann_lib.audio.stems import Separated, separate_file
 from dann_lib.errors import AudioError, DannError
 from dann_lib.files import data_folder, reference_folder
@@ -200,8 +200,7 @@ _KINDS = "WAV, FLAC, MP3, OGG or M4A"
 
 def _mono(path: Path, n_samples: int) -> np.ndarray:
     """The first samples of a file, `(sample,)`, the mean of its channels."""
-    with open_song(path) as file:
-        return file.read(n_samples, dtype="float32", always_2d=True).mean(axis=1)
+    return read_audio(path, n_samples=n_samples)[0].mean(axis=1)
 
 
 def _described(facts: SongFacts) -> str:

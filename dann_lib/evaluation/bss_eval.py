@@ -8,9 +8,10 @@ and with an SDR that is the plain signal-to-noise ratio, which changes with the 
 from __future__ import annotations
 
 import warnings
-from types import ModuleType
 
 import numpy as np
+
+from dann_lib.audio.ffmpeg import ensure_ffmpeg
 
 METRICS = ("sdr_v4", "isr_v4", "sir_v4", "sar_v4")
 """Names in the tables of scores, in museval's order: distortion, image, interference, artefacts."""
@@ -84,7 +85,9 @@ def n_windows(n_samples: int, window: int) -> int:
 
 def _museval_scores(estimates: np.ndarray, references: np.ndarray, window: int) -> np.ndarray:
     """`(metric, stem, window)`; NaN throughout where the true sources allow no projection."""
-    museval = _import_museval()
+    ensure_ffmpeg()  # museval imports musdb, which fails without ffmpeg on PATH
+    import museval
+
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
@@ -95,16 +98,6 @@ def _museval_scores(estimates: np.ndarray, references: np.ndarray, window: int) 
                 raise
             return np.full((len(METRICS), len(references), n_windows(references.shape[1], window)), np.nan)
     return np.stack(scores)
-
-
-def _import_museval() -> ModuleType:
-    """Import museval; it imports musdb, which fails without ffmpeg on PATH."""
-    from dann_lib.audio.ffmpeg import ensure_ffmpeg
-
-    ensure_ffmpeg()
-    import museval
-
-    return museval
 
 
 def _check(estimates: np.ndarray, references: np.ndarray, window: int) -> None:

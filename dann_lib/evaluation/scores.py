@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import joblib
 import numpy as np
+import torch
 from tqdm.auto import tqdm
 
 from dann_lib import report
@@ -68,21 +69,29 @@ def evaluate(
         OutputError: if the files of `out` cannot be written.
         ValueError: if two songs have the same name, or `out` is given and a separator has no fingerprint.
     """
-    import pandas as pd
-
     _check(tracks, separators)
-    plan = _Plan(rate_hz, v4, out)
     fingerprints = {run: store.fingerprint(separators[run], run) if out else "" for run in separators}
+    n_rows = len(report.SOURCES) * (len(METRICS) + 2 if v4 else len(PROJECTION_METRICS))
     tables, failed, todo = [], {}, []
     for track in tracks:
-        known, missing = _resume(track, plan, separators, fingerprints)
-        tables += known
+        missing = {}
+        for run in separators:
+            path = store.score_file(out, run, track, rate_hz, fingerprints[run], v4) if out else None
+            known = store.load(path, run, track.name, v4, n_rows) if path else None
+            if known is None:
+                missing[run] = separators[run], path
+            else:
+                tables.append(known)
         if missing:
             todo.append((track, missing))
+    jobs = _n_jobs(jobs, len(todo), separators)
     with tqdm(total=len(tracks), initial=len(tracks) - len(todo), unit="song", desc="scoring",
-              disable=not progress, leave=False) as bar:
-        for name, rows, reason in _score_all(todo, plan, _n_jobs(jobs, len(todo), separators)):
-            tables.append(pd.DataFrame(rows, columns=list(COLUMNS)))
+              disable=not progress, leave=False) as bar, \
+            joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        for name, made, reason in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
+            joblib.delayed(_score_track)(track, missing, rate_hz, v4, one_thread=jobs > 1) for track, missing in todo
+        ):
+            tables += made
             if reason:
                 failed[name] = reason
             bar.update()
@@ -121,93 +130,36 @@ def score_song(
     ]
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What is the same for all songs."""
-
-    rate_hz: int
-    v4: bool
-    out: Path | None
-
-    @property
-    def n_rows(self) -> int:
-        """Rows of a song and separator."""
-        n_metrics = len(METRICS) + 2 if self.v4 else len(PROJECTION_METRICS)
-        return len(report.SOURCES) * n_metrics
-
-
-@dataclass(frozen=True)
-class _Missing:
-    """A separator whose scores of a song are not there, and where they go."""
-
-    run: str
-    separator: Separator
-    path: Path | None
-
-
-def _resume(
-    track: Track, plan: _Plan, separators: Mapping[str, Separator], fingerprints: Mapping[str, str]
-) -> tuple[list[pd.DataFrame], list[_Missing]]:
-    """Stored tables of a song, and what is still to be computed."""
-    if plan.out is None:
-        return [], [_Missing(run, separator, None) for run, separator in separators.items()]
-    known, missing = [], []
-    for run, separator in separators.items():
-        stamp = store.stamp(track, fingerprints[run])
-        table = store.load(plan.out, run, track.name, plan.rate_hz, stamp, plan.v4, plan.n_rows)
-        if table is not None:
-            known.append(table)
-            continue
-        path = store.score_file(plan.out, run, track.name, plan.rate_hz, stamp, plan.v4)
-        missing.append(_Missing(run, separator, path))
-    return known, missing
-
-
-def _score_all(
-    todo: list[tuple[Track, list[_Missing]]], plan: _Plan, jobs: int
-) -> Iterator[tuple[str, list[tuple], str]]:
-    """Name, rows and reason of failure of each song, in the order in which they are done."""
-    if jobs == 1:
-        yield from (_score_track(track, missing, plan) for track, missing in todo)
-        return
-    import joblib
-
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-        yield from parallel(
-            joblib.delayed(_score_track)(track, missing, plan, one_thread=True) for track, missing in todo
-        )
-
-
 def _score_track(
-    track: Track, missing: list[_Missing], plan: _Plan, one_thread: bool = False
-) -> tuple[str, list[tuple], str]:
-    """Score separators on a song, store what is done; a failure is reported, not raised."""
-    if one_thread:
-        import torch
+    track: Track, missing: Mapping[str, tuple[Separator, Path | None]], rate_hz: int, v4: bool, one_thread: bool
+) -> tuple[str, list[pd.DataFrame], str]:
+    """Score a song in the missing runs, and store what is done; its name, a table a run, and what went wrong.
 
+    That is reported, not raised: whatever a separator or a file does, the other songs go on.
+    """
+    import pandas as pd
+
+    if one_thread:
         torch.set_num_threads(1)
-    rows: list[tuple] = []
-    run = ""
+    tables: list[pd.DataFrame] = []
+    where = ""
     try:
         low = load_signals(track)
-        truth = low if plan.rate_hz == report.SAMPLE_RATE else load_signals(track, plan.rate_hz)
-        for item in missing:
-            run = item.run
-            estimates = _separate(item.separator, low)
-            estimates = resample(estimates, report.SAMPLE_RATE, plan.rate_hz, truth.shape[-1])
-            fresh = [
-                (run, track.name, source, plan.rate_hz, metric, value)
-                for source, metric, value in score_song(estimates, truth, plan.rate_hz, plan.v4)
-            ]
-            store.save(fresh, item.path)
-            rows += fresh
+        truth = low if rate_hz == report.SAMPLE_RATE else load_signals(track, rate_hz)
+        for run, (separator, path) in missing.items():
+            where = f"{run}: "
+            estimates = resample(_separate(separator, low), report.SAMPLE_RATE, rate_hz, truth.shape[-1])
+            rows = [(run, track.name, source, rate_hz, metric, value)
+                    for source, metric, value in score_song(estimates, truth, rate_hz, v4)]
+            table = pd.DataFrame(rows, columns=list(COLUMNS))
+            if path is not None:
+                store.save(table, path)
+            tables.append(table)
     except OutputError:
         raise  # the next song could not be stored either
-    except Exception as error:  # whatever a separator or a file does, the other songs go on
-        where = f"{run}: " if run else ""
-        return track.name, rows, f"{where}{type(error).__name__}: {error}"
-    return track.name, rows, ""
+    except Exception as error:
+        return track.name, tables, f"{where}{type(error).__name__}: {error}"
+    return track.name, tables, ""
 
 
 def _separate(separator: Separator, signals: np.ndarray) -> np.ndarray:
@@ -235,7 +187,7 @@ def _collect(
     if len(failed) == len(tracks):
         name, reason = next(iter(failed.items()))
         raise DannError(f"none of the {len(tracks)} songs could be scored; {name}: {reason}")
-    table = pd.concat([part for part in tables if len(part)], ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
     order = {
         "run": {run: index for index, run in enumerate(separators)},
         "song": {track.name: index for index, track in enumerate(tracks)},
@@ -263,8 +215,6 @@ def _check(tracks: Sequence[Track], separators: Mapping[str, Separator]) -> None
 
 def _n_jobs(jobs: int | None, n_songs: int, separators: Mapping[str, Any]) -> int:
     if jobs is None:
-        import joblib
-
         devices = (getattr(separator, "device", None) for separator in separators.values())
         jobs = 1 if any(getattr(device, "type", "cpu") != "cpu" for device in devices) else joblib.cpu_count()
     return max(1, min(jobs, n_songs))

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -100,52 +100,44 @@ def stamp(track: Track, separator_fingerprint: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def score_file(out: Path, run: str, song: str, rate_hz: int, stamp: str, v4: bool) -> Path:
+def score_file(out: Path, run: str, track: Track, rate_hz: int, separator_fingerprint: str, v4: bool) -> Path:
     """Where the scores of a song by a separator lie."""
-    return Path(out) / safe_name(run) / f"{safe_name(song)}-{rate_hz}-{stamp}{'-v4' if v4 else ''}.csv"
+    name = f"{safe_name(track.name)}-{rate_hz}-{stamp(track, separator_fingerprint)}{'-v4' if v4 else ''}.csv"
+    return Path(out) / safe_name(run) / name
 
 
-def load(
-    out: Path, run: str, song: str, rate_hz: int, stamp: str, v4: bool, n_rows: int
-) -> pd.DataFrame | None:
+def load(path: Path, run: str, song: str, v4: bool, n_rows: int) -> pd.DataFrame | None:
     """Stored scores of a song by a separator; `None` if there are none, or they are stale or damaged.
 
     Without `v4`, those of a run with `v4` are taken and its rows left out. `n_rows` are expected.
     """
-    for stored_v4 in {v4, True}:
-        path = score_file(out, run, song, rate_hz, stamp, stored_v4)
-        if not path.exists():
-            continue
+    for stored in (path, path.with_name(f"{path.stem.removesuffix('-v4')}-v4.csv")):
         try:
-            table = read_scores(path)
+            table = read_scores(stored)
         except DannError:
             continue
         if not v4:
             table = table[~table["metric"].str.endswith("_v4")]
         of_song = (table["run"] == run) & (table["song"] == song)
-        if len(table) == n_rows and of_song.all() and path.read_bytes().endswith(b"\n"):
+        if len(table) == n_rows and of_song.all() and stored.read_bytes().endswith(b"\n"):
             return table
     return None
 
 
-def save(rows: list[tuple[Any, ...]], path: Path | None) -> None:
+def save(scores: pd.DataFrame, path: Path) -> None:
     """Store the scores of a song by a separator, and remove those that they replace.
 
     Args:
-        rows: as `COLUMNS`.
-        path: of `score_file`; nothing is stored if `None`.
+        scores: with the columns `COLUMNS`.
+        path: of `score_file`.
 
     Raises:
         OutputError: if it cannot be written.
     """
-    if path is None:
-        return
-    import pandas as pd
-
-    write_scores(pd.DataFrame(rows, columns=list(COLUMNS)), path)
-    parts = path.stem.removesuffix("-v4").rsplit("-", 1)
-    for other in path.parent.glob(f"{parts[0]}-*.csv"):
-        if re.fullmatch(r"[0-9a-f]{16}(-v4)?", other.stem[len(parts[0]) + 1 :]) and other != path:
+    write_scores(scores, path)
+    kept = path.stem.removesuffix("-v4").rsplit("-", 1)[0]
+    for other in path.parent.glob(f"{kept}-*.csv"):
+        if re.fullmatch(r"[0-9a-f]{16}(-v4)?", other.stem[len(kept) + 1 :]) and other != path:
             other.unlink(missing_ok=True)
 
 

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 N_RESAMPLES = 10_000
 CONFIDENCE = 0.95
 
-STATISTICS = (
-    "median", "low", "high", "mean", "n_songs", "n_excluded", "n_windows", "n_windows_excluded",
-)
+STATISTICS = ("median", "low", "high", "mean", "n_songs", "n_excluded", "n_windows", "n_windows_excluded")
 """Columns of `summarise` beside those that name a score."""
 
 ENDLESS = 1e3

@@ -9,9 +9,9 @@ Modules follow the way of a song: `styles` (the genres), `compose` with `harmony
 `build` (the corpus). `render` is imported when a song is rendered, and not to open a corpus that is there.
 """
 
-from dann_lib.synthetic.build import compose_entry, is_complete, make_corpus, metadata
+from dann_lib.synthetic.build import compose_entry, is_complete, make_corpus
 from dann_lib.synthetic.compose import compose_song
 from dann_lib.synthetic.score import Song
 from dann_lib.synthetic.songs import SONGS
 
-__all__ = ["SONGS", "Song", "compose_entry", "compose_song", "is_complete", "make_corpus", "metadata"]
+__all__ = ["SONGS", "Song", "compose_entry", "compose_song", "is_complete", "make_corpus"]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
+import csv
 import json
 import os
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
-import pandas
-from joblib import Parallel, delayed
+from filelock import FileLock
+from joblib import Parallel, cpu_count, delayed
 from tqdm.auto import tqdm
 
-from dann_lib.errors import CorpusError, OutputError
+from dann_lib.errors import OutputError
 from dann_lib.files import data_folder, output_errors
 from dann_lib.report import SIGNALS
 from dann_lib.synthetic.compose import compose_song
@@ -26,8 +25,8 @@ VERSION = 2
 
 _STAMP = "corpus.json"
 _TABLE = "metadata.csv"
+_COLUMNS = ("name", "split", "genre", "n_instruments", "instruments", "tempo_bpm", "key", "seed", "seconds")
 _NEEDED_BYTES = 260_000_000
-_ABANDONED_SECONDS = 3600.0
 
 
 def make_corpus(
@@ -38,7 +37,7 @@ def make_corpus(
     `root` then holds `train/` (16 songs) and `test/` (8), each song a folder with `mixture.wav` and four
     stems, `metadata.csv`, and `corpus.json` with every file's size. About 230 MB. The songs are rendered
     into a temporary folder beside `root`, which takes its place when it is complete: an interruption
-    leaves what was there before, and of two processes at once the later one discards its copy.
+    leaves what was there before, and of two processes at once the later one waits for the other.
 
     Args:
         root: folder of the corpus; by default `synthetic` in the data folder.
@@ -56,18 +55,22 @@ def make_corpus(
     root = data_folder() / "synthetic" if root is None else Path(root)
     if is_complete(root, seed):
         return root
-    _refuse_foreign(root)
     with output_errors(root):
+        _refuse_foreign(root)
         root.parent.mkdir(parents=True, exist_ok=True)
-        _check_space(root)
-        _remove_abandoned(root)
-        workshop = Path(tempfile.mkdtemp(prefix=f".{root.name}.new-", dir=root.parent))
-        try:
-            _render_all(workshop, seed, progress, jobs or os.cpu_count() or 1)
-            os.chmod(workshop, 0o755)
-            _install(workshop, root, seed)
-        finally:
-            shutil.rmtree(workshop, ignore_errors=True)
+        with FileLock(root.parent / f".{root.name}.lock"):
+            if not is_complete(root, seed):  # else another process has made it meanwhile
+                for abandoned in root.parent.glob(f".{root.name}.new-*"):  # by a process that was killed
+                    shutil.rmtree(abandoned, ignore_errors=True)
+                _check_space(root)
+                with tempfile.TemporaryDirectory(
+                    prefix=f".{root.name}.new-", dir=root.parent, ignore_cleanup_errors=True
+                ) as workshop:
+                    fresh = Path(workshop) / "fresh"
+                    _render_all(fresh, seed, progress, jobs)
+                    if root.exists():
+                        os.rename(root, Path(workshop) / "old")
+                    os.rename(fresh, root)
     return root
 
 
@@ -85,79 +88,38 @@ def is_complete(root: Path, seed: int = 0) -> bool:
     """Whether `root` holds this version of the corpus for this seed, with every file at its full size."""
     try:
         stamp = json.loads((Path(root) / _STAMP).read_text(encoding="utf-8"))
-        return (
-            stamp["corpus"] == "dann_lib.synthetic"
-            and (stamp["version"], stamp["seed"]) == (VERSION, seed)
-            and bool(stamp["bytes"])
-            and all((Path(root) / name).stat().st_size == size for name, size in stamp["bytes"].items())
+        sizes = stamp.pop("bytes")
+        return stamp == _stamp(seed) and bool(sizes) and all(
+            (Path(root) / name).stat().st_size == size for name, size in sizes.items()
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
-def metadata(root: Path | None = None) -> pandas.DataFrame:
-    """The table of the corpus' songs.
-
-    Args:
-        root: folder of the corpus; by default `synthetic` in the data folder.
-
-    Returns:
-        One row per song: `name`, `split` ("train", "valid" or "test"), `genre`, `n_instruments`,
-        `instruments` (names, separated by "; "), `tempo_bpm`, `key`, `seed`, `seconds`.
-
-    Raises:
-        CorpusError: if there is no readable `metadata.csv`.
-    """
-    path = (data_folder() / "synthetic" if root is None else Path(root)) / _TABLE
-    try:
-        return pandas.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise CorpusError(
-            f"no readable table of songs at {path}; make the corpus with dann_lib.synthetic.make_corpus()"
-        ) from error
-
-
-def _render_all(folder: Path, seed: int, progress: bool, jobs: int) -> None:
+def _render_all(folder: Path, seed: int, progress: bool, jobs: int | None) -> None:
     from dann_lib.synthetic.render import write_song
 
-    songs = [compose_entry(entry, seed) for entry in SONGS]
-    work = Parallel(n_jobs=min(jobs, len(songs)), return_as="generator_unordered")(
-        delayed(write_song)(folder / entry.folder, song) for entry, song in zip(SONGS, songs, strict=True)
+    songs = {entry: compose_entry(entry, seed) for entry in SONGS}
+    work = Parallel(n_jobs=min(jobs or cpu_count(), len(songs)), return_as="generator_unordered")(
+        delayed(write_song)(folder / entry.folder, song) for entry, song in songs.items()
     )
     for _ in tqdm(work, total=len(songs), desc="composing songs", unit="song", leave=False, disable=not progress):
         pass
-    rows = [_row(entry, song) for entry, song in zip(SONGS, songs, strict=True)]
-    pandas.DataFrame(rows).to_csv(folder / _TABLE, index=False)
+    with open(folder / _TABLE, "w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows({
+            "name": song.name, "split": entry.split, "genre": song.genre, "n_instruments": song.n_instruments,
+            "instruments": "; ".join(song.instruments), "tempo_bpm": song.tempo_bpm, "key": song.key,
+            "seed": song.seed, "seconds": round(song.seconds, 3),
+        } for entry, song in songs.items())
     names = [_TABLE, *(f"{entry.folder}/{signal}.wav" for entry in SONGS for signal in SIGNALS)]
-    stamp = {
-        "corpus": "dann_lib.synthetic", "version": VERSION, "seed": seed,
-        "bytes": {name: (folder / name).stat().st_size for name in names},
-    }
+    stamp = {**_stamp(seed), "bytes": {name: (folder / name).stat().st_size for name in names}}
     (folder / _STAMP).write_text(json.dumps(stamp, indent=1), encoding="utf-8")
 
 
-def _row(entry: Entry, song: Song) -> dict[str, str | int | float]:
-    return {
-        "name": song.name, "split": entry.split, "genre": song.genre, "n_instruments": song.n_instruments,
-        "instruments": "; ".join(song.instruments), "tempo_bpm": song.tempo_bpm, "key": song.key,
-        "seed": song.seed, "seconds": round(song.seconds, 3),
-    }
-
-
-def _install(workshop: Path, root: Path, seed: int) -> None:
-    """Put the finished folder in its place, unless another process was faster."""
-    while not is_complete(root, seed):
-        if root.exists():
-            aside = Path(tempfile.mkdtemp(prefix=f".{root.name}.old-", dir=root.parent))
-            # Moving is atomic; deleting is not, and happens where nobody looks for a corpus.
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(root, aside / root.name)
-            shutil.rmtree(aside, ignore_errors=True)
-        try:
-            os.rename(workshop, root)
-        except OSError:
-            if not root.exists():
-                raise
+def _stamp(seed: int) -> dict[str, str | int]:
+    return {"corpus": "dann_lib.synthetic", "version": VERSION, "seed": seed}
 
 
 def _refuse_foreign(root: Path) -> None:
@@ -183,11 +145,3 @@ def _check_space(root: Path) -> None:
             f"cannot write {root}: {free / 1e6:.0f} MB are free, {_NEEDED_BYTES / 1e6:.0f} MB are needed; "
             "free some space or choose another folder"
         )
-
-
-def _remove_abandoned(root: Path) -> None:
-    """Remove what killed processes left beside `root`, if it is older than an hour."""
-    for kind in ("new", "old"):
-        for path in root.parent.glob(f".{root.name}.{kind}-*"):
-            if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dann_lib.synthetic.harmony import nearest_pitch, voice_chords
-from dann_lib.synthetic.score import BEATS_PER_BAR, STEPS_PER_BAR, STEPS_PER_BEAT, Chord, Note, Song
+from dann_lib.synthetic.score import BEATS_PER_BAR, Note, Song
 from dann_lib.synthetic.styles import PartStyle
 
 _Event = tuple[float, float, int, float]
@@ -46,16 +46,6 @@ def play_part(
     return tuple(sorted(notes, key=lambda note: (note.start, note.pitch)))
 
 
-def _marks(chord: Chord, row: str) -> list[tuple[float, float, str]]:
-    """Beat, beats until the next mark or the chord's end, and mark, of the steps under a chord."""
-    first, span = round(chord.start * STEPS_PER_BEAT), round(chord.beats * STEPS_PER_BEAT)
-    found = [(step, row[(first + step) % STEPS_PER_BAR]) for step in range(span)]
-    found = [(step, mark) for step, mark in found if mark != "."]
-    ends = [step for step, _ in found[1:]] + [span]
-    return [(chord.start + step / STEPS_PER_BEAT, (end - step) / STEPS_PER_BEAT, mark)
-            for (step, mark), end in zip(found, ends, strict=True)]
-
-
 def _strum(song: Song, style: PartStyle, riff: str, rng: np.random.Generator) -> list[_Event]:
     """Five strings, down- and up-strokes; one string after the other, 11 ms apart."""
     verse, chorus = rng.choice(len(_STRUMS), 2, replace=False)
@@ -63,7 +53,7 @@ def _strum(song: Song, style: PartStyle, riff: str, rng: np.random.Generator) ->
     events: list[_Event] = []
     for chord, voicing in zip(song.chords, voice_chords(song.chords, style.centre, 5), strict=True):
         row = _STRUMS[chorus if song.section_at(chord.start).name == "chorus" else verse]
-        for beat, beats, stroke in _marks(chord, row):
+        for beat, beats, stroke in chord.marks(row):
             strings = voicing if stroke == "D" else voicing[:1:-1]
             velocity = 98 if stroke == "D" else 78
             events += [(beat + i * delay, max(beats - i * delay, 0.1), pitch, velocity - 2 * i)
@@ -81,7 +71,7 @@ def _comp(song: Song, style: PartStyle, riff: str, rng: np.random.Generator) -> 
         events.append((chord.start, chord.beats * 0.95, low, 84))
         if is_chorus:
             events.append((chord.start, chord.beats * 0.95, low + 12, 76))
-        for beat, beats, mark in _marks(chord, _COMPS[chorus if is_chorus else verse]):
+        for beat, beats, mark in chord.marks(_COMPS[chorus if is_chorus else verse]):
             velocity = 94 if mark == "X" else 80
             events += [(beat, beats * 0.9, pitch, velocity) for pitch in voicing]
     return events
@@ -108,7 +98,7 @@ def _riff(song: Song, style: PartStyle, riff: str, rng: np.random.Generator) -> 
     for chord in song.chords:
         root = _OPEN_STRINGS - 2 + (chord.root - _OPEN_STRINGS + 2) % 12
         is_chorus = song.section_at(chord.start).name == "chorus"
-        for beat, beats, mark in _marks(chord, "X.....X.X...X.x." if is_chorus else riff):
+        for beat, beats, mark in chord.marks("X.....X.X...X.x." if is_chorus else riff):
             if mark == "X":
                 events += [(beat, beats * 0.95, root + interval, 104) for interval in (0, 7, 12)]
             else:
@@ -124,7 +114,7 @@ def _arpeggio(song: Song, style: PartStyle, riff: str, rng: np.random.Generator)
     for chord, voicing in zip(song.chords, voice_chords(song.chords, style.centre, 4), strict=True):
         fast = song.section_at(chord.start).name == "chorus" and song.tempo_bpm < 145
         row = "XoxoXoxoXoxoXoxo" if fast else "X.x.X.x.X.x.X.x."
-        for beat, beats, mark in _marks(chord, row):
+        for beat, beats, mark in chord.marks(row):
             pitch = voicing[order[count % len(order)] % len(voicing)]
             events.append((beat, beats * 1.3, pitch, {"X": 96, "x": 84, "o": 74}[mark]))
             count += 1
@@ -137,7 +127,7 @@ def _stab(song: Song, style: PartStyle, riff: str, rng: np.random.Generator) -> 
     events: list[_Event] = []
     for chord, voicing in zip(song.chords, voice_chords(song.chords, style.centre, 4), strict=True):
         is_chorus = song.section_at(chord.start).name == "chorus"
-        for beat, beats, mark in _marks(chord, row if is_chorus else "X.....x...x....."):
+        for beat, beats, mark in chord.marks(row if is_chorus else "X.....x...x....."):
             events += [(beat, beats * (0.6 if is_chorus else 0.9), pitch, 98 if mark == "X" else 86)
                        for pitch in voicing]
     return events

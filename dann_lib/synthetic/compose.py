@@ -11,7 +11,7 @@ from dann_lib.synthetic.comping import play_part
 from dann_lib.synthetic.harmony import lay_out_chords
 from dann_lib.synthetic.melody import sing
 from dann_lib.synthetic.rhythm_section import play_bass, play_drums
-from dann_lib.synthetic.score import Part, Section, Song, Voice, random_for
+from dann_lib.synthetic.score import Part, Section, Song, random_for
 from dann_lib.synthetic.styles import STYLES, PartStyle, Style
 
 MIN_INSTRUMENTS, MAX_INSTRUMENTS = 4, 8
@@ -58,13 +58,13 @@ def compose_song(genre: str, n_instruments: int, seed: int, name: str = "") -> S
             "(voice, drums, bass, and one to five others)"
         )
     style = STYLES[genre]
-    sketch, voice = _sketch(style, genre, seed, name or f"{genre} {n_instruments} {seed}")
-    sketch = replace(sketch, melody=sing(sketch, voice, random_for(seed, genre, "melody")))
+    sketch = _sketch(style, genre, seed, name or f"{genre} {n_instruments} {seed}")
+    sketch = replace(sketch, melody=sing(sketch, random_for(seed, genre, "melody")))
     others = _choose_others(style, n_instruments - 3, random_for(seed, genre, "others"))
     return replace(sketch, parts=(*_rhythm_section(sketch, style), *_others(sketch, style, others)))
 
 
-def _sketch(style: Style, genre: str, seed: int, name: str) -> tuple[Song, Voice]:
+def _sketch(style: Style, genre: str, seed: int, name: str) -> Song:
     """Tempo, key, form, chords, singer and balance; no notes yet."""
     rng = random_for(seed, genre, "sketch")
     bars = int(rng.choice(list(style.tempi)))
@@ -78,12 +78,11 @@ def _sketch(style: Style, genre: str, seed: int, name: str) -> tuple[Song, Voice
     per_bar = 2 if tempo < _SLOW_BPM or (bars < 6 and rng.random() < 0.4) else 1
     voice = style.voices[rng.integers(len(style.voices))]
     levels = {stem: round(level + float(rng.normal(0.0, 0.8)), 1) for stem, level in style.levels_db.items()}
-    song = Song(
+    return Song(
         name=name, genre=genre, seed=seed, tempo_bpm=float(tempo), tonic=tonic, mode=mode, bars=bars,
         sections=sections, chords=lay_out_chords(tonic, sections, progressions, per_bar), parts=(), melody=(),
         voice=voice, levels_db={"vocals": 0.0, **levels},
     )
-    return song, voice
 
 
 def _form(bars: int) -> tuple[Section, ...]:

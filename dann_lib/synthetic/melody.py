@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dann_lib.synthetic.score import BEATS_PER_BAR, STEPS_PER_BEAT, Section, Song, SungNote, Voice
+from dann_lib.synthetic.score import BEATS_PER_BAR, STEPS_PER_BEAT, Section, Song, SungNote
 
 _OPENINGS = (
     ((0, 2), (2, 2), (4, 2), (6, 4), (10, 2), (12, 4)),
@@ -33,21 +33,21 @@ _CONSONANTS = ("", "", "h", "s", "t", "k", "m", "n", "l", "l")
 _FAST_BPM = 145
 
 
-def sing(song: Song, voice: Voice, rng: np.random.Generator) -> tuple[SungNote, ...]:
+def sing(song: Song, rng: np.random.Generator) -> tuple[SungNote, ...]:
     """Write a melody for a singer.
 
     Phrases last two bars (four at fast tempi), the second bar ends in a long note and a rest. The
     rhythm of a section's first phrase returns in its later ones, so that they rhyme. An intro is not sung.
 
     Args:
-        song: with tempo, sections and chords; its parts are ignored.
-        voice: gives the range.
+        song: with tempo, sections, chords and the singer's range; its parts are ignored.
         rng: for rhythm, pitch and syllables.
 
     Returns:
         Syllables in order, one at a time.
     """
     syllables: list[SungNote] = []
+    voice = song.voice
     pitch = (voice.low + voice.high) // 2 - 2
     for section in song.sections:
         if section.name == "intro":
@@ -56,7 +56,7 @@ def sing(song: Song, voice: Voice, rng: np.random.Generator) -> tuple[SungNote, 
         for phrase in _phrases(song, section, rng):
             for index, (beat, beats) in enumerate(phrase):
                 arc = 2.5 * np.sin(np.pi * index / max(1, len(phrase) - 1))
-                pitch = _next_pitch(song, voice, beat, beats, pitch, centre + arc, rng)
+                pitch = _next_pitch(song, beat, beats, pitch, centre + arc, rng)
                 syllables.append(_syllable(beat, beats, pitch, section.energy, rng))
     return tuple(syllables)
 
@@ -87,12 +87,12 @@ def _phrases(song: Song, section: Section, rng: np.random.Generator) -> list[lis
 
 
 def _next_pitch(
-    song: Song, voice: Voice, beat: float, beats: float, previous: int, target: float, rng: np.random.Generator
+    song: Song, beat: float, beats: float, previous: int, target: float, rng: np.random.Generator
 ) -> int:
     chord = song.chord_at(beat)
     strong = beats >= 1.0 or abs(beat - round(beat)) < 1e-6
     allowed = chord.pitch_classes if strong else song.scale
-    candidates = np.array([p for p in range(voice.low, voice.high + 1) if p % 12 in allowed])
+    candidates = np.array([p for p in range(song.voice.low, song.voice.high + 1) if p % 12 in allowed])
     leap = np.abs(candidates - previous)
     # Steps and thirds are preferred to repetition, repetition to leaps; the phrase's arc pulls gently.
     cost = np.where(leap == 0, 1.6, 0.45 * leap) + 0.22 * np.abs(candidates - target)

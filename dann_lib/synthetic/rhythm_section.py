@@ -21,6 +21,9 @@ TOMS = (50, 48, 47, 45, 43, 41)
 
 _VELOCITIES = {"X": 116, "x": 94, "o": 42}
 _LOUDNESS = {"hat": 0.95, "open": 0.80, "ride": 0.88, "crash": 0.85, "china": 0.72, "tambourine": 0.55, "clap": 0.9}
+_Line = list[tuple[float, float, int, float]]
+"""Beat, beats, pitch, velocity."""
+
 _LOWEST_BASS = 31
 """G1: roots lie from here up, where records have their bass; the lowest string is E1."""
 
@@ -74,7 +77,7 @@ def play_bass(
     Returns:
         Notes in order, one at a time; all of the chord or of the scale.
     """
-    lines: list[tuple[float, float, int, float]] = []
+    lines: _Line = []
     for index, chord in enumerate(song.chords):
         section = song.section_at(chord.start)
         is_chorus = section.name == "chorus"
@@ -154,58 +157,46 @@ def _approach(chord: Chord, following: Chord, song: Song) -> int:
     return near[0] if near and near[0] >= _LOWEST_BASS else _root(chord)
 
 
-def _steps(chord: Chord, row: str) -> list[tuple[float, float, str]]:
-    """Marks of a 16-step row that fall under the chord: beat, beats until the next mark, mark."""
-    first = round(chord.start * STEPS_PER_BEAT)
-    span = round(chord.beats * STEPS_PER_BEAT)
-    marks = [(step, row[(first + step) % STEPS_PER_BAR]) for step in range(span)]
-    onsets = [(step, mark) for step, mark in marks if mark != "."]
-    if not onsets or onsets[0][0] != 0:
-        onsets.insert(0, (0, "x"))
-    ends = [step for step, _ in onsets[1:]] + [span]
-    return [(chord.start + step / STEPS_PER_BEAT, (end - step) / STEPS_PER_BEAT, mark)
-            for (step, mark), end in zip(onsets, ends, strict=True)]
-
-
-def _held(chord: Chord, following: Chord, row: str, song: Song) -> list[tuple[float, float, int, float]]:
+def _held(chord: Chord, following: Chord, row: str, song: Song) -> _Line:
     return [(chord.start, chord.beats * 0.75, _root(chord), 98),
             (chord.start + chord.beats * 0.75, chord.beats * 0.25, _fifth(chord), 86)]
 
 
-def _on_row(chord: Chord, following: Chord, row: str, song: Song) -> list[tuple[float, float, int, float]]:
-    return [(beat, beats * 0.92, _root(chord), 106 if mark == "X" else 94) for beat, beats, mark in _steps(chord, row)]
+def _on_row(chord: Chord, following: Chord, row: str, song: Song) -> _Line:
+    return [(beat, beats * 0.92, _root(chord), 106 if mark == "X" else 94)
+            for beat, beats, mark in chord.marks(row, on_start=True)]
 
 
-def _eighths(chord: Chord, following: Chord, row: str, song: Song) -> list[tuple[float, float, int, float]]:
+def _eighths(chord: Chord, following: Chord, row: str, song: Song) -> _Line:
     line = [(beat, beats * 0.92, _root(chord), 106 if mark == "X" else 93)
-            for beat, beats, mark in _steps(chord, "X.x.X.x.X.x.X.x.")]
+            for beat, beats, mark in chord.marks("X.x.X.x.X.x.X.x.")]
     beat, beats, _, velocity = line[-1]
     return [*line[:-1], (beat, beats, _approach(chord, following, song), velocity)]
 
 
-def _walk(chord: Chord, following: Chord, row: str, song: Song) -> list[tuple[float, float, int, float]]:
+def _walk(chord: Chord, following: Chord, row: str, song: Song) -> _Line:
     n_beats = round(chord.beats)
     pitches = [_root(chord), _fifth(chord), _root(chord) + 12, _fifth(chord)][:n_beats]
     pitches[-1] = _approach(chord, following, song)
     return [(chord.start + i, 0.9, pitch, 102 if i == 0 else 92) for i, pitch in enumerate(pitches)]
 
 
-def _octaves(chord: Chord, following: Chord, row: str, song: Song) -> list[tuple[float, float, int, float]]:
+def _octaves(chord: Chord, following: Chord, row: str, song: Song) -> _Line:
     return [(beat, beats * 0.8, _root(chord) + 12 * (i % 2), 104 - 8 * (i % 2))
-            for i, (beat, beats, _) in enumerate(_steps(chord, "X.x.X.x.X.x.X.x."))]
+            for i, (beat, beats, _) in enumerate(chord.marks("X.x.X.x.X.x.X.x."))]
 
 
-def _offbeat(chord: Chord, following: Chord, row: str, song: Song) -> list[tuple[float, float, int, float]]:
+def _offbeat(chord: Chord, following: Chord, row: str, song: Song) -> _Line:
     beats = np.arange(round(chord.beats))
     return [(chord.start + beat + 0.5, 0.46, _root(chord), 106) for beat in beats]
 
 
-def _sixteenths(chord: Chord, following: Chord, row: str, song: Song) -> list[tuple[float, float, int, float]]:
+def _sixteenths(chord: Chord, following: Chord, row: str, song: Song) -> _Line:
     return [(beat, 0.22, _root(chord) + (12 if i % 8 == 6 else 0), 106 if mark == "X" else 90)
-            for i, (beat, _, mark) in enumerate(_steps(chord, "XxxxXxxxXxxxXxxx"))]
+            for i, (beat, _, mark) in enumerate(chord.marks("XxxxXxxxXxxxXxxx"))]
 
 
-_BASS_FIGURES: dict[str, Callable[[Chord, Chord, str, Song], list[tuple[float, float, int, float]]]] = {
+_BASS_FIGURES: dict[str, Callable[[Chord, Chord, str, Song], _Line]] = {
     "held": _held, "kick": _on_row, "riff": _on_row, "eighths": _eighths, "walk": _walk, "octaves": _octaves,
     "offbeat": _offbeat, "sixteenths": _sixteenths,
 }

@@ -90,6 +90,24 @@ class Chord:
         """The chord's notes as numbers from 0 (C) to 11 (B)."""
         return frozenset((self.root + interval) % 12 for interval in self.intervals)
 
+    def marks(self, row: str, on_start: bool = False) -> list[tuple[float, float, str]]:
+        """What a row of 16 steps (one bar) has under the chord, rests (`.`) left out.
+
+        Args:
+            row: one character a step.
+            on_start: put an `x` on the chord's start if there is a rest.
+
+        Returns:
+            Beat, beats until the next mark or the chord's end, and mark.
+        """
+        first, span = round(self.start * STEPS_PER_BEAT), round(self.beats * STEPS_PER_BEAT)
+        under = "".join(row[(first + step) % STEPS_PER_BAR] for step in range(span))
+        if on_start and under[0] == ".":
+            under = f"x{under[1:]}"
+        steps = [step for step, mark in enumerate(under) if mark != "."]
+        return [(self.start + step / STEPS_PER_BEAT, (end - step) / STEPS_PER_BEAT, under[step])
+                for step, end in zip(steps, [*steps[1:], span], strict=False)]
+
 
 @dataclass(frozen=True)
 class Section:

@@ -20,11 +20,7 @@ class PartStyle:
         role: one of "strum", "comp", "pad", "riff", "arpeggio", "lead", "stab"; see `comping`.
         program: General MIDI program from 0.
         centre: MIDI pitch around which it plays.
-        gain_db: relative to the other parts of the stem.
-        pan: -1 (left) to 1 (right).
-        room: level of reverberation.
-        drive: of its amplifier, 0 clean.
-        ducked: whether it gives way to the kick.
+        gain_db, pan, room, drive, ducked: see `score.Part`.
     """
 
     name: str
@@ -43,7 +39,8 @@ class DrumPattern:
     """One bar of drums by section name, in rows by instrument.
 
     Attributes:
-        rows: instrument to rows of 16 steps, for "verse" and for "chorus"; an intro plays the verse's.
+        verse: instrument to rows of 16 steps; also of an intro.
+        chorus: the same for the chorus.
     """
 
     verse: dict[str, str]

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from corpora import HZ, signals, wav_corpus, write_stem_file, write_wav_song
+from corpora import HZ, is_intact, signals, wav_corpus, write_stem_file, write_wav_song
 
 from dann_lib import report
-from dann_lib.audio.decoding import import_musdb
-from dann_lib.corpus import Corpus, open_corpus, verify_cache
+from dann_lib.audio.ffmpeg import import_musdb
+from dann_lib.corpus import Corpus, open_corpus
 from dann_lib.corpus import cache as prepared_cache
 from dann_lib.errors import CorpusError
 
@@ -229,7 +229,7 @@ def test_any_number_of_jobs_gives_the_same(tmp_path, corpus, root):
         assert again.fingerprint == corpus.fingerprint
         for one, other in zip(again.tracks, corpus.tracks, strict=True):
             np.testing.assert_array_equal(one.waveforms, other.waveforms)
-    with pytest.raises(ValueError, match="jobs is 0"):
+    with pytest.raises(ValueError, match="n_jobs == 0"):
         open_corpus(root, cache=tmp_path / "0", jobs=0, progress=False)
 
 
@@ -311,15 +311,15 @@ def _simulated_corpus(tmp_path: Path, n_songs: int, seconds: int) -> tuple[Path,
         subset = "train" if number < 2 * n_songs // 3 else "test"
         shutil.copytree(one, root / subset / f"Song {number:03}")
     corpus = open_corpus(root, cache=tmp_path / "cache", progress=False)
-    index = json.loads((corpus.cache / "index.json").read_text())
     n_samples = seconds * report.SAMPLE_RATE
-    for song, entry in index.items():
-        with open(corpus.cache / f"{song}.npy", "wb") as file:
+    for track in corpus.tracks:
+        known = json.loads(track.prepared.with_suffix(".json").read_text())
+        with open(track.prepared, "wb") as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": (5, n_samples)}
             np.lib.format.write_array_header_1_0(file, header)
             file.truncate(file.tell() + 20 * n_samples)
-            entry.update(n_samples=n_samples, n_bytes=file.tell() + 20 * n_samples)
-    (corpus.cache / "index.json").write_text(json.dumps(index))
+            known.update(n_samples=n_samples, n_bytes=file.tell() + 20 * n_samples)
+        track.prepared.with_suffix(".json").write_text(json.dumps(known))
     return corpus.cache, root
 
 
@@ -332,7 +332,7 @@ def test_the_embedded_corpus_opens_by_name(synthetic_root, tmp_path):
     assert len(corpus.select("valid")) >= 1
     assert all({"genre", "n_instruments"} <= set(track.metadata) for track in corpus.tracks)
     assert all(track.seconds > 10.3 for track in corpus.tracks)
-    assert verify_cache(corpus) == ()
+    assert is_intact(corpus)
 
 
 def test_real_songs_equal_musdb_mean_and_resampled(musdb_path, tmp_path):

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from corpora import signals, wav_corpus, write_stem_file, write_wav_song
+from corpora import is_intact, signals, wav_corpus, write_stem_file, write_wav_song
 
-from dann_lib.audio.decoding import DecodingStopped, import_musdb
-from dann_lib.corpus import Corpus, open_corpus, verify_cache
+from dann_lib.audio.ffmpeg import import_musdb
+from dann_lib.corpus import Corpus, open_corpus
 from dann_lib.corpus import cache as prepared_cache
 from dann_lib.errors import AudioError, CorpusError, DannError, OutputError
 
@@ -104,7 +104,7 @@ def test_a_damaged_song_among_good_ones_is_named_skipped_and_remembered(tmp_path
         victim = root / "train/b/drums.wav"
     whole = victim.read_bytes()
     victim.write_bytes(whole[: len(whole) // 2])
-    with pytest.warns(UserWarning, match=r"1 of 3 songs .* left out \(b: (b\.stem\.mp4|drums\.wav) is"):
+    with pytest.warns(UserWarning, match=r"1 of 3 songs .* left out \(b: (b\.stem\.mp4|b/drums\.wav) is"):
         corpus = open_corpus(root, cache=cache, progress=False)
     assert [track.name for track in corpus.tracks] == ["a", "c"]
     assert [name for name, _ in corpus.skipped] == ["b"]
@@ -123,7 +123,7 @@ def test_a_song_with_samples_that_are_no_numbers_is_skipped(tmp_path, bad):
     audio = signals()
     audio["vocals"][11_025] = bad
     write_wav_song(tmp_path / "r/train/Odd", audio)
-    with pytest.warns(UserWarning, match=r"Odd: vocals\.wav has a sample .* no finite number at 0\.25 s"):
+    with pytest.warns(UserWarning, match=r"Odd: Odd/vocals\.wav has a sample .* no finite number at 0\.25 s"):
         corpus = open_corpus(tmp_path / "r", cache=tmp_path / "cache", progress=False)
     assert len(corpus.tracks) == 1
 
@@ -140,7 +140,7 @@ def test_a_song_that_lacks_a_stem_is_skipped(tmp_path, what):
         bass.unlink()
         if what == "broken link":
             bass.symlink_to(tmp_path / "nowhere")
-    with pytest.warns(UserWarning, match=r"Odd: bass\.wav is (missing|no audio|0\.00 s long)"):
+    with pytest.warns(UserWarning, match=r"Odd: (there is no file )?Odd/bass\.wav(;| is no audio| is 0\.00 s long)"):
         corpus = open_corpus(tmp_path / "r", cache=tmp_path / "cache", progress=False)
     assert len(corpus.tracks) == 1
 
@@ -148,7 +148,7 @@ def test_a_song_that_lacks_a_stem_is_skipped(tmp_path, what):
 def test_a_corpus_of_which_nothing_can_be_used_is_refused(tmp_path):
     (tmp_path / "r/train").mkdir(parents=True)
     (tmp_path / "r/train/a.stem.mp4").write_bytes(b"no music")
-    with pytest.raises(CorpusError, match=r"none of the 1 songs .*a\.stem\.mp4 is damaged or no audio"):
+    with pytest.raises(CorpusError, match=r"none of the 1 songs .*a\.stem\.mp4 is no audio"):
         opened(tmp_path / "r", tmp_path / "cache")
 
 
@@ -164,7 +164,7 @@ def test_silence_and_songs_shorter_than_a_chunk_are_songs(tmp_path):
 def test_a_song_without_samples_is_skipped(tmp_path):
     wav_corpus(tmp_path / "r", 1, 0)
     write_wav_song(tmp_path / "r/train/Nothing", signals(0.0))
-    with pytest.warns(UserWarning, match="Nothing: the song has no samples"):
+    with pytest.warns(UserWarning, match=r"Nothing: Nothing/mixture\.wav has no samples"):
         open_corpus(tmp_path / "r", cache=tmp_path / "cache", progress=False)
 
 
@@ -177,9 +177,8 @@ def test_a_killed_decoder_is_not_taken_for_a_damaged_song(tmp_path, monkeypatch)
         (fake / program).chmod(0o755)
     with monkeypatch.context() as patched:
         patched.setenv("PATH", f"{fake}{os.pathsep}{os.environ['PATH']}")
-        with pytest.raises(DecodingStopped, match="was stopped from outside"):
+        with pytest.raises(DannError, match="was stopped from outside"):
             opened(tmp_path / "r", tmp_path / "cache")
-    assert issubclass(DecodingStopped, DannError)
     assert len(opened(tmp_path / "r", tmp_path / "cache").tracks) == 1
 
 
@@ -187,10 +186,10 @@ def test_a_song_that_may_not_be_read_is_tried_again_next_time(tmp_path, monkeypa
     root = wav_corpus(tmp_path / "r", 2, 0)
     usual = prepared_cache.prepare_song
 
-    def forbidden(files: dict[str, Path], stopped: object) -> object:
-        if "train 1" in str(files["mixture"]):
+    def forbidden(song: Path) -> object:
+        if "train 1" in song.name:
             raise PermissionError(errno.EACCES, "Permission denied")
-        return usual(files, stopped)
+        return usual(song)
 
     with monkeypatch.context() as patched, pytest.warns(UserWarning, match="train 1: Permission denied"):
         patched.setattr(prepared_cache, "prepare_song", forbidden)
@@ -201,22 +200,23 @@ def test_a_song_that_may_not_be_read_is_tried_again_next_time(tmp_path, monkeypa
 # The cache
 
 
-@pytest.mark.parametrize("damage", ["truncated", "longer", "missing", "index", "index text", "everything"])
+@pytest.mark.parametrize("damage", ["truncated", "longer", "missing", "record", "record text", "everything"])
 def test_a_damaged_cache_is_rebuilt(tmp_path, damage):
     root, cache = wav_corpus(tmp_path / "r"), tmp_path / "cache"
     before = opened(root, cache)
     expected = [np.array(track.waveforms) for track in before.tracks]
-    victim, index = before.tracks[0].prepared, before.cache / "index.json"
+    victim = before.tracks[0].prepared
+    record = victim.with_suffix(".json")
     if damage == "truncated":
         os.truncate(victim, 1000)
     elif damage == "longer":
         victim.write_bytes(victim.read_bytes() + b"more")
     elif damage == "missing":
         victim.unlink()
-    elif damage == "index":
-        index.write_text(index.read_text()[:100])
-    elif damage == "index text":
-        index.write_text('{"train/Band - train 0": 7}')
+    elif damage == "record":
+        record.write_text(record.read_text()[:100])
+    elif damage == "record text":
+        record.write_text('{"train/Band - train 0": 7}')
     else:
         shutil.rmtree(before.cache)
     after = opened(root, cache)
@@ -234,9 +234,11 @@ def test_a_changed_byte_is_found_and_repaired_when_asked_for(tmp_path, position)
     content = bytearray(whole)
     content[position] ^= 0xFF
     victim.write_bytes(content)
-    assert verify_cache(corpus) == ("train/Band - train 1",)
-    assert verify_cache(opened(root, cache, verify=True)) == ()
+    kept = [track.prepared.stat().st_mtime_ns for track in corpus.tracks if track.prepared != victim]
+    assert not is_intact(opened(root, cache))
+    assert is_intact(opened(root, cache, verify=True))
     assert victim.read_bytes() == whole
+    assert [track.prepared.stat().st_mtime_ns for track in corpus.tracks if track.prepared != victim] == kept
 
 
 def test_a_prepared_file_that_vanishes_while_in_use_is_told(tmp_path):
@@ -316,24 +318,23 @@ def test_an_interrupted_preparation_goes_on_where_it_stopped(tmp_path, how):
     assert len(corpus.tracks) == 40
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert hidden_files(folder) == []
-    assert verify_cache(corpus) == ()
+    assert is_intact(corpus)
 
 
 def test_two_processes_at_once_prepare_each_song_once(tmp_path):
     root = wav_corpus(tmp_path / "r", 12, 4)
     code = """
 import sys
-from dann_lib.corpus import cache
-from dann_lib.corpus import open_corpus, verify_cache
+from dann_lib.corpus import cache, open_corpus
 usual, count = cache.prepare_song, []
-def counted(*arguments):
+def counted(song):
     count.append(1)
-    return usual(*arguments)
+    return usual(song)
 cache.prepare_song = counted
 print("ready", flush=True)
 sys.stdin.readline()
 corpus = open_corpus(sys.argv[1], cache=sys.argv[2], jobs=2, progress=False)
-assert verify_cache(corpus) == () and len(corpus.tracks) == 16
+assert len(corpus.tracks) == 16
 print(len(count), corpus.fingerprint)
 """
     processes = [run_python(code, root, tmp_path / "cache", stdin=subprocess.PIPE) for _ in range(2)]
@@ -346,6 +347,7 @@ print(len(count), corpus.fingerprint)
     assert [process.returncode for process in processes] == [0, 0], outputs
     counts, fingerprints = zip(*(output.split() for output, _ in outputs), strict=True)
     assert sum(map(int, counts)) == 16
+    assert is_intact(opened(root, tmp_path / "cache"))
     assert len(set(fingerprints)) == 1
 
 

