@@ -230,8 +230,7 @@ def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
 def _reproduce(options: argparse.Namespace) -> None:
     from dann_lib.corpus import open_corpus
     from dann_lib.reproduce import budget_for, default_folder, reproduce
-    from dann_lib.reproduce.estimating import estimate
-    from dann_lib.reproduce.learning import Machine
+    from dann_lib.reproduce.learning import Machine, estimate
     from dann_lib.reproduce.ledger import counts, ledger
 
     corpus = open_corpus(options.corpus)

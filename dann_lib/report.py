@@ -1,4 +1,4 @@
-"""The report in numbers: every parameter with its section, every claim, every erratum.
+"""The report in numbers: every parameter with its section, every erratum.
 
 Source: Yorick Laly, *Detection of sounds with deep learning*, 2A SICOM, 2017-2018. Sections are
 named as in its table of contents: I.a to I.c (network), II.a to II.c (training), III.a and III.b (results).
@@ -26,7 +26,6 @@ DOWNSAMPLING = 5
 SAMPLE_RATE = SONG_RATE // DOWNSAMPLING
 """8820 Hz, the working rate that II.b rounds to 8.8 kHz."""
 
-WINDOW = "hamming"
 N_FFT = 2048
 """Points of the window and of the Fourier transform (II.b)."""
 
@@ -63,43 +62,6 @@ GAIN = 300.0
 """Factor on the waveform before the STFT. II.b applies "a gain" and does not say which: see `ERRATA`."""
 
 
-VERDICTS = ("reproduced", "same shape, other size", "not reproduced", "cannot be told from the text")
-"""What can become of a claim; which of them is decided by its criterion, written before its experiment was run."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A statement of the report that an experiment can test.
-
-    Attributes:
-        id: short name, used in tables.
-        section: where the report says it.
-        text: what it says, in our words.
-        lesson: number of the notebook that looks at it.
-        experiment: id of the experiment in `dann_lib.reproduce` that tests it.
-        measure: the one number that decides.
-        unit: of that number.
-        reproduced: when the claim counts as reproduced.
-        same_shape: when it counts as "same shape, other size"; in all other cases it is not reproduced.
-    """
-
-    id: str
-    section: str
-    text: str
-    lesson: int
-    experiment: str
-    measure: str
-    unit: str
-    reproduced: str
-    same_shape: str
-
-    @property
-    def criterion(self) -> str:
-        """The measure and the rule as one sentence, as in `claims.csv`."""
-        return (f"{self.measure} ({self.unit}); reproduced: {self.reproduced}; "
-                f"same shape, other size: {self.same_shape}; else not reproduced")
-
-
 @dataclass(frozen=True)
 class Erratum:
     """A place where the report contradicts itself or leaves out a number, and what we do about it.
@@ -118,93 +80,6 @@ class Erratum:
     reasoning: str
     choice: str
 
-
-CLAIMS = (
-    Claim(
-        "numbers", "II.a, II.b", "The numbers of the report agree with each other.", 1, "arithmetic",
-        "statements that follow from the others", "of 7", "all", "more than half",
-    ),
-    Claim(
-        "8.8-khz", "II.b", "Working at 8.8 kHz is about 5 times faster and costs little quality.", 2, "rate",
-        "time of a training step on the same music at 44.1 kHz, divided by that at 8.82 kHz", "times",
-        "between 4 and 6.25, and the true sources through 8.82 kHz and back keep a median SDR of 10 dB for each source",
-        "more than 2, or a source keeps less",
-    ),
-    Claim(
-        "10-hz", "I.c", "The ear hears changes of 10 Hz, so the spectrogram must be that precise.", 2, "resolution",
-        "distance from which two equal tones show as two peaks, 3 dB apart from the dip, whatever their phases", "Hz",
-        "at most 10", "at most 20",
-    ),
-    Claim(
-        "cnn-parameters", "I", "A CNN reaches a feed-forward network's result with far fewer parameters.", 3,
-        "networks", "SDR of DANN minus that of the feed-forward network after equal updates, median over the test "
-        "songs of the mean of the sources", "dB",
-        "interval above -0.5, with at most a fifth of the parameters", "median above -0.5, with fewer parameters",
-    ),
-    Claim(
-        "near-skip", "I.c", "With the nearest skip connection alone (Concat 1) it cannot learn properly.", 4, "skips",
-        "fall of the training loss below that of silence with Concat 1, as a share of that with Concat 1+2+3", "%",
-        "below 25 in every seed", "below 75 in every seed",
-    ),
-    Claim(
-        "concat-2-3", "I.c", "Concat 2 learns faster than Concat 3 and ends at a higher loss.", 4, "skips",
-        "lowest test loss with Concat 2 minus that with Concat 3, in per cent of the latter", "%",
-        "above 0, and the mean test loss over the first third of the run lower with Concat 2, in every seed",
-        "both in the mean over the seeds",
-    ),
-    Claim(
-        "concat-2+3", "I.c", "Concat 2+3 learns more slowly than Concat 3 and ends at a lower loss.", 4, "skips",
-        "lowest test loss with Concat 2+3 minus that with Concat 3, in per cent of the latter", "%",
-        "below 0, and the mean test loss over the first third of the run higher with Concat 2+3, in every seed",
-        "both in the mean over the seeds",
-    ),
-    Claim(
-        "full-resolution", "I.c", "A skip connection at full resolution would bring the other instruments back.", 4,
-        "skips", "SIR with Concat 1+2+3+4 minus that with Concat 1+2+3, median over the test songs of the mean of "
-        "sources and seeds", "dB", "interval below -0.5", "interval below 0",
-    ),
-    Claim(
-        "sgd-gain", "II.b", "SGD at 0.0001 with momentum 0.9 trains it, and a gain improves the loss.", 5, "gains",
-        "loss on the validation songs, in per cent of that of silence, with a gain of 300 minus that without gain",
-        "points", "below -1, and the loss with gain below that of silence, in every seed", "below 0 in every seed",
-    ),
-    Claim(
-        "overfitting", "II.c", "The test loss stops falling after about 100 epochs; the training loss goes on.", 5,
-        "report", "first epoch whose test loss is within 1 % of the lowest, with those within 2 % and within 0.5 %",
-        "epochs", "between 50 and 200, in the first three quarters of the run, and the training loss falls by 2 % or "
-        "more afterwards", "the same, at another epoch",
-    ),
-    Claim(
-        "high-sir", "III.b", "SIR is high while SDR and SAR are low, for all three instruments.", 6, "scores",
-        "median SIR minus median SAR of the report's training over the test songs, smallest of the three sources", "dB",
-        "3 or more for each source, and each interval above 0", "above 0 for each source",
-    ),
-    Claim(
-        "low-sar", "III.b", "SAR is low mainly because of the pre- and post-treatment.", 6, "treatment",
-        "share of the artefacts at 44.1 kHz that resampling and STFT leave without any network, smallest of the three "
-        "sources", "%", "above 50", "above 50 for one source or more",
-    ),
-    Claim(
-        "few-instruments", "III.b", "The fewer instruments a song has, the better the result.", 6, "instruments",
-        "change of SDR with each instrument more, in songs that differ in nothing else by design", "dB",
-        "interval below 0, and -0.25 or less", "interval below 0",
-    ),
-    Claim(
-        "genre", "III.b", "Songs of the training genres are separated better, electronic music worse.", 6, "genre",
-        "SDR that electronic songs lose when the training songs hold none, beyond what the other genres lose", "dB",
-        "interval above 0, and 1 or more", "interval above 0",
-    ),
-    Claim(
-        "background", "III.b", "Instruments in the background come out worse.", 6, "scores",
-        "rank correlation of a source's level in the mixture with its SDR, smallest of the three sources", "Spearman",
-        "interval above 0, and 0.5 or more", "interval above 0",
-    ),
-    Claim(
-        "reverberation", "III.b", "Separate real and imaginary masks, or resampling, add reverberation.", 7,
-        "reverberation", "sound of a source spread to where it is silent, by the two masks, minus that by the same "
-        "masks with the phase kept", "dB", "interval above 0, and 3 or more", "interval above 0",
-    ),
-)
 
 ERRATA = (
     Erratum("chunk-length", "II.b", "88 frames are called 2 seconds.",

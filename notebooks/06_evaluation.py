@@ -826,7 +826,7 @@ lessons.claims_table(6, {
 # %% [markdown]
 # ### The ledger: every claim of the report
 #
-# All sixteen, with the numbers behind each verdict. The rules are in `dann_lib.report.CLAIMS`; they were
+# All sixteen, with the numbers behind each verdict. The rules are in `dann_lib.reproduce.claims`; they were
 # written down before the experiments were run. A claim that fails is as good a result as one that holds.
 
 # %%

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from dann_lib import report
 from dann_lib.config import TrainingConfig
-from dann_lib.errors import CheckpointError, DannError
+from dann_lib.errors import CheckpointError
 from dann_lib.files import data_folder
+from dann_lib.reproduce.evidence import Evidence
+from dann_lib.reproduce.ledger import ledger as judge
+from dann_lib.reproduce.ledger import markdown, stored_ledger
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,64 +196,40 @@ def claims_table(lesson: int, verdicts: Mapping[str, Verdict]) -> Markdown:
     Raises:
         ValueError: if a claim of the lesson has no verdict, or a verdict no claim.
     """
-    from IPython.display import Markdown
-
-    claims = [claim for claim in report.CLAIMS if claim.lesson == lesson]
-    ids = {claim.id for claim in claims}
+    stored = [outcome for outcome in stored_ledger() if outcome.claim.lesson == lesson]
+    ids = {outcome.claim.id for outcome in stored}
     if ids != set(verdicts):
         raise ValueError(f"lesson {lesson} has the claims {sorted(ids)}, and verdicts on {sorted(verdicts)}")
     words = {True: "agrees", False: "does not agree", None: "cannot tell"}
-    stored = stored_claims()
-    rows = [
-        f"| {claim.text} ({claim.section}) | {verdicts[claim.id].found.rstrip('.')}: "
-        f"**{words[verdicts[claim.id].agrees]}** | {stored[claim.id].measured}: {claim.measure} | "
-        f"**{stored[claim.id].verdict}** |"
-        for claim in claims
-    ]
-    head = ["| The report says | Your run | The reference run | Its verdict |", "|---|---|---|---|"]
-    return Markdown("\n".join([*head, *rows]))
+    rows = []
+    for claim, outcome in ((outcome.claim, outcome) for outcome in stored):
+        found, agrees = verdicts[claim.id]
+        rows.append((f"{claim.text} ({claim.section})", f"{found.rstrip('.')}: **{words[agrees]}**",
+                     f"{outcome.measured}: {claim.measure}", f"**{outcome.verdict}**"))
+    return _markdown_table(("The report says", "Your run", "The reference run", "Its verdict"), rows)
 
 
 def all_claims() -> Markdown:
     """All claims of the report that can be tested, each with its verdict and a link to its lesson."""
-    from IPython.display import Markdown
-
     files = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.py"))
     names = {int(path.name[:2]): path.stem for path in files}
-    stored = stored_claims()
-    rows = [f"| {claim.section} | {claim.text} | {stored[claim.id].verdict} | "
-            f"[{claim.lesson}]({names[claim.lesson]}.ipynb) |"
-            for claim in report.CLAIMS]
-    head = ["| Section | The report says | The reference run | Lesson |", "|---|---|---|---|"]
-    return Markdown("\n".join([*head, *rows]))
+    return _markdown_table(("Section", "The report says", "The reference run", "Lesson"), [
+        (claim.section, claim.text, outcome.verdict, f"[{claim.lesson}]({names[claim.lesson]}.ipynb)")
+        for claim, outcome in ((outcome.claim, outcome) for outcome in stored_ledger())
+    ])
 
 
-class StoredClaim(NamedTuple):
-    """A line of the stored ledger.
+def ledger() -> Markdown:
+    """Every claim: what the report says, what the reference run measured, the verdict."""
+    from IPython.display import Markdown
 
-    Attributes:
-        measured: number, interval and unit, as text.
-        verdict: one of `report.VERDICTS`.
-    """
-
-    measured: str
-    verdict: str
+    return Markdown(markdown(judge(Evidence.stored()), "../data/reference", details=True))
 
 
-def stored_claims() -> dict[str, StoredClaim]:
-    """The ledger of the reference run as it is stored: id of the claim → what was measured, and the verdict.
+def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markdown:
+    from IPython.display import Markdown
 
-    Raises:
-        DannError: if there is none.
-    """
-    from dann_lib.reproduce.ledger import read_claims, with_interval
-
-    table = read_claims()
-    units = {claim.id: claim.unit for claim in report.CLAIMS}
-    return {
-        row.id: StoredClaim(with_interval(row.measured, row.low, row.high, units[row.id]), row.verdict)
-        for row in table.itertuples()
-    }
+    return Markdown("\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)))
 
 
 def reference(name: str) -> Drawing:
@@ -263,24 +241,9 @@ def reference(name: str) -> Drawing:
     Raises:
         DannError: if there is no such figure, or no evidence.
     """
-    from dann_lib.reproduce.drawing import DRAWINGS
-    from dann_lib.reproduce.evidence import Evidence
+    from dann_lib.reproduce.drawing import draw
 
-    if f"{name}.png" not in DRAWINGS:
-        known = ", ".join(each.removesuffix(".png") for each in DRAWINGS)
-        raise DannError(f"there is no reference figure {name!r}; choose one of {known}")
-    return DRAWINGS[f"{name}.png"](Evidence.stored())
-
-
-def ledger() -> Markdown:
-    """Every claim: what the report says, what the reference run measured, the verdict."""
-    from IPython.display import Markdown
-
-    from dann_lib.reproduce.evidence import Evidence
-    from dann_lib.reproduce.ledger import ledger as judge
-    from dann_lib.reproduce.ledger import markdown
-
-    return Markdown(markdown(judge(Evidence.stored()), "../data/reference", details=True))
+    return draw(Evidence.stored(), name)
 
 
 def _without_docstrings(source: str) -> str:

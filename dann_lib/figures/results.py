@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from dann_lib import report
-from dann_lib.figures.signals import signed_image
+from dann_lib.figures.signals import require, signed_image
 from dann_lib.figures.style import COLOURS, LINE_COLOURS, LINE_STYLES, Drawing, above, canvas, join
 
 Histories = Mapping[str, "pd.DataFrame | Sequence[pd.DataFrame]"]
@@ -21,10 +21,7 @@ METRICS = ("SIR", "SDR", "SAR")
 
 
 def figure_2(
-    mixture_spectrogram: Tensor,
-    masked_spectrogram: Tensor,
-    source: str,
-    max_hz: float = report.SAMPLE_RATE / 2,
+    mixture_spectrogram: Tensor, masked_spectrogram: Tensor, source: str, max_hz: float = report.SAMPLE_RATE / 2
 ) -> Drawing:
     """Figure 2: the real part of a spectrogram (a) before and (b) after the mask.
 
@@ -50,14 +47,9 @@ def figure_2(
     bar.set_ticks([-1, -0.1, -0.01, 0, 0.01, 0.1, 1], labels=["−1", "−0.1", "−0.01", "0", "0.01", "0.1", "1"])
     bar.minorticks_off()
     kept = float((after**2).sum() / max((before**2).sum(), 1e-12))
-    return Drawing(
-        figure,
-        (
-            "Figure 2. Real part of a spectrogram, (a) of the mixture and (b) multiplied by the mask for "
-            f"the {source}; red is positive, blue negative, white zero. The mask keeps {kept:.0%} of the "
-            "real part's energy."
-        ),
-    )
+    return Drawing(figure, "Figure 2. Real part of a spectrogram, (a) of the mixture and (b) multiplied by the mask "
+                   f"for the {source}; red is positive, blue negative, white zero. The mask keeps {kept:.0%} of the "
+                   "real part's energy.")
 
 
 def figure_5(histories: Histories) -> Drawing:
@@ -95,8 +87,7 @@ def losses(histories: Histories, column: str, label: str, title: str) -> Drawing
     Raises:
         ValueError: if there are no histories.
     """
-    if not histories:
-        raise ValueError("there are no histories to draw; train a network first")
+    require(histories, "histories")
     figure, axis = canvas(height_in=3.0)
     ends = []
     for index, (name, runs) in enumerate(histories.items()):
@@ -130,14 +121,10 @@ def figure_8(history: pd.DataFrame | Sequence[pd.DataFrame]) -> Drawing:
     _finish_losses(axis, "loss (3)")
     train, test = mean["train_loss"], mean["test_loss"]
     of_seeds = f", mean and range of {len(runs)} seeds" if len(runs) > 1 else ""
-    return Drawing(
-        figure,
-        (
-            f"Figure 8. Training and test loss over {train.index[-1]:.0f} epochs{of_seeds}. Training loss: "
-            f"{train.iloc[0]:.3g} at first, {train.iloc[-1]:.3g} at the end. Test loss: {test.iloc[0]:.3g} at first, "
-            f"lowest {test[lowest]:.3g} in epoch {lowest} (circle), {test.iloc[-1]:.3g} at the end."
-        ),
-    )
+    return Drawing(figure, f"Figure 8. Training and test loss over {train.index[-1]:.0f} epochs{of_seeds}. Training "
+                   f"loss: {train.iloc[0]:.3g} at first, {train.iloc[-1]:.3g} at the end. Test loss: "
+                   f"{test.iloc[0]:.3g} at first, lowest {test[lowest]:.3g} in epoch {lowest} (circle), "
+                   f"{test.iloc[-1]:.3g} at the end.")
 
 
 def figure_9(scores: pd.DataFrame) -> Drawing:
@@ -169,13 +156,8 @@ def figure_9(scores: pd.DataFrame) -> Drawing:
         sentences.append(f"{source} {join(medians)} dB ({len(rows)} songs)")
     axes[0, 0].set_ylabel("ratio (dB)")
     left_out = f" Values that are not finite, and left out: {n_left_out}." if n_left_out else ""
-    return Drawing(
-        figure,
-        (
-            "Figure 9. A dot for each song; the box holds the middle half of the songs, its line is the "
-            f"median. Medians: {'; '.join(sentences)}.{left_out}"
-        ),
-    )
+    return Drawing(figure, "Figure 9. A dot for each song; the box holds the middle half of the songs, its line is the "
+                   f"median. Medians: {'; '.join(sentences)}.{left_out}")
 
 
 def intervals(values: Mapping[str, tuple[float, float, float]], unit: str, description: str) -> Drawing:
@@ -189,8 +171,7 @@ def intervals(values: Mapping[str, tuple[float, float, float]], unit: str, descr
     Raises:
         ValueError: if there are no values.
     """
-    if not values:
-        raise ValueError("there are no values to draw")
+    require(values, "values")
     figure, axis = canvas(height_in=0.85 + 0.31 * len(values))
     places = np.arange(len(values))[::-1]
     for place, (name, (value, low, high)) in zip(places, values.items(), strict=True):
@@ -207,12 +188,10 @@ def intervals(values: Mapping[str, tuple[float, float, float]], unit: str, descr
     return Drawing(figure, f"{description} {listed.replace(' -', ' −').replace('[-', '[−')}.")
 
 
-def _mean_and_band(
-    axis: Axes, runs: Sequence[pd.DataFrame], column: str, index: int, name: str
-) -> pd.Series:
+def _mean_and_band(axis: Axes, runs: Sequence[pd.DataFrame], column: str, index: int, name: str) -> pd.Series:
     """Draw a loss by epoch: the mean of the seeds, and the range of them; returns the mean."""
-    for run in runs:
-        _check_history(run)
+    if not all(map(len, runs)):
+        raise ValueError("the history has no epochs; train for at least one")
     table = pd.concat([run.set_index("epoch")[column] for run in runs], axis=1)
     mean, colour = table.mean(axis=1), LINE_COLOURS[index % len(LINE_COLOURS)]
     seeds = f" (mean of {len(runs)} seeds)" if len(runs) > 1 else ""
@@ -232,14 +211,8 @@ def _finish_losses(axis: Axes, label: str) -> None:
 
 
 def _box_and_dots(axis: Axes, columns: Sequence[np.ndarray], colour: str) -> None:
-    axis.boxplot(
-        columns,
-        tick_labels=list(METRICS),
-        widths=0.6,
-        showfliers=False,
-        medianprops={"color": "black", "linewidth": 2},
-        boxprops={"color": "#666666"},
-    )
+    axis.boxplot(columns, tick_labels=list(METRICS), widths=0.6, showfliers=False,
+                 medianprops={"color": "black", "linewidth": 2}, boxprops={"color": "#666666"})
     for place, values in enumerate(columns, start=1):
         # A spread that is the same each time, so that equal scores give equal pictures.
         spread = 0.18 * np.sin(2.4 * np.arange(len(values)))
@@ -265,8 +238,3 @@ def _score_table(scores: pd.DataFrame) -> pd.DataFrame:
     if not set(report.SOURCES) & set(table["source"]):
         raise ValueError(f"the scores have no row of {join(report.SOURCES)}")
     return table
-
-
-def _check_history(history: pd.DataFrame) -> None:
-    if len(history) == 0:
-        raise ValueError("the history has no epochs; train for at least one")

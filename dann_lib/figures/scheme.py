@@ -46,11 +46,9 @@ def figure_4(network: nn.Module) -> Drawing:
 def _scheme(found: list[Stage], description: str) -> Drawing:
     """Layers from left to right: height is the resolution, width the number of feature maps."""
     figure, axis = canvas(height_in=3.7)
-    bars = [(found[0].n_in, _input_extent(found[0]), _input_label(found[0]), "", "white")]
-    bars += [
-        (stage.n_out, _extent(stage), _size_label(stage), str(number), PART_COLOURS[stage.role])
-        for number, stage in enumerate(found, start=1)
-    ]
+    bars = [(*_size(found[0], found[0].n_in, "parts", "values"), "", "white")]
+    bars += [(*_size(stage, stage.n_out, "maps", "units"), str(number), PART_COLOURS[stage.role])
+             for number, stage in enumerate(found, start=1)]
     largest = max(math.log2(extent) for _, extent, *_ in bars)
     n_skips = sum(stage.skip is not None for stage in found)
     axis.set(xlim=(-1.5, len(found) - 0.5), ylim=(-1.08, 1.15 + 0.3 * n_skips))
@@ -59,25 +57,13 @@ def _scheme(found: list[Stage], description: str) -> Drawing:
     for place, (planes, extent, label, number, colour) in enumerate(bars, start=-1):
         height = math.log2(extent) / largest
         width = 0.1 + 0.5 * min(1.0, planes / 64) if len(found[0].size) == 2 else 0.2
-        axis.add_patch(
-            Rectangle(
-                (place - width / 2, 0.5 - height / 2),
-                width,
-                height,
-                facecolor=colour,
-                edgecolor="black",
-                linewidth=1,
-            )
-        )
+        axis.add_patch(Rectangle((place - width / 2, 0.5 - height / 2), width, height, facecolor=colour,
+                                 edgecolor="black", linewidth=1))
         axis.text(place, -0.04, number or "input", ha="center", va="top", fontsize=9.5, fontweight="bold")
         axis.text(place, -0.2, label, ha="center", va="top", fontsize=8.5, linespacing=1.25)
         if last_right is not None:
-            axis.annotate(
-                "",
-                (place - width / 2, 0.5),
-                (last_right, 0.5),
-                arrowprops={"arrowstyle": "-|>", "color": "#444444", "shrinkA": 1, "shrinkB": 1},
-            )
+            arrow = {"arrowstyle": "-|>", "color": "#444444", "shrinkA": 1, "shrinkB": 1}
+            axis.annotate("", (place - width / 2, 0.5), (last_right, 0.5), arrowprops=arrow)
         tops.append(0.5 + height / 2)
         last_right = place + width / 2
     _name_parts(axis, found)
@@ -87,12 +73,8 @@ def _scheme(found: list[Stage], description: str) -> Drawing:
 
 def _name_parts(axis: Axes, found: list[Stage]) -> None:
     """The names of the parts, below the layers that they are made of."""
-    names = {
-        "encoder": "encoder: MaxPool (1)",
-        "bottleneck": "narrowest",
-        "decoder": "decoder: UpSample (2)",
-        "masks": "masks",
-    }
+    names = {"encoder": "encoder: MaxPool (1)", "bottleneck": "narrowest", "decoder": "decoder: UpSample (2)",
+             "masks": "masks"}
     if len(found[0].size) == 1:
         names |= {"encoder": "encoder", "decoder": "decoder"}
     for role, name in names.items():
@@ -108,44 +90,14 @@ def _draw_arcs(axis: Axes, found: list[Stage], tops: list[float]) -> None:
     for level, (_, place) in enumerate(reversed(skips)):
         start, height = found[place].skip, 1.16 + 0.3 * level
         axis.plot([start, start, place], [tops[start], height, height], color="#b36b00", linewidth=1.8)
-        axis.annotate(
-            "",
-            (place, tops[place]),
-            (place, height),
-            arrowprops={
-                "arrowstyle": "-|>",
-                "color": "#b36b00",
-                "linewidth": 1.8,
-                "shrinkA": 0,
-                "shrinkB": 0,
-            },
-        )
-        axis.text(
-            (start + place) / 2,
-            height + 0.03,
-            f"Concat {concat_number(found, found[place])}",
-            ha="center",
-            va="bottom",
-            fontsize=9.5,
-            color="#7a4a00",
-        )
+        arrow = {"arrowstyle": "-|>", "color": "#b36b00", "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
+        axis.annotate("", (place, tops[place]), (place, height), arrowprops=arrow)
+        axis.text((start + place) / 2, height + 0.03, f"Concat {concat_number(found, found[place])}", ha="center",
+                  va="bottom", fontsize=9.5, color="#7a4a00")
 
 
-def _size_label(stage: Stage) -> str:
+def _size(stage: Stage, planes: int, maps: str, units: str) -> tuple[int, int, str]:
+    """Planes, bins (or units of a fully connected layer), and both in words."""
     if len(stage.size) == 1:
-        return f"{stage.n_out}\nunits"
-    return f"{stage.n_out} maps\n{stage.size[0]}\n× {stage.size[1]}"
-
-
-def _input_label(stage: Stage) -> str:
-    if len(stage.size) == 1:
-        return f"{stage.n_in}\nvalues"
-    return f"{stage.n_in} parts\n{stage.size[0]}\n× {stage.size[1]}"
-
-
-def _input_extent(stage: Stage) -> int:
-    return stage.size[0] if len(stage.size) == 2 else stage.n_in
-
-
-def _extent(stage: Stage) -> int:
-    return stage.size[0] if len(stage.size) == 2 else stage.n_out
+        return planes, planes, f"{planes}\n{units}"
+    return planes, stage.size[0], f"{planes} {maps}\n{stage.size[0]}\n× {stage.size[1]}"

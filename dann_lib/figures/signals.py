@@ -19,10 +19,7 @@ _PIXELS = 1400
 
 
 def waveforms(
-    signals: Mapping[str, ArrayLike],
-    description: str = "",
-    rate_hz: float = report.SAMPLE_RATE,
-    start_s: float = 0.0,
+    signals: Mapping[str, ArrayLike], description: str = "", rate_hz: float = report.SAMPLE_RATE, start_s: float = 0.0
 ) -> Drawing:
     """Waveforms below each other, on one time axis and one amplitude scale.
 
@@ -35,7 +32,7 @@ def waveforms(
     Raises:
         ValueError: if there are no signals.
     """
-    _require(signals, "signals")
+    require(signals, "signals")
     figure, axes = canvas(len(signals), height_in=0.7 + 0.75 * len(signals), sharex=True, sharey=True, squeeze=False)
     peaks = {}
     for axis, (name, waveform) in zip(axes[:, 0], signals.items(), strict=True):
@@ -70,7 +67,7 @@ def spectrograms(
     Raises:
         ValueError: if there are no spectrograms.
     """
-    _require(planes, "spectrograms")
+    require(planes, "spectrograms")
     rows = -(-len(planes) // columns)
     figure, axes = canvas(rows, columns, height_in=0.6 + 1.9 * rows, sharex=True, sharey=True, squeeze=False)
     magnitudes = {title: _magnitude(plane) for title, plane in planes.items()}
@@ -80,7 +77,10 @@ def spectrograms(
         axis.set(title=title, ylim=(0, max_hz))
     for axis in list(axes.flat)[len(planes) :]:
         axis.set_visible(False)
-    _label_outer(axes, "time (s)", "frequency (Hz)")
+    for axis in axes[-1]:
+        axis.set_xlabel("time (s)")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("frequency (Hz)")
     figure.colorbar(image, ax=axes, label="level (dB)", aspect=12 * rows, pad=0.01)
     names = join(list(planes))
     text = f"Spectrograms of {names}: time across, frequency up to {max_hz:.0f} Hz, brighter is louder."
@@ -105,14 +105,8 @@ def spectrogram_image(
     """
     reference = reference or magnitude.max(initial=0.0) or 1.0
     level = 20 * np.log10(np.maximum(magnitude / reference, 10 ** (DB_LIMITS[0] / 20)))
-    return axis.imshow(
-        level,
-        origin="lower",
-        aspect="auto",
-        vmin=DB_LIMITS[0],
-        vmax=DB_LIMITS[1],
-        extent=_extent(magnitude.shape, rate_hz, hop),
-    )
+    return axis.imshow(level, origin="lower", aspect="auto", vmin=DB_LIMITS[0], vmax=DB_LIMITS[1],
+                       extent=_extent(magnitude.shape, rate_hz, hop))
 
 
 def signed_image(
@@ -131,13 +125,7 @@ def signed_image(
     extent = _extent(plane.shape, rate_hz, hop)
     # Nearest bin: an average over neighbouring bins of opposite signs would show nothing at all.
     return axis.imshow(
-        plane / limit,
-        origin="lower",
-        aspect="auto",
-        norm=scale,
-        cmap="RdBu_r",
-        extent=extent,
-        interpolation="nearest",
+        plane / limit, origin="lower", aspect="auto", norm=scale, cmap="RdBu_r", extent=extent, interpolation="nearest"
     )
 
 
@@ -160,30 +148,19 @@ def bars(
     Raises:
         ValueError: if there are no values.
     """
-    _require(values, "values")
+    require(values, "values")
     groups = values if isinstance(next(iter(values.values())), Mapping) else {"": values}
     rows = [
         (f"{group} {name}".strip(), name, value) for group, inner in groups.items() for name, value in inner.items()
     ]
     figure, axis = canvas(height_in=0.75 + 0.29 * len(rows))
     places = np.arange(len(rows))[::-1]
-    axis.barh(
-        places,
-        [value for *_, value in rows],
-        height=0.7,
-        color=[COLOURS.get(name, LINE_COLOURS[0]) for _, name, _ in rows],
-    )
+    axis.barh(places, [value for *_, value in rows], height=0.7,
+              color=[COLOURS.get(name, LINE_COLOURS[0]) for _, name, _ in rows])
     for place, (*_, value) in zip(places, rows, strict=True):
-        offset = -4 if value < 0 else 4
-        axis.annotate(
-            f"{value:{form}}",
-            (value, place),
-            xytext=(offset, 0),
-            textcoords="offset points",
-            va="center",
-            ha="right" if value < 0 else "left",
-            fontsize=9,
-        )
+        offset, side = (-4, "right") if value < 0 else (4, "left")
+        axis.annotate(f"{value:{form}}", (value, place), xytext=(offset, 0), textcoords="offset points", va="center",
+                      ha=side, fontsize=9)
     axis.set_yticks(places, [label for label, *_ in rows])
     axis.set_xlabel(unit)
     axis.margins(x=0.12)
@@ -216,16 +193,11 @@ def curves(
     Raises:
         ValueError: if there are no curves, or no description.
     """
-    _require(lines, "curves")
+    require(lines, "curves")
     figure, axis = canvas(height_in=height_in)
     for index, (name, (x, y)) in enumerate(lines.items()):
-        axis.plot(
-            x,
-            y,
-            label=name,
-            color=COLOURS.get(name, LINE_COLOURS[index % len(LINE_COLOURS)]),
-            linestyle=LINE_STYLES[index % len(LINE_STYLES)],
-        )
+        axis.plot(x, y, label=name, color=COLOURS.get(name, LINE_COLOURS[index % len(LINE_COLOURS)]),
+                  linestyle=LINE_STYLES[index % len(LINE_STYLES)])
     axis.set(xlabel=x_label, ylabel=y_label, xscale="log" if logarithmic else "linear")
     if not logarithmic and all(np.all(np.mod(x, 1) == 0) for x, _ in lines.values()):
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -241,13 +213,8 @@ def _draw_waveform(axis: Axes, samples: np.ndarray, rate_hz: float, start_s: flo
         axis.plot(start_s + np.arange(len(samples)) / rate_hz, samples, color=colour, linewidth=1.0)
     else:
         whole = samples[: len(samples) // step * step].reshape(-1, step)
-        axis.fill_between(
-            start_s + np.arange(len(whole)) * step / rate_hz,
-            whole.min(axis=1),
-            whole.max(axis=1),
-            color=colour,
-            linewidth=0.4,
-        )
+        times = start_s + np.arange(len(whole)) * step / rate_hz
+        axis.fill_between(times, whole.min(axis=1), whole.max(axis=1), color=colour, linewidth=0.4)
     axis.margins(x=0)
 
 
@@ -262,13 +229,11 @@ def _extent(shape: Sequence[int], rate_hz: float, hop: int) -> tuple[float, floa
     return (-0.5 * hop / rate_hz, (shape[1] - 0.5) * hop / rate_hz, -0.5 * bin_hz, rate_hz / 2 + 0.5 * bin_hz)
 
 
-def _label_outer(axes: np.ndarray, x_label: str, y_label: str) -> None:
-    for axis in axes[-1]:
-        axis.set_xlabel(x_label)
-    for axis in axes[:, 0]:
-        axis.set_ylabel(y_label)
+def require(values: Mapping[str, object], what: str) -> None:
+    """Refuse to draw nothing.
 
-
-def _require(values: Mapping[str, object], what: str) -> None:
+    Raises:
+        ValueError: if there are no values.
+    """
     if not values:
         raise ValueError(f"there are no {what} to draw; at least one is needed")

@@ -157,11 +157,7 @@ class _Sheet:
         self.axis.text(x, y, text, **({"va": "center", "fontsize": _SMALL, "linespacing": 1.3} | options))
 
     def _arrow(
-        self,
-        start: tuple[float, float],
-        end: tuple[float, float],
-        colour: str = "#444444",
-        bend: str = "arc3,rad=0",
+        self, start: tuple[float, float], end: tuple[float, float], colour: str = "#444444", bend: str = "arc3,rad=0"
     ) -> None:
         arrow = FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=10, color=colour, linewidth=1.2)
         arrow.set(connectionstyle=bend)

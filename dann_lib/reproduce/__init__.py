@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dann_lib.files import data_folder, reference_folder
-from dann_lib.reproduce.evidence import Evidence
+from dann_lib.reproduce.evidence import Evidence, publish
 from dann_lib.reproduce.experiments import Budget, TrainingRun, budget_for, plan
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def reproduce(
         OutputError: if a folder cannot be written.
     """
     from dann_lib.corpus import open_corpus
-    from dann_lib.reproduce import drawing, ledger, measuring, publishing, scoring
+    from dann_lib.reproduce import drawing, ledger, measuring, scoring
     from dann_lib.reproduce.learning import Machine, train_all
     from dann_lib.separation import Separator
 
@@ -62,10 +62,10 @@ def reproduce(
     masks = Separator.load(folder / f"{scoring.MODERN_RUN}-seed0" / "weights.safetensors", "cpu", "float32")
     measurements = measuring.measure(corpus, masks, budget.dann, progress)
     out = Path(out or default_folder(corpus))
-    evidence = publishing.publish(runs, corpus, folder, out, scores, measurements, budget)
-    entries = ledger.ledger(evidence)
-    ledger.write_claims(entries, out)
+    evidence = publish(runs, corpus, folder, out, scores, measurements, budget)
+    outcomes = ledger.ledger(evidence)
+    ledger.write_claims(outcomes, out)
     if out == reference_folder():
-        ledger.write_readme(entries, out.parents[1] / "README.md")
+        ledger.write_readme(outcomes, out.parents[1] / "README.md")
     drawing.draw_all(evidence)
     return evidence

@@ -1,8 +1,10 @@
-"""The stored results: plain files that anyone can read, as one object (`data/reference`)."""
+"""The stored results, written and read: plain files as one object (`data/reference`)."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dann_lib import report
-from dann_lib.errors import DannError
-from dann_lib.files import reference_folder
+from dann_lib.errors import DannError, OutputError
+from dann_lib.files import atomic_write, output_errors, reference_folder
+from dann_lib.reproduce.experiments import MAIN_RUNS, Budget, TrainingRun
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MANIFEST, SCORES, MEASUREMENTS, CLAIMS = "manifest.json", "scores.csv", "measurements.csv", "claims.csv"
+    from dann_lib.corpus import Corpus
+
+MANIFEST, SCORES, MEASUREMENTS, CLAIMS_FILE = "manifest.json", "scores.csv", "measurements.csv", "claims.csv"
+
+LARGEST_BYTES = 20_000_000
+"""Stored results are part of a clone, and stay below this."""
 
 
 @dataclass(frozen=True)
@@ -114,3 +122,76 @@ class Evidence:
     def silence(self, subset: str, gain: float) -> float:
         """Loss (3) of empty estimates on the songs of a subset, at a gain."""
         return gain * float(self.values("silence", subset)["value"].iloc[0])
+
+
+def publish(
+    runs: Sequence[TrainingRun], corpus: Corpus, folder: Path, out: Path, scores: pd.DataFrame,
+    measurements: pd.DataFrame, budget: Budget,
+) -> Evidence:
+    """Write losses, weights, scores, measurements and manifest; ledger and figures are made from them afterwards.
+
+    Args:
+        runs: of the plan, trained.
+        corpus: the songs.
+        folder: where the runs are.
+        out: folder of the results; results of runs that are no longer in the plan are removed.
+        scores: of `scoring.score_all`.
+        measurements: of `measuring.measure`.
+        budget: of the plan.
+
+    Raises:
+        OutputError: if a file cannot be written, or all together would be above 20 MB.
+    """
+    from dann_lib.evaluation import write_scores
+
+    with output_errors(out):
+        for name in ("history", "weights"):
+            shutil.rmtree(out / name, ignore_errors=True)
+            (out / name).mkdir(parents=True)
+        for run in runs:
+            shutil.copy(folder / run.file_stem / "history.csv", out / "history" / f"{run.file_stem}.csv")
+            if run.label in MAIN_RUNS:
+                shutil.copy(folder / run.file_stem / "weights.safetensors", out / "weights" / f"{run.name}.safetensors")
+        write_scores(scores.assign(value=scores["value"].round(4)), out / SCORES)
+        with atomic_write(out / MEASUREMENTS) as path:
+            measurements.assign(value=[float(f"{value:.6g}") for value in measurements["value"]]).to_csv(
+                path, index=False, lineterminator="\n")
+        with atomic_write(out / MANIFEST) as path:
+            path.write_text(json.dumps(_manifest(runs, corpus, folder, budget), indent=1) + "\n", encoding="utf-8")
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    if size > LARGEST_BYTES:
+        raise OutputError(f"{out} would hold {size / 1e6:.0f} MB, more than {LARGEST_BYTES / 1e6:.0f}; keep fewer runs")
+    return Evidence(out)
+
+
+def _manifest(runs: Sequence[TrainingRun], corpus: Corpus, folder: Path, budget: Budget) -> dict[str, Any]:
+    """What the results were made from: corpus, and for each run configuration, seeds, size, provenance."""
+    from dann_lib.baselines import build  # torch, which those who read the evidence need not wait for
+    from dann_lib.checkpoint import load_history
+    from dann_lib.network import n_parameters
+
+    splits = [track.split for track in corpus.tracks]
+    described: dict[str, Any] = {}
+    for run in runs:
+        history = load_history(folder / run.file_stem / "history.csv")
+        lowest = history.loc[history["test_loss"].idxmin()]
+        if run.name not in described:
+            config = json.loads(run.config.to_json())
+            del config["seed"]
+            size = n_parameters(build(run.config.network, **run.config.network_options))
+            described[run.name] = {"experiment": run.experiment, "songs": run.songs, "config": config,
+                                   "parameters": size, "seeds": [], "each": []}
+        described[run.name]["seeds"].append(run.config.seed)
+        described[run.name]["each"].append({
+            "epochs": len(history), "updates": int(history["update"].iloc[-1]),
+            "wall_s": float(history["seconds"].iloc[-1]), "lowest_loss": float(lowest["test_loss"]),
+            "lowest_epoch": int(lowest["epoch"]),
+            **json.loads((folder / run.file_stem / "provenance.json").read_text()),
+        })
+    return {
+        "corpus": corpus.name, "kind": corpus.kind, "fingerprint": corpus.fingerprint,
+        "songs": {split: splits.count(split) for split in ("train", "valid", "test")},
+        "seconds": round(sum(track.n_samples for track in corpus.tracks) / corpus.sample_rate, 1),
+        "composed_songs": budget.composed,
+        "runs": described,
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -20,6 +19,8 @@ SKIPS: dict[str, tuple[int, ...]] = {
 
 NETWORKS = ("dann", "feedforward", "autoencoder", "cdae")
 GENRE_CORPORA = ("all genres", "without electro")
+ALL_GENRES, WITHOUT_ELECTRO = "embedded-all-genres", "embedded-without-electro"
+"""Parts of the embedded corpus, and the runs that learn from them."""
 
 Songs = Literal["corpus", "all genres", "without electro"]
 
@@ -30,7 +31,7 @@ class TrainingRun:
 
     Attributes:
         name: of the run, the same for all its seeds.
-        experiment: which experiment needs it; the same ids as in `report.CLAIMS`.
+        experiment: which experiment needs it; the same ids as in `claims.CLAIMS`.
         config: how it is trained, with the seed.
         songs: "corpus" for the corpus asked for, else a part of the embedded one.
     """
@@ -151,46 +152,31 @@ def plan(budget: Budget) -> tuple[TrainingRun, ...]:
     Args:
         budget: how long each learns.
     """
-    return tuple(_main(budget)) + tuple(_skips(budget)) + tuple(_gains(budget)) + tuple(_networks(budget)) + tuple(
-        _controlled(budget)
-    )
-
-
-def _main(budget: Budget) -> Iterator[TrainingRun]:
-    as_report = TrainingConfig(network_options=dict(budget.dann), held_out="test")
-    modern = replace(MODERN, network_options=dict(budget.dann))
-    yield from _seeds(TrainingRun(REPORT_RUN, "report", as_report), budget.report)
-    yield from _seeds(TrainingRun(MODERN_RUN, "modern", modern), budget.modern)
-
-
-def _skips(budget: Budget) -> Iterator[TrainingRun]:
+    dann = dict(budget.dann)
+    as_report, modern = TrainingConfig(network_options=dann), replace(MODERN, network_options=dann)
+    on_test = {"held_out": "test"}
+    runs = [
+        _seeds(REPORT_RUN, "report", replace(as_report, **on_test), budget.report),
+        _seeds(MODERN_RUN, "modern", modern, budget.modern),
+    ]
     for name, skips in SKIPS.items():
-        config = TrainingConfig(network_options={"skips": skips, **budget.dann}, held_out="test")
-        yield from _seeds(TrainingRun(f"skips-{name}", "skips", config), budget.skips)
-
-
-def _gains(budget: Budget) -> Iterator[TrainingRun]:
+        config = replace(as_report, network_options={"skips": skips, **dann}, **on_test)
+        runs.append(_seeds(f"skips-{name}", "skips", config, budget.skips))
     for gain in budget.gain_values:
-        config = TrainingConfig(network_options=dict(budget.dann), gain=gain)
         seeds = budget.gains.seeds if gain in (1.0, report.GAIN) else budget.gains.seeds[:1]
-        yield from _seeds(TrainingRun(f"gain-{gain:g}", "gains", config), replace(budget.gains, seeds=seeds))
-
-
-def _networks(budget: Budget) -> Iterator[TrainingRun]:
+        length = replace(budget.gains, seeds=seeds)
+        runs.append(_seeds(f"gain-{gain:g}", "gains", replace(as_report, gain=gain), length))
     for name in NETWORKS:
-        options = dict(budget.dann) if name == "dann" else {}
-        config = replace(MODERN, learning_rate=1e-3, network=name, network_options=options)
-        yield from _seeds(TrainingRun(f"network-{name}", "networks", config), budget.networks)
+        config = replace(modern, learning_rate=1e-3, network=name, network_options=dann if name == "dann" else {})
+        runs.append(_seeds(f"network-{name}", "networks", config, budget.networks))
+    for name, songs in zip((ALL_GENRES, WITHOUT_ELECTRO), GENRE_CORPORA, strict=True):
+        config = replace(modern, n_chunk_frames=budget.chunk_frames, **on_test)
+        runs.append(_seeds(name, "genre", config, budget.controlled, songs))
+    return tuple(run for each in runs for run in each)
 
 
-def _controlled(budget: Budget) -> Iterator[TrainingRun]:
-    config = replace(MODERN, network_options=dict(budget.dann), n_chunk_frames=budget.chunk_frames, held_out="test")
-    for songs in GENRE_CORPORA:
-        run = TrainingRun(f"embedded-{songs.replace(' ', '-')}", "genre", config, songs)
-        yield from _seeds(run, budget.controlled)
-
-
-def _seeds(run: TrainingRun, length: Length) -> Iterator[TrainingRun]:
-    for seed in length.seeds:
-        config = replace(run.config, epochs=length.epochs, batch_size=length.batch_size, seed=seed)
-        yield replace(run, config=config)
+def _seeds(
+    name: str, experiment: str, config: TrainingConfig, length: Length, songs: Songs = "corpus"
+) -> list[TrainingRun]:
+    same = replace(config, epochs=length.epochs, batch_size=length.batch_size)
+    return [TrainingRun(name, experiment, replace(same, seed=seed), songs) for seed in length.seeds]

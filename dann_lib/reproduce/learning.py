@@ -1,32 +1,38 @@
-"""Training every run of the plan: several at once, resumable, each with a note of where it came from."""
+"""Training every run of the plan: how long that takes, several at once, each with a note of where it came from."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
-import multiprocessing
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, wait
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from joblib import cpu_count
+from joblib import Parallel, cpu_count, delayed
 from tqdm.auto import tqdm
 
+from dann_lib import report
 from dann_lib.errors import DannError
 from dann_lib.files import atomic_write
-from dann_lib.reproduce.experiments import Songs, TrainingRun
+from dann_lib.reproduce.experiments import Budget, Songs, TrainingRun, plan
 
 if TYPE_CHECKING:
     from dann_lib.corpus import Corpus
 
 PACKAGES = ("torch", "numpy", "accelerate", "musdb", "museval", "soxr")
 """Whose versions are noted."""
+
+BYTES_PER_SECOND = 45_000
+"""Of prepared song."""
+
+SCORING_S = {True: 40.0, False: 2.0}
+"""Seconds per excerpt of 7 s for all separators on one processor, with BSS Eval v4 and without."""
 
 
 @dataclass(frozen=True)
@@ -69,45 +75,32 @@ def train_all(runs: Sequence[TrainingRun], corpus_name: str, folder: Path, machi
         DannError: if runs failed, once all others are done.
     """
     todo = [run for run in runs if n_epochs(folder, run) < run.config.epochs or not is_finished(folder, run)]
-    failed: dict[str, Exception] = {}
-    with tqdm(total=sum(run.config.epochs for run in runs), unit="epoch", desc="training", leave=False,
-              disable=not progress) as bar:
-        for run, error in _train_some(todo, corpus_name, folder, machine):
-            bar.update(sum(n_epochs(folder, each) for each in runs) - bar.n)
-            if run and error:
-                failed[run.file_stem] = error
-    if failed:
-        reasons = "; ".join(f"{name}: {error}" for name, error in failed.items())
-        raise DannError(f"{len(failed)} of {len(runs)} runs failed ({reasons}); the others are kept")
+    total, over = sum(run.config.epochs for run in runs), threading.Event()
+    with tqdm(total=total, unit="epoch", desc="training", leave=False, disable=not progress) as bar:
 
+        def watch() -> None:
+            while not over.wait(1.0):  # runs are in other processes; what they have done is in their folders
+                bar.update(sum(n_epochs(folder, run) for run in runs) - bar.n)
 
-def _train_some(
-    runs: Sequence[TrainingRun], corpus_name: str, folder: Path, machine: Machine
-) -> Iterator[tuple[TrainingRun | None, Exception | None]]:
-    """Train runs; yields each with its error when it ends, and now and then nothing, so that a bar can move."""
-    if machine.jobs == 1:
-        for run in runs:
-            yield run, _error(lambda run=run: train_one(run, corpus_name, folder, machine))
-        return
-    with ProcessPoolExecutor(machine.jobs, multiprocessing.get_context("spawn")) as pool:
-        waiting = {pool.submit(train_one, run, corpus_name, folder, machine): run for run in runs}
+        watcher = threading.Thread(target=watch)
+        watcher.start()
         try:
-            while waiting:
-                done, _ = wait(waiting, timeout=1.0)
-                for future in done:
-                    yield waiting.pop(future), _error(future.result)
-                yield None, None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            errors = Parallel(machine.jobs)(delayed(_try_one)(run, corpus_name, folder, machine) for run in todo)
+        finally:
+            over.set()
+            watcher.join()
+    failed = [f"{run.file_stem}: {error}" for run, error in zip(todo, errors, strict=True) if error]
+    if failed:
+        raise DannError(f"{len(failed)} of {len(runs)} runs failed ({'; '.join(failed)}); the others are kept")
 
 
-def _error(work: Callable[[], object]) -> Exception | None:
+def _try_one(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine) -> str:
+    """Train a run; why it failed, or nothing."""
     try:
-        work()
+        train_one(run, corpus_name, folder, machine)
     except (DannError, ArithmeticError, ValueError, RuntimeError) as error:
-        return error
-    return None
+        return str(error) or type(error).__name__
+    return ""
 
 
 def train_one(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine) -> None:
@@ -191,3 +184,64 @@ def commit() -> str:
         return git("rev-parse", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a reproduction takes.
+
+    Attributes:
+        n_runs: networks to train.
+        epochs: of all of them.
+        hours: from now to the end, on this machine.
+        gigabytes: of disk.
+    """
+
+    n_runs: int
+    epochs: int
+    hours: float
+    gigabytes: float
+
+    def __str__(self) -> str:
+        return (f"{self.n_runs} training runs with {self.epochs} epochs together: about {self.hours:.1f} h on this "
+                f"machine, {self.gigabytes:.1f} GB of disk")
+
+
+def estimate(corpus: Corpus, budget: Budget, machine: Machine) -> Estimate:
+    """How long everything takes from scratch, from the time of a few training steps on this machine.
+
+    Args:
+        corpus: the songs.
+        budget: how long each run learns.
+        machine: where it is trained.
+    """
+    runs = plan(budget)
+    seconds = {split: sum(track.n_samples for track in corpus.select(split)) / corpus.sample_rate
+               for split in ("train", "valid", "test")}
+    learned = sum(
+        run.config.epochs * (seconds["train"] + seconds[run.config.held_out] / 3)
+        for run in runs if run.songs == "corpus"
+    )
+    scored = seconds["test"] / 7 * SCORING_S[budget.v4] / machine.jobs
+    hours = (learned * seconds_per_second(machine) / machine.jobs + scored) / 3600
+    gigabytes = (sum(seconds.values()) * BYTES_PER_SECOND + len(runs) * 12e6) / 1e9
+    return Estimate(len(runs), sum(run.config.epochs for run in runs), hours, gigabytes)
+
+
+def seconds_per_second(machine: Machine) -> float:
+    """Time to learn from a second of music, with one run on its share of the machine."""
+    import torch
+
+    from dann_lib.baselines import build
+    from dann_lib.devices import make_accelerator
+    from dann_lib.reproduce.measuring import training_step
+
+    accelerator, threads = make_accelerator(machine.device, machine.precision), torch.get_num_threads()
+    torch.set_num_threads(max(1, threads // machine.jobs))
+    try:
+        noise = torch.randn(2, 1 + len(report.SOURCES), report.N_FRAMES * report.HOP, device=accelerator.device)
+        step = training_step(build("dann").to(accelerator.device), noise, accelerator.autocast)
+        fastest = min(step() for _ in range(3))
+    finally:
+        torch.set_num_threads(threads)
+    return fastest / (len(noise) * noise.shape[-1] / report.SAMPLE_RATE)

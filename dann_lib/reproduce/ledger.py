@@ -1,21 +1,16 @@
-"""The verdict on every claim, from the stored evidence alone, by the criteria of `report.CLAIMS`."""
+"""The verdict on every claim, from the stored evidence alone: `claims.csv`, and the table in README and lessons."""
 
 from __future__ import annotations
 
+import csv
 import math
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from dann_lib import report
 from dann_lib.errors import DannError
 from dann_lib.files import atomic_write, reference_folder
-from dann_lib.reproduce import claims_learning, claims_listening
-from dann_lib.reproduce.evidence import CLAIMS, Evidence
-from dann_lib.reproduce.finding import Finding
-
-if TYPE_CHECKING:
-    import pandas as pd
+from dann_lib.reproduce.claims import CLAIMS, VERDICTS, Claim
+from dann_lib.reproduce.evidence import CLAIMS_FILE, Evidence
 
 COLUMNS = ("id", "claim", "section", "experiment", "criterion", "measured", "low", "high", "verdict", "figure")
 """Of `claims.csv`."""
@@ -23,38 +18,40 @@ COLUMNS = ("id", "claim", "section", "experiment", "criterion", "measured", "low
 MARKS = ("<!-- ledger: written by `python -m dann_lib reproduce` -->", "<!-- end of the ledger -->")
 """Around the ledger in the README."""
 
-FIGURES = {
-    "numbers": "", "8.8-khz": "treatment.png", "10-hz": "resolution.png", "cnn-parameters": "networks.png",
-    "near-skip": "figure_5.png", "concat-2-3": "figure_6.png", "concat-2+3": "figure_7.png",
-    "full-resolution": "skips.png", "sgd-gain": "gains.png", "overfitting": "figure_8.png",
-    "high-sir": "figure_9.png", "low-sar": "treatment.png", "few-instruments": "instruments.png", "genre": "genre.png",
-    "background": "background.png", "reverberation": "reverberation.png",
-}
-"""Figure of each claim, in `data/reference/figures/`; see `drawing`."""
 
-_TESTS: dict[str, Callable[[Evidence], Finding]] = {**claims_learning.TESTS, **claims_listening.TESTS}
+class Outcome(NamedTuple):
+    """A claim and what became of it.
 
+    Attributes:
+        claim: the record.
+        value: what was measured, in the unit of the claim.
+        low: lower end of its interval; NaN if it has none.
+        high: upper end.
+        verdict: one of `claims.VERDICTS`.
+        found: the numbers around it, in a sentence or two; empty in the stored ledger.
+    """
 
-class Entry(NamedTuple):
-    """A claim and what became of it."""
-
-    claim: report.Claim
-    finding: Finding
+    claim: Claim
+    value: float
+    low: float
+    high: float
+    verdict: str
+    found: str = ""
 
     @property
     def figure(self) -> str:
         """Path of the figure below `data/reference`, or empty."""
-        name = FIGURES[self.claim.id]
-        return f"figures/{name}" if name else ""
+        return self.claim.figure and f"figures/{self.claim.figure}.png"
 
     @property
     def measured(self) -> str:
         """The number with its interval and unit: `1.2 [0.9, 1.5] dB`."""
-        return with_interval(*self.finding[:3], self.claim.unit)
+        ends = "" if math.isnan(self.low + self.high) else f" [{_number(self.low)}, {_number(self.high)}]"
+        return f"{_number(self.value)}{ends} {self.claim.unit}".replace("-", "−")
 
 
-def ledger(evidence: Evidence) -> list[Entry]:
-    """Every claim with its verdict, in the order of `report.CLAIMS`.
+def ledger(evidence: Evidence) -> list[Outcome]:
+    """Every claim with its verdict, in the order of `CLAIMS`.
 
     Args:
         evidence: of a reproduction.
@@ -62,96 +59,80 @@ def ledger(evidence: Evidence) -> list[Entry]:
     Raises:
         DannError: if the evidence of a claim is missing.
     """
-    return [Entry(claim, _TESTS[claim.id](evidence)) for claim in report.CLAIMS]
+    found = [(claim, claim.find(evidence)) for claim in CLAIMS]
+    return [Outcome(claim, *finding[:3], claim.decide(finding), finding.found) for claim, finding in found]
 
 
-def table(entries: list[Entry]) -> pd.DataFrame:
-    """The ledger as `claims.csv` has it; numbers are rounded to 4 digits."""
-    import pandas as pd
-
-    rows = [
-        (claim.id, claim.text, claim.section, claim.experiment, claim.criterion,
-         *(_rounded(value) for value in finding[:3]), finding.verdict, Entry(claim, finding).figure)
-        for claim, finding in entries
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def write_claims(entries: list[Entry], folder: Path) -> None:
-    """Write `claims.csv`.
+def write_claims(outcomes: list[Outcome], folder: Path) -> None:
+    """Write `claims.csv`; numbers are rounded to 4 digits.
 
     Raises:
         OutputError: if it cannot be written.
     """
-    with atomic_write(folder / CLAIMS) as path:
-        table(entries).to_csv(path, index=False, lineterminator="\n")
+    with atomic_write(folder / CLAIMS_FILE) as path, open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for claim, *numbers, verdict, _ in outcomes:
+            rounded = ["" if math.isnan(value) else _rounded(value) for value in numbers]
+            writer.writerow((claim.id, claim.text, claim.section, claim.experiment, claim.criterion, *rounded, verdict,
+                             Outcome(claim, *numbers, verdict).figure))
 
 
-def read_claims(folder: Path | None = None) -> pd.DataFrame:
-    """The stored ledger, with the columns `COLUMNS`.
+def stored_ledger(folder: Path | None = None) -> list[Outcome]:
+    """The ledger as it is stored.
 
     Args:
         folder: of the evidence; the one that came with the code if `None`.
 
     Raises:
-        DannError: if there is none, or it has other columns.
+        DannError: if there is none, or it has other columns or claims.
     """
-    import pandas as pd
-
-    path = Path(folder or reference_folder()) / CLAIMS
+    path = Path(folder or reference_folder()) / CLAIMS_FILE
     if not path.is_file():
         raise DannError(f"there is no ledger at {path}; make one with `python -m dann_lib reproduce`")
-    stored = pd.read_csv(path, keep_default_na=False, na_values={"low": [""], "high": [""]})
-    if tuple(stored.columns) != COLUMNS:
-        raise DannError(f"{path} has the columns {list(stored.columns)}, expected {list(COLUMNS)}")
-    return stored
+    with open(path, encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    if tuple(header) != COLUMNS or [row[0] for row in rows] != [claim.id for claim in CLAIMS]:
+        raise DannError(f"{path} has other columns or claims than this code; make it again")
+    return [Outcome(claim, *(float(text or "nan") for text in row[5:8]), row[8])
+            for claim, row in zip(CLAIMS, rows, strict=True)]
 
 
-def markdown(entries: list[Entry], reference: str, details: bool = False) -> str:
+def markdown(outcomes: list[Outcome], reference: str, details: bool = False) -> str:
     """The ledger as a table for README and lessons.
 
     Args:
-        entries: of `ledger`.
+        outcomes: of `ledger`.
         reference: path of the folder that holds `figures/`, from the page that shows the table.
         details: with the numbers behind the one that decides.
     """
     lines = ["| | The report says | We measured | Verdict |", "|---|---|---|---|"]
-    for number, entry in enumerate(entries, start=1):
-        verdict = f"**{entry.finding.verdict}**"
-        if entry.figure:
-            verdict += f" ([figure]({reference}/{entry.figure}))"
-        found = f"{entry.measured}: {entry.claim.measure}" + (f". {entry.finding.found}" if details else "")
-        lines.append(f"| {number} | {entry.claim.text} ({entry.claim.section}) | {found} | {verdict} |")
+    for number, outcome in enumerate(outcomes, start=1):
+        figure = f" ([figure]({reference}/{outcome.figure}))" if outcome.figure else ""
+        found = f"{outcome.measured}: {outcome.claim.measure}" + (f". {outcome.found}" if details else "")
+        lines.append(f"| {number} | {outcome.claim.text} ({outcome.claim.section}) | {found} | "
+                     f"**{outcome.verdict}**{figure} |")
     return "\n".join(lines)
 
 
-def write_readme(entries: list[Entry], readme: Path) -> None:
+def write_readme(outcomes: list[Outcome], readme: Path) -> None:
     """Put the ledger between its two marks in the README; without marks, or without README, nothing happens.
 
     Raises:
         OutputError: if it cannot be written.
     """
-    if not readme.is_file():
-        return
-    text = readme.read_text(encoding="utf-8")
+    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
     before, mark, rest = text.partition(MARKS[0])
     _, end, after = rest.partition(MARKS[1])
-    if not mark or not end:
-        return
-    with atomic_write(readme) as path:
-        path.write_text(f"{before}{mark}\n{markdown(entries, 'data/reference')}\n{end}{after}", encoding="utf-8")
+    if mark and end:
+        with atomic_write(readme) as path:
+            path.write_text(f"{before}{mark}\n{markdown(outcomes, 'data/reference')}\n{end}{after}", encoding="utf-8")
 
 
-def with_interval(measured: float, low: float, high: float, unit: str) -> str:
-    """`1.2 [0.9, 1.5] dB`; without interval where an end is NaN."""
-    span = "" if math.isnan(low) or math.isnan(high) else f" [{_number(low)}, {_number(high)}]"
-    return f"{_number(measured)}{span} {unit}".replace("-", "−")
-
-
-def counts(entries: list[Entry]) -> dict[str, int]:
-    """How many claims got each verdict, in the order of `report.VERDICTS`."""
-    verdicts = [entry.finding.verdict for entry in entries]
-    return {verdict: verdicts.count(verdict) for verdict in report.VERDICTS}
+def counts(outcomes: list[Outcome]) -> dict[str, int]:
+    """How many claims got each verdict, in the order of `claims.VERDICTS`."""
+    verdicts = [outcome.verdict for outcome in outcomes]
+    return {verdict: verdicts.count(verdict) for verdict in VERDICTS}
 
 
 def _rounded(value: float) -> float:

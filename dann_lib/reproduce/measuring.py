@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from dann_lib import report, spectrogram
@@ -71,6 +73,40 @@ def loss_of_silence(corpus: Corpus) -> list[Row]:
     return rows
 
 
+def training_step(
+    network: nn.Module, waveforms: Tensor, autocast: Callable[[], AbstractContextManager] = nullcontext, *,
+    channels_last: bool = True,
+) -> Callable[[], float]:
+    """A training step as `training` does it, to be timed: pretreatment, loss (3), gradients, SGD.
+
+    Args:
+        network: learns, on the device of the waveforms.
+        waveforms: `(batch, signal, sample)`, the mixture first.
+        autocast: precision of the network, such as `Accelerator.autocast`; float32 by default.
+        channels_last: memory layout of `training`; else that of plain PyTorch.
+
+    Returns:
+        Does one step each time it is called, and returns how long it took in seconds.
+    """
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    network = network.to(memory_format=layout).train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=report.LEARNING_RATE, momentum=report.MOMENTUM)
+
+    def step() -> float:
+        start = time.perf_counter()
+        mixture, sources = pretreat(waveforms, 1.0)
+        with autocast():
+            masks = network(mixture.contiguous(memory_format=layout))
+        loss = l1_loss(masks.float(), mixture, sources)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        loss.item()  # waits for an accelerator
+        return time.perf_counter() - start
+
+    return step
+
+
 def step_times(dann: dict[str, Any], seconds: float = 10.2, repeats: int = 5) -> list[Row]:
     """Time of a training step on the same length of noise, at the songs' rate and at the working rate.
 
@@ -82,26 +118,14 @@ def step_times(dann: dict[str, Any], seconds: float = 10.2, repeats: int = 5) ->
         seconds: length of the music in a step.
         repeats: steps at each rate, after one that is not counted.
     """
-    rates = (report.SONG_RATE, report.SAMPLE_RATE)
-    random = torch.Generator().manual_seed(0)
-    waveforms = {rate: torch.randn(1, 1 + len(report.SOURCES), int(seconds * rate), generator=random) for rate in rates}
-    network = build("dann", **dann).to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.SGD(network.parameters(), lr=report.LEARNING_RATE, momentum=report.MOMENTUM)
-
-    def step(rate: int) -> float:
-        start = time.perf_counter()
-        mixture, sources = pretreat(waveforms[rate], 1.0)
-        masks = network(mixture.contiguous(memory_format=torch.channels_last))
-        l1_loss(masks, mixture, sources).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        return time.perf_counter() - start
-
-    times = [[step(rate) for rate in rates] for _ in range(repeats + 1)][1:]
-    return [
-        ("rate", f"{rate} Hz", "", f"repeat {number}", "training step", "s", each[index])
-        for number, each in enumerate(times) for index, rate in enumerate(rates)
-    ]
+    random, network = torch.Generator().manual_seed(0), build("dann", **dann)
+    steps = {
+        rate: training_step(network, torch.randn(1, 1 + len(report.SOURCES), int(seconds * rate), generator=random))
+        for rate in (report.SONG_RATE, report.SAMPLE_RATE)
+    }
+    times = [{rate: step() for rate, step in steps.items()} for _ in range(repeats + 1)][1:]
+    return [("rate", f"{rate} Hz", "", f"repeat {number}", "training step", "s", time_s)
+            for number, each in enumerate(times) for rate, time_s in each.items()]
 
 
 def tone_distances(trials: int = 100, largest_hz: float = 80.0, step_hz: float = 0.5) -> list[Row]:
@@ -115,17 +139,13 @@ def tone_distances(trials: int = 100, largest_hz: float = 80.0, step_hz: float =
     Returns:
         For each rate the distance from which on that is so in every trial, and in half of them, in Hz.
     """
-    random = np.random.default_rng(0)
-    rows: list[Row] = []
+    random, rows = np.random.default_rng(0), []
+    distances = np.arange(step_hz, largest_hz + step_hz, step_hz)
     for rate in (report.SAMPLE_RATE, report.SONG_RATE):
-        time_s = np.arange(report.N_FFT) / rate
-        window = torch.hamming_window(report.N_FFT, periodic=True, dtype=torch.float64).numpy()
-        low = random.uniform(0.1, 0.35, trials) * rate
-        phases = random.uniform(0, 2 * np.pi, (trials, 2))
-        first = np.exp(1j * (2 * np.pi * low[:, None] * time_s + phases[:, :1]))
-        distances = np.arange(step_hz, largest_hz + step_hz, step_hz)
-        seen = np.array([_two_peaks(first, window, low + gap, phases[:, 1], time_s, rate) for gap in distances])
-        smallest = np.array([_from_here_on(distances, column) for column in seen.T])
+        low, phases = random.uniform(0.1, 0.35, trials) * rate, random.uniform(0, 2 * np.pi, (trials, 2))
+        missed = ~np.array([_two_peaks(low, low + gap, phases, rate) for gap in distances])  # (distance, trial)
+        after_last = np.where(missed.any(axis=0), len(distances) - missed[::-1].argmax(axis=0), 0)
+        smallest = distances[np.minimum(after_last, len(distances) - 1)]
         for case, value in (("always", smallest.max()), ("in half of the cases", np.median(smallest))):
             rows.append(("resolution", f"{rate} Hz", "", case, "distance of two tones", "Hz", float(value)))
     return rows
@@ -217,7 +237,7 @@ def treatment(signals: np.ndarray) -> np.ndarray:
     return spectrogram.istft(planes, signals.shape[-1]).numpy()
 
 
-def _with_phase_of(truth: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
+def _with_phase_of(truth: Tensor, planes: Tensor) -> Tensor:
     """Planes `(…, part, freq, frame)` with their own magnitudes and the phase of `truth`."""
     magnitude = spectrogram.to_complex(planes).abs()
     phase = spectrogram.to_complex(truth).angle().expand_as(magnitude)
@@ -225,7 +245,7 @@ def _with_phase_of(truth: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def _masks(separator: Separator, mixture: torch.Tensor) -> torch.Tensor:
+def _masks(separator: Separator, mixture: Tensor) -> Tensor:
     """Masks `(source, part, freq, frame)` that the network makes of one mixture `(1, part, freq, frame)`."""
     estimates = separator.separate_spectrogram(mixture)[:, 0]
     return torch.where(mixture[0] == 0, 0.0, estimates / mixture[0])
@@ -238,28 +258,13 @@ def _block_energy(waveforms: np.ndarray, size: int) -> np.ndarray:
     return np.mean(np.square(blocks, dtype=np.float64), axis=-1)
 
 
-def _two_peaks(first: np.ndarray, window: np.ndarray, high: np.ndarray, phase: np.ndarray, time_s: np.ndarray,
-               rate: int) -> np.ndarray:
-    """Whether each pair of tones shows as two peaks, `(trial,)`."""
-    pair = first + np.exp(1j * (2 * np.pi * high[:, None] * time_s + phase[:, None]))
-    power = np.abs(np.fft.rfft(pair.real * window, axis=-1)) ** 2
-    low_hz = np.angle(first[:, 1] / first[:, 0]) / (2 * np.pi) * rate
-    return np.array([
-        _dip_db(each, low * report.N_FFT / rate, up * report.N_FFT / rate) >= DIP_DB
-        for each, low, up in zip(power, low_hz, high, strict=True)
-    ])
-
-
-def _dip_db(power: np.ndarray, low_bin: float, high_bin: float) -> float:
-    """How far the spectrum falls between two peaks, from the lower of them; 0 if there is no bin between."""
-    left, right = round(low_bin), round(high_bin)
-    if right - left < 2:
-        return 0.0
-    dip = power[left + 1 : right].min()
-    return float(10 * np.log10(min(power[left], power[right]) / max(dip, 1e-30)))
-
-
-def _from_here_on(distances: Sequence[float], seen: np.ndarray) -> float:
-    """The smallest distance from which on all are seen; the largest one tried if none is."""
-    missed = np.flatnonzero(~seen)
-    return float(distances[min(len(distances) - 1, missed[-1] + 1)] if len(missed) else distances[0])
+def _two_peaks(low_hz: np.ndarray, high_hz: np.ndarray, phases: np.ndarray, rate: int) -> list[bool]:
+    """Whether each pair of tones shows as two peaks in a frame: the bins between fall far enough below both."""
+    time_s, window = np.arange(report.N_FFT) / rate, np.hamming(report.N_FFT + 1)[:-1]
+    tones = sum(np.cos(2 * np.pi * hz[:, None] * time_s + phase[:, None])
+                for hz, phase in zip((low_hz, high_hz), phases.T, strict=True))
+    power = np.abs(np.fft.rfft(tones * window)) ** 2                          # (trial, freq)
+    bins = [np.rint(hz * report.N_FFT / rate).astype(int) for hz in (low_hz, high_hz)]
+    return [right - left >= 2
+            and 10 * np.log10(min(each[left], each[right]) / max(each[left + 1 : right].min(), 1e-30)) >= DIP_DB
+            for each, left, right in zip(power, *bins, strict=True)]

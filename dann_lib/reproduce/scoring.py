@@ -1,19 +1,33 @@
-"""The scores of the reproduction: main runs, oracles, ablation and controlled experiments, on the test songs."""
+"""The scores of the reproduction: main runs, oracles and ablation on the test songs, controlled runs on composed ones.
+
+In composed songs one thing changes, by composition, and nothing else (report, III.b).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+import soxr
+from joblib import Parallel, cpu_count, delayed
+from tqdm.auto import tqdm
+
 from dann_lib import report
-from dann_lib.reproduce.controlled import compose_songs
+from dann_lib.evaluation import evaluate, oracles
+from dann_lib.files import atomic_write
 from dann_lib.reproduce.experiments import MAIN_RUNS, MODERN_RUN, Budget, TrainingRun
 from dann_lib.reproduce.measuring import PhaseKept, treatment
+from dann_lib.separation import Separator
+from dann_lib.synthetic.build import VERSION
+from dann_lib.synthetic.compose import compose_song
+from dann_lib.synthetic.render import render_song
+from dann_lib.synthetic.styles import STYLES
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dann_lib.corpus import Corpus
 
 FRAME = ("mixture", "ideal_ratio_mask")
@@ -21,6 +35,9 @@ FRAME = ("mixture", "ideal_ratio_mask")
 
 MORE_ORACLES = ("ideal_binary_mask", "ideal_part_masks", "true_magnitude")
 """Scored with (5) to (7) only, as BSS Eval v4 takes hundreds of times as long."""
+
+FIRST_SEED = 5000
+"""Seeds of composed songs begin here; the embedded corpus' are all below."""
 
 
 def score_all(
@@ -40,10 +57,6 @@ def score_all(
     Returns:
         As `evaluation.evaluate`; `run` is `TrainingRun.label`, or the name of the oracle.
     """
-    import pandas as pd
-
-    from dann_lib.evaluation import evaluate, oracles
-
     songs, out = corpus.select("test"), folder / "scores"
     known = oracles(report.SONG_RATE)
     trained = _separators([run for run in runs if run.songs == "corpus" and run.experiment != "gains"], folder)
@@ -66,6 +79,73 @@ def score_all(
 
 
 def _separators(runs: Sequence[TrainingRun], folder: Path) -> Mapping[str, Any]:
-    from dann_lib.separation import Separator
-
     return {run.label: Separator.load(folder / run.file_stem / "weights.safetensors", "cpu", "float32") for run in runs}
+
+
+@dataclass(frozen=True)
+class ComposedSong:
+    """A song that is in no corpus, at the working rate.
+
+    Attributes:
+        genre: of `synthetic.compose_song`.
+        n_instruments: likewise.
+        seed: likewise; songs of equal genre and seed differ in the number of instruments alone.
+        path: file with its waveforms.
+        rate: of the waveforms in Hz.
+    """
+
+    genre: str
+    n_instruments: int
+    seed: int
+    path: Path
+    rate: int = report.SAMPLE_RATE
+
+    @property
+    def name(self) -> str:
+        """As in the table of scores: `genre instruments seed`."""
+        return f"{self.genre} {self.n_instruments} {self.seed}"
+
+    @property
+    def waveforms(self) -> np.ndarray:
+        """Mono waveforms `(signal, sample)` at `report.SAMPLE_RATE`, float32."""
+        return np.load(self.path)
+
+    def read(self, signal: str) -> np.ndarray:
+        """One signal as `(sample, channel)`, at the working rate."""
+        return self.waveforms[report.SIGNALS.index(signal)][:, None]
+
+
+def compose_songs(
+    per_kind: int, instruments: Sequence[int], folder: Path, progress: bool = True
+) -> list[ComposedSong]:
+    """Compose songs of every genre, each with several numbers of instruments, and keep them.
+
+    Args:
+        per_kind: songs of each genre.
+        instruments: numbers of instruments that each of them has in turn, 4 to 8.
+        folder: of the waveforms; what is there already is not rendered again.
+        progress: show a bar.
+    """
+    songs = [
+        ComposedSong(genre, count, seed, folder / f"version-{VERSION}" / f"{genre}-{count}-{seed}.npy")
+        for genre in STYLES
+        for seed in range(FIRST_SEED, FIRST_SEED + per_kind)
+        for count in instruments
+    ]
+    missing = [song for song in songs if not song.path.exists()]
+    work = Parallel(n_jobs=min(cpu_count(), max(1, len(missing))), return_as="generator_unordered")(
+        delayed(_render)(song) for song in missing
+    )
+    for _ in tqdm(work, total=len(missing), desc="composing songs", unit="song", leave=False,
+                  disable=not progress or not missing):
+        pass
+    return songs
+
+
+def _render(song: ComposedSong) -> None:
+    signals = render_song(compose_song(song.genre, song.n_instruments, song.seed))
+    stereo = np.stack([signals[name] for name in report.SIGNALS])
+    mono = np.ascontiguousarray(stereo.mean(axis=-1).T)
+    low = soxr.resample(mono, report.SONG_RATE, report.SAMPLE_RATE).T
+    with atomic_write(song.path) as path:
+        np.save(path, low.astype(np.float32))

@@ -11,12 +11,12 @@ import nbformat
 import pytest
 
 import dann_lib
-from dann_lib import report
 from dann_lib.course.book.api import HIDDEN, api_pages, documented_modules
 from dann_lib.course.book.ledger_page import ledger_page
 from dann_lib.course.book.links import Links
 from dann_lib.course.book.texts import TEXTS, index_page, read_texts
 from dann_lib.course.lesson_files import Lesson
+from dann_lib.reproduce.claims import CLAIMS
 
 TEXT = "# 3 · Build it\n\nAt the end\nyou hold it.\n\n**What you need**: about 12 s on two\nprocessor cores, 1 GB."
 
@@ -102,9 +102,9 @@ def test_texts_come_in_the_order_of_the_book(tmp_path):
 
 def test_the_ledger_has_every_claim_with_its_figure():
     text = ledger_page([])
-    for number, claim in enumerate(report.CLAIMS, start=1):
+    for number, claim in enumerate(CLAIMS, start=1):
         part = text.partition(f"(claim-{number})=")[2].partition("(claim-")[0]
-        assert claim.text in part and claim.reproduced in part
+        assert claim.text in part and claim.criteria["reproduced"] in part
         assert "](../data/reference/figures/" in part or claim.id == "numbers"
 
 

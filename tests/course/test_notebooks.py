@@ -13,9 +13,9 @@ import pytest
 from jupytext.compare import NotebookDifference, compare_notebooks
 from nbformat import NotebookNode
 
-from dann_lib import report
 from dann_lib.course import runner as course
 from dann_lib.course.lesson_files import FORMAT, WIDGET_VIEW
+from dann_lib.reproduce.claims import CLAIMS
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = (
@@ -219,6 +219,6 @@ def test_all_figures_of_the_report_are_rebuilt():
 
 
 def test_every_claim_of_the_report_gets_a_verdict():
-    for claim in report.CLAIMS:
+    for claim in CLAIMS:
         name = NAMES[claim.lesson - 1]
         assert claim.text.replace("'", "&#x27;") in output_text(name) or claim.text in output_text(name), claim.id

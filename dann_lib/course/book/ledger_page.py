@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dann_lib import report
 from dann_lib.course.lesson_files import Lesson
-from dann_lib.reproduce.drawing import DRAWINGS
+from dann_lib.reproduce.drawing import draw
 from dann_lib.reproduce.evidence import Evidence
-from dann_lib.reproduce.ledger import Entry, counts, ledger
+from dann_lib.reproduce.ledger import Outcome, counts, ledger
 
 
 def ledger_page(lessons: Sequence[Lesson]) -> str:
@@ -36,12 +35,11 @@ def ledger_page(lessons: Sequence[Lesson]) -> str:
     return environment.from_string(template).render(rows=rows, counts=counts(entries))
 
 
-def _row(entry: Entry, evidence: Evidence, lesson: Lesson | None) -> dict[str, object]:
+def _row(entry: Outcome, evidence: Evidence, lesson: Lesson | None) -> dict[str, object]:
     """What the page says about one claim."""
-    name = Path(entry.figure).name
     return {
-        "claim": entry.claim, "measured": entry.measured, "finding": entry.finding, "figure": entry.figure,
-        "words": DRAWINGS[name](evidence).description if name else "",
-        "criteria": {report.VERDICTS[0]: entry.claim.reproduced, report.VERDICTS[1]: entry.claim.same_shape},
+        "claim": entry.claim, "measured": entry.measured, "finding": entry, "figure": entry.figure,
+        "words": draw(evidence, entry.claim.figure).description if entry.figure else "",
+        "criteria": entry.claim.criteria,
         "lesson": lesson,
     }
