@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,15 @@ def test_every_lesson_has_solutions():
     assert sorted(path.stem for path in FOLDER.glob("[0-9][0-9]_*.py")) == SOLUTIONS
 
 
+@cache
+def solved(name: str) -> list[Any]:
+    """What the code cells of the solutions give; two tests look at it."""
+    return outcomes(solved_cells(name), name)
+
+
 @each_lesson
 def test_every_solution_solves(name, synthetic_root):
-    checks = [value for value in outcomes(solved_cells(name), name) if isinstance(value, Outcome)]
+    checks = [value for value in solved(name) if isinstance(value, Outcome)]
     assert len(checks) >= 3
     assert {check.state for check in checks} == {"solved"}, [str(check) for check in checks]
 
@@ -90,7 +97,7 @@ def test_lesson_and_solutions_are_one_source(name):
 def test_a_stored_example_is_that_of_the_solution(name, synthetic_root):
     """Text and tables to the letter; pictures and sounds can differ between machines."""
     cells = [cell for cell in solved_cells(name) if cell.cell_type == "code"]
-    for cell, value in zip(cells, outcomes(solved_cells(name), name), strict=True):
+    for cell, value in zip(cells, solved(name), strict=True):
         tags = cell.metadata.get("tags", [])
         if "example" in tags and "nbval-check-output" in tags:
             number = next(tag for tag in tags if re.fullmatch(r"\d\.\d", tag))
