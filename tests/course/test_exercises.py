@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import html
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jupytext
 import nbformat
+import numpy as np
 import pytest
+import torch
 from lesson_code import FOLDER, run_cell
 from nbformat import NotebookNode
 
-from dann_lib.course.exercises import Aim, Outcome, aim, ask, checking, self_check
+from dann_lib.course.exercises import Aim, Outcome, aim, checking
+from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_shape, wrong_value
 from dann_lib.course.exercises.source import BLANK, blanked, write_exercises
 from dann_lib.errors import DannError
 
@@ -38,9 +42,15 @@ def test_every_lesson_has_solutions():
     assert sorted(path.stem for path in FOLDER.glob("[0-9][0-9]_*.py")) == SOLUTIONS
 
 
+@cache
+def solved(name: str) -> list[Any]:
+    """What the code cells of the solutions give; two tests look at it."""
+    return outcomes(solved_cells(name), name)
+
+
 @each_lesson
 def test_every_solution_solves(name, synthetic_root):
-    checks = [value for value in outcomes(solved_cells(name), name) if isinstance(value, Outcome)]
+    checks = [value for value in solved(name) if isinstance(value, Outcome)]
     assert len(checks) >= 3
     assert {check.state for check in checks} == {"solved"}, [str(check) for check in checks]
 
@@ -87,7 +97,7 @@ def test_lesson_and_solutions_are_one_source(name):
 def test_a_stored_example_is_that_of_the_solution(name, synthetic_root):
     """Text and tables to the letter; pictures and sounds can differ between machines."""
     cells = [cell for cell in solved_cells(name) if cell.cell_type == "code"]
-    for cell, value in zip(cells, outcomes(solved_cells(name), name), strict=True):
+    for cell, value in zip(cells, solved(name), strict=True):
         tags = cell.metadata.get("tags", [])
         if "example" in tags and "nbval-check-output" in tags:
             number = next(tag for tag in tags if re.fullmatch(r"\d\.\d", tag))
@@ -100,24 +110,32 @@ def double(values: list[float]) -> list[float]:
     return [2 * value for value in values]
 
 
-def fact(answer: Any) -> str | None:
-    return None if ask(answer, [1.0]) == [2.0] else "The result is not twice the input; did you multiply?"
+@self_check("0.1", solved="Twice.")
+def check_double(answer: Any) -> Mistakes:
+    found = ask(answer, [1.0, 2.0])
+    yield wrong_shape(found, (2,), "as many numbers go in.", {(): "That is one number."})
+    yield wrong_value(found, [2.0, 4.0], "The result is not twice the input.", {"Did you square?": [1.0, 4.0]})
 
 
-def test_a_self_check_tells_blank_wrong_and_solved_apart():
+@pytest.mark.parametrize(("answer", "words"), [
+    (lambda values: values.append(3.0), "<lambda> gives nothing back; end it with “return …”"),
+    (lambda values: 2.0, "That is one number."),
+    (lambda values: np.ones((2, 3)), "The result has shape (2, 3); as many numbers go in."),
+    (lambda values: torch.tensor(values, requires_grad=True) ** 2, "Did you square?"),
+    (lambda values: values, "The result is not twice the input."),
+    (lambda values: values / 2, "Your code stops with TypeError"),
+])
+def test_a_self_check_explains_the_first_mistake(answer, words):
+    outcome = check_double(answer)
+    assert outcome.state == "wrong" and words in outcome.text
+
+
+def test_a_self_check_tells_blank_and_solved_apart():
     def blank(values: list[float]) -> list[float]:
         raise NotImplementedError("write this part")
 
-    def silent(values: list[float]) -> None:
-        values.append(1.0)
-
-    assert self_check("0.1", double, fact, solved="Twice.").state == "solved"
-    assert self_check("0.1", blank, fact, solved="Twice.").state == "blank"
-    wrong = self_check("0.1", lambda values: values, fact, solved="Twice.")
-    assert (wrong.state, wrong.text) == ("wrong", "The result is not twice the input; did you multiply?")
-    assert "silent gives nothing back" in self_check("0.1", silent, fact, solved="Twice.").text
-    stops = self_check("0.1", lambda values: values / 2, fact, solved="Twice.")
-    assert stops.state == "wrong" and "TypeError" in stops.text
+    assert check_double(blank).state == "blank"
+    assert check_double(double) == Outcome("0.1", "solved", "Twice.")
 
 
 def test_an_outcome_is_readable_without_colour_and_safe():

@@ -57,14 +57,9 @@ def test_chance_is_that_of_scipy():
 
     generator = np.random.default_rng(0)
     first, second = generator.normal(size=3), generator.normal(1, size=4)
-    peer = permutation_test((first, second), lambda a, b, axis: a.mean(axis) - b.mean(axis), vectorized=True,
+    peer = permutation_test((first, second), lambda a, b, axis: abs(a.mean(axis) - b.mean(axis)), vectorized=True,
                             n_resamples=np.inf, alternative="greater")
-    mirrored = permutation_test((first, second), lambda a, b, axis: a.mean(axis) - b.mean(axis), vectorized=True,
-                                n_resamples=np.inf, alternative="less")
-    absolute = permutation_test((first, second), lambda a, b, axis: abs(a.mean(axis) - b.mean(axis)), vectorized=True,
-                                n_resamples=np.inf, alternative="greater")
-    assert ablation.chance(first, second) == pytest.approx(absolute.pvalue)
-    assert ablation.chance(first, second) >= min(peer.pvalue, mirrored.pvalue)
+    assert ablation.chance(first, second) == pytest.approx(peer.pvalue)
 
 
 def test_equal_size_is_neither_less_nor_more_than_needed():

@@ -5,6 +5,6 @@ rest into the lesson; lessons do without that module, which takes long to import
 each lesson: `data`, `stft`, `unet`, `ablation`, `learning`, `scoring`, `hearing`.
 """
 
-from dann_lib.course.exercises.checking import Aim, Outcome, aim, ask, self_check
+from dann_lib.course.exercises.checking import Aim, Outcome, aim
 
-__all__ = ["Aim", "Outcome", "aim", "ask", "self_check"]
+__all__ = ["Aim", "Outcome", "aim"]

@@ -5,19 +5,21 @@ from __future__ import annotations
 import html
 import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec
 
-Fact = Callable[[Any], str | None]
-"""Looks at an answer: `None` if it is right in this respect, else a sentence that helps."""
+import numpy as np
 
 SOLUTIONS = Path(__file__).resolve().parents[3] / "notebooks" / "solutions"
 
 _MARKS = {"blank": ("✎", "nothing written yet"), "wrong": ("✗", "not yet"), "solved": ("✓", "solved")}
 _COLOURS = {"blank": "#8a6d00", "wrong": "#c4501b", "solved": "#00805c"}
+_Answer = ParamSpec("_Answer")
+Mistakes = Iterator[str | bool | None]
+"""Sentences that help, one for each mistake in an answer; `None` and `False` where there is none."""
 
 
 @dataclass(frozen=True)
@@ -46,26 +48,35 @@ class Outcome:
         return f"Exercise {self.exercise}: {_MARKS[self.state][1]}. {self.text}"
 
 
-def self_check(exercise: str, answer: Any, *facts: Fact, solved: str) -> Outcome:
-    """Hold an answer against facts, from the coarse to the fine, and explain the first one that it misses.
+def self_check(
+    exercise: str, solved: str | Callable[_Answer, str]
+) -> Callable[[Callable[_Answer, Mistakes]], Callable[_Answer, Outcome]]:
+    """Make a self-check of a generator of mistakes: it explains the first one.
+
+    The generator gets what the reader wrote, usually a function or a class, and looks from the coarse to the fine,
+    at the shape first, at the value last. What an answer raises is explained as well.
 
     Args:
         exercise: its number, such as "2.1".
-        answer: what the reader wrote, usually a function or a class.
-        facts: each gets the answer; what an answer raises is explained as well.
-        solved: what to say if all hold: what the reader has now shown.
+        solved: what to say if there are none: what the reader has now shown; or a function of the answer.
     """
-    for fact in facts:
-        try:
-            complaint = fact(answer)
-        except NotImplementedError:
-            text = "Replace the line “raise NotImplementedError”, run that cell, then this one."
-            return Outcome(exercise, "blank", text)
-        except Exception as error:
-            return Outcome(exercise, "wrong", _explained(error))
-        if complaint is not None:
-            return Outcome(exercise, "wrong", complaint)
-    return Outcome(exercise, "solved", solved)
+    def explaining(mistakes: Callable[_Answer, Mistakes]) -> Callable[_Answer, Outcome]:
+        @wraps(mistakes)
+        def check(*answer: _Answer.args, **named: _Answer.kwargs) -> Outcome:
+            try:
+                mistake = next(filter(None, mistakes(*answer, **named)), None)
+            except NotImplementedError:
+                text = "Replace the line “raise NotImplementedError”, run that cell, then this one."
+                return Outcome(exercise, "blank", text)
+            except Exception as error:
+                mistake = _explained(error)
+            if mistake is not None:
+                return Outcome(exercise, "wrong", mistake)
+            return Outcome(exercise, "solved", solved if isinstance(solved, str) else solved(*answer, **named))
+
+        return check
+
+    return explaining
 
 
 def ask(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -78,6 +89,45 @@ def ask(function: Callable[..., Any], *arguments: Any) -> Any:
     if result is None or result is ...:
         raise TypeError(f"{getattr(function, '__name__', 'your function')} gives nothing back; end it with “return …”")
     return result
+
+
+def wrong_shape(
+    found: Any, expected: tuple[int, ...], otherwise: str, mistakes: Mapping[tuple[int, ...], str] | None = None
+) -> str | None:
+    """What is wrong with the shape of a result; `None` if nothing is.
+
+    Args:
+        found: the result: a number, a sequence, an array or a tensor.
+        expected: the right shape, `()` for one number.
+        otherwise: what to say after "The result has shape …;".
+        mistakes: shape that a typical mistake leads to → what to say.
+    """
+    shape = tuple(np.shape(found))
+    return None if shape == expected else (mistakes or {}).get(shape, f"The result has shape {shape}; {otherwise}")
+
+
+def wrong_value(
+    found: Any, true: Any, otherwise: str, mistakes: Mapping[str, Any] | None = None, *, rtol: float = 1e-5,
+    atol: float = 1e-8,
+) -> str | None:
+    """What is wrong with a result, up to a relative and an absolute tolerance; `None` if nothing is.
+
+    Args:
+        found: the result: a number, a sequence, an array or a tensor.
+        true: what it should be.
+        otherwise: what to say of any other value or shape.
+        mistakes: what to say ← the value that a typical mistake leads to.
+        rtol: relative tolerance.
+        atol: absolute tolerance, in the unit of the values.
+    """
+    found, true, *typical = (np.asarray(value.detach() if hasattr(value, "detach") else value)
+                             for value in (found, true, *(mistakes or {}).values()))
+    if found.shape != true.shape:
+        return otherwise
+    for value, sentence in zip(typical, mistakes or {}, strict=True):
+        if np.allclose(found, value, rtol, atol):
+            return sentence
+    return None if np.allclose(found, true, rtol, atol) else otherwise
 
 
 @dataclass(frozen=True)

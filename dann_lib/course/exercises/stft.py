@@ -10,169 +10,107 @@ from torch import Tensor
 from torch.nn import functional
 
 from dann_lib import report, spectrogram
-from dann_lib.course.exercises.checking import Outcome, ask, self_check
+from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_shape, wrong_value
 
 
-def check_bin(answer: Callable[[Tensor, int], complex]) -> Outcome:
+@self_check("2.1", solved="1025 such sums are a frame; the fast Fourier transform gives the same numbers sooner.")
+def check_bin(answer: Callable[[Tensor, int], complex]) -> Mistakes:
     """2.1: a bin of the Fourier transform of a frame."""
     frame, k = torch.from_numpy(np.random.default_rng(0).standard_normal(64)), 5
-    true = complex(torch.fft.rfft(frame)[k])
-
-    def one_number(function: Callable) -> str | None:
-        found = np.shape(ask(function, frame, k))
-        return None if found == () else f"The result has shape {found}; a bin is one number, the sum over all samples."
-
-    def value(function: Callable) -> str | None:
-        found = complex(ask(function, frame, k))
-        mistakes = {
-            true.conjugate(): "The imaginary part has the wrong sign. It is minus the sum with the sine.",
-            complex(abs(true)): "That is the magnitude. Give real and imaginary part as one complex number.",
-            complex(true.real): "The imaginary part is missing.",
-            true / len(frame): "You divide by the number of samples; the transform of this course is a plain sum.",
-            complex(torch.fft.fft(frame, n=128)[k]): "The wave makes half as many turns as it should: 2π k n / N.",
-            _with_bins_for_samples(frame, k): "N is the number of samples in the frame, not the number of bins.",
-            complex(frame.sum()): "That is bin 0. Does the wave depend on k?",
-        }
-        for wrong, sentence in mistakes.items():
-            if np.isclose(found, wrong, rtol=1e-4):
-                return sentence
-        return None if np.isclose(found, true, rtol=1e-4) else (
-            f"For a noise, {true:.3f} was expected and {found:.3f} found. Is the wave at sample n turned by "
-            "2π k n / N?")
-
-    def any_length(function: Callable) -> str | None:
-        found, other = complex(ask(function, frame[:50], k)), complex(torch.fft.rfft(frame[:50])[k])
-        return None if np.isclose(found, other, rtol=1e-4) else (
-            "For a frame of another length it is wrong. Take N from the frame that you are given.")
-
-    return self_check("2.1", answer, one_number, value, any_length,
-                      solved="1025 such sums are a frame; the fast Fourier transform gives the same numbers sooner.")
+    true, found = complex(torch.fft.rfft(frame)[k]), ask(answer, frame, k)
+    yield wrong_shape(found, (), "a bin is one number, the sum over all samples.")
+    yield wrong_value(found, true, f"For a noise, {true:.3f} was expected and {complex(found):.3f} found. "
+                                   "Is the wave at sample n turned by 2π k n / N?", {
+        "The imaginary part has the wrong sign. It is minus the sum with the sine.": true.conjugate(),
+        "That is the magnitude. Give real and imaginary part as one complex number.": abs(true),
+        "The imaginary part is missing.": true.real,
+        "You divide by the number of samples; the transform of this course is a plain sum.": true / len(frame),
+        "The wave makes half as many turns as it should: 2π k n / N.": torch.fft.fft(frame, n=128)[k],
+        "N is the number of samples in the frame, not the number of bins.": _with_bins_for_samples(frame, k),
+        "That is bin 0. Does the wave depend on k?": frame.sum(),
+    }, rtol=1e-4)
+    yield wrong_value(ask(answer, frame[:50], k), torch.fft.rfft(frame[:50])[k], rtol=1e-4, otherwise=
+                      "For a frame of another length it is wrong. Take N from the frame that you are given.")
 
 
-def check_inverse(answer: Callable[[Tensor, Tensor, int], Tensor]) -> Outcome:
+@self_check("2.2", solved="It inverts any window and hop, and finds the nearest sound where a mask was at work.")
+def check_inverse(answer: Callable[[Tensor, Tensor, int], Tensor]) -> Mistakes:
     """2.2: the inverse STFT by overlap-add, as least squares have it."""
     window, waveform = torch.hamming_window(64), _noise(640)
-    planes = _transform(waveform, window, 32)
-
-    def shape(function: Callable) -> str | None:
-        found = tuple(torch.as_tensor(ask(function, planes, window, 32)).shape)
-        if found == (planes.shape[1] * len(window),):
-            return "You have put the frames one after the other. Frame t begins at sample t · hop, and they overlap."
-        return None if found == (640,) else (
-            f"The result has shape {found}; {planes.shape[1]} frames of 64 samples, 32 apart, make (640,) samples.")
-
-    def value(function: Callable) -> str | None:
-        found = torch.as_tensor(ask(function, planes, window, 32))
-        squares, ones = _added(window**2, planes.shape[1]), _added(window, planes.shape[1])
-        covered = _added(torch.ones(64), planes.shape[1])
-        mistakes = (
-            (waveform * squares, "Too loud where frames overlap: divide by the sum of the squared windows."),
-            (waveform * ones, "The window is still in it. Multiply each frame by it once more, then divide by the sum "
-                              "of the squared windows."),
-            (waveform * squares / ones, "You divide by the sum of the windows. Each frame was multiplied by the window "
-                                        "twice, so divide by the sum of their squares."),
-            (waveform * ones / squares, "You divide by the sum of the squared windows, but the frames hold the window "
-                                        "only once: multiply each of them by it before adding."),
-            (waveform * ones / covered, "You take the mean where frames overlap; the windows do not weigh equally."),
-        )
-        for wrong, sentence in mistakes:
-            if torch.allclose(found.float(), wrong, atol=1e-4):
-                return sentence
-        return None if torch.allclose(found.float(), waveform, atol=1e-4) else (
-            "The sound does not come back. Does frame t go to the samples from t · hop on, and are all frames added?")
-
-    def overlap(function: Callable) -> str | None:
-        found = torch.as_tensor(ask(function, _transform(waveform, window, 16), window, 16))
-        return None if found.shape == waveform.shape and torch.allclose(found.float(), waveform, atol=1e-4) else (
-            "With a hop of a quarter of the window it is wrong. Use the hop that you are given.")
-
-    def changed(function: Callable) -> str | None:
-        masked = planes * (planes.abs() > planes.abs().median())
-        found = torch.as_tensor(ask(function, masked, window, 32))
-        return None if torch.allclose(found.float(), _least_squares(masked, window, 32), atol=1e-4) else (
-            "Unchanged frames come back right. Of masked ones yours is not the nearest sound: multiply each frame by "
-            "the window once more before adding, and divide by the sum of the squared windows.")
-
-    return self_check("2.2", answer, shape, value, overlap, changed,
-                      solved="It inverts any window and hop, and finds the nearest sound where a mask was at work.")
+    planes, finer = (_transform(waveform, window, hop) for hop in (32, 16))
+    masked, n_frames = planes * (planes.abs() > planes.abs().median()), planes.shape[1]
+    squares, ones, covered = (_fold(each[:, None].expand(-1, n_frames), 32)
+                              for each in (window**2, window, torch.ones(64)))
+    found = ask(answer, planes, window, 32)
+    yield wrong_shape(found, (640,), f"{n_frames} frames of 64 samples, 32 apart, make (640,) samples.", {
+        (n_frames * 64,):
+            "You have put the frames one after the other. Frame t begins at sample t · hop, and they overlap.",
+    })
+    yield wrong_value(found, waveform, "The sound does not come back. Does frame t go to the samples from t · hop on, "
+                                       "and are all frames added?", {
+        "Too loud where frames overlap: divide by the sum of the squared windows.": waveform * squares,
+        "The window is still in it. Multiply each frame by it once more, then divide by the sum of the squared "
+        "windows.": waveform * ones,
+        "You divide by the sum of the windows. Each frame was multiplied by the window twice, so divide by the sum of "
+        "their squares.": waveform * squares / ones,
+        "You divide by the sum of the squared windows, but the frames hold the window only once: multiply each of them "
+        "by it before adding.": waveform * ones / squares,
+        "You take the mean where frames overlap; the windows do not weigh equally.": waveform * ones / covered,
+    }, atol=1e-4)
+    yield wrong_value(ask(answer, finer, window, 16), waveform, atol=1e-4, otherwise=
+                      "With a hop of a quarter of the window it is wrong. Use the hop that you are given.")
+    yield wrong_value(ask(answer, masked, window, 32), _least_squares(masked, window, 32), atol=1e-4, otherwise=
+                      "Unchanged frames come back right. Of masked ones yours is not the nearest sound: multiply each "
+                      "frame by the window once more before adding, and divide by the sum of the squared windows.")
 
 
-def check_binary_mask(answer: Callable[[Tensor, Tensor], Tensor]) -> Outcome:
+@self_check("2.3", solved="The ideal binary mask: of all masks of zeros and ones, the one with the smallest error in "
+                          "the spectrogram.")
+def check_binary_mask(answer: Callable[[Tensor, Tensor], Tensor]) -> Mistakes:
     """2.3: 1 where a source is louder than all the rest, else 0."""
     source, rest = _noise(2 * 40 * 30).reshape(2, 2, 40, 15)
-    mixture = source + rest
-    loud = {name: plane.norm(dim=0) for name, plane in (("source", source), ("rest", rest), ("mixture", mixture))}
-    true = loud["source"] > loud["rest"]
-
-    def shape(function: Callable) -> str | None:
-        found = tuple(torch.as_tensor(ask(function, source, mixture)).shape)
-        if found == (2, 40, 15):
-            return "That is a mask for each part. Take the magnitude over both first, then compare: one mask for both."
-        return None if found == (40, 15) else f"The result has shape {found}; one number a place would be (40, 15)."
-
-    def two_values(function: Callable) -> str | None:
-        found = torch.as_tensor(ask(function, source, mixture)).double()
-        return None if bool(((found == 0) | (found == 1)).all()) else (
-            f"There are values between {found.min():.2f} and {found.max():.2f}; a binary mask knows 0 and 1 only.")
-
-    def value(function: Callable) -> str | None:
-        found = torch.as_tensor(ask(function, source, mixture)).bool()
-        mistakes = (
-            (~true, "The mask keeps the others and drops the source; turn the comparison round."),
-            (loud["source"] > loud["mixture"], "You compare with the whole mixture. Compare with the rest: the mixture "
-                                               "without the source."),
-            (loud["source"] > loud["mixture"] - loud["source"],
-             "You subtract magnitudes, and magnitudes do not add up (step 3). Subtract the spectrograms, then take "
-             "the magnitude."),
-            (source[0] > rest[0], "You compare real parts, which can be negative. Compare magnitudes over both parts."),
-        )
-        for wrong, sentence in mistakes:
-            if torch.equal(found, wrong):
-                return sentence
-        share = float((found != true).float().mean())
-        return None if share == 0 else (
-            f"{share:.0%} of the places are wrong. Is it 1 just where the source's magnitude is above the rest's?")
-
-    return self_check("2.3", answer, shape, two_values, value,
-                      solved="The ideal binary mask: of all masks of zeros and ones, the one with the smallest error "
-                             "in the spectrogram.")
+    loud, loud_rest, loud_mixture = (planes.norm(dim=0) for planes in (source, rest, source + rest))
+    found = torch.as_tensor(ask(answer, source, source + rest))
+    yield wrong_shape(found, (40, 15), "one number a place would be (40, 15).", {
+        (2, 40, 15):
+            "That is a mask for each part. Take the magnitude over both first, then compare: one mask for both.",
+    })
+    yield not ((found == 0) | (found == 1)).all() and (
+        f"There are values between {found.min():.2f} and {found.max():.2f}; a binary mask knows 0 and 1 only.")
+    true = loud > loud_rest
+    yield wrong_value(found, true, f"{float((found != true).float().mean()):.0%} of the places are wrong. "
+                                   "Is it 1 just where the source's magnitude is above the rest's?", {
+        "The mask keeps the others and drops the source; turn the comparison round.": ~true,
+        "You compare with the whole mixture. Compare with the rest: the mixture without the source.":
+            loud > loud_mixture,
+        "You subtract magnitudes, and magnitudes do not add up (step 3). Subtract the spectrograms, then take the "
+        "magnitude.": loud > loud_mixture - loud,
+        "You compare real parts, which can be negative. Compare magnitudes over both parts.": source[0] > rest[0],
+    })
 
 
-def check_phases(answer: Callable[[Tensor, int, int], Tensor]) -> Outcome:
+@self_check("2.4", solved="A sound from magnitudes alone. Each round comes nearer, or stays; it never goes away.")
+def check_phases(answer: Callable[[Tensor, int, int], Tensor]) -> Mistakes:
     """2.4: a sound with given magnitudes, by the method of Griffin and Lim."""
     n_samples = 2 * report.SAMPLE_RATE
     magnitude = spectrogram.stft(_melody(n_samples)).norm(dim=0)
-
-    def off(function: Callable, rounds: int) -> float:
-        found = torch.as_tensor(ask(function, magnitude, n_samples, rounds)).float()
-        return float((spectrogram.stft(found).norm(dim=0) - magnitude).norm() / magnitude.norm())
-
-    def shape(function: Callable) -> str | None:
-        found = torch.as_tensor(ask(function, magnitude, n_samples, 2))
-        if tuple(found.shape) != (n_samples,):
-            return f"The result has shape {tuple(found.shape)}; a waveform of {n_samples} samples was asked for."
-        if not bool(torch.isfinite(found).all()):
-            return "There are values that are no numbers. Where a magnitude is 0, divide by something small instead."
-        return None
-
-    def falls(function: Callable) -> str | None:
-        few, many = off(function, 1), off(function, 20)
-        if few > 2:
-            return "The sound is far too loud. Take the phase alone: divide real and imaginary part by their magnitude."
-        if np.isclose(few, many, rtol=1e-3):
-            return ("20 rounds give the same as one. Does each round go back and forth, keep the new phase, and "
-                    "restore the given magnitudes?")
-        return None if many < few else (
-            f"After 1 round the magnitudes are off by {few:.0%}, after 20 by {many:.0%}; they should come nearer.")
-
-    def near(function: Callable) -> str | None:
-        found, usual = off(function, 20), _usual_mismatch(magnitude, n_samples, 20)
-        return None if found < 1.5 * usual else (
-            f"After 20 rounds the magnitudes are off by {found:.0%}, and {usual:.0%} are usual. Are the magnitudes the "
-            "given ones in every round, and the phases those of the last?")
-
-    return self_check("2.4", answer, shape, falls, near,
-                      solved="A sound from magnitudes alone. Each round comes nearer, or stays; it never goes away.")
+    found = torch.as_tensor(ask(answer, magnitude, n_samples, 2))
+    yield wrong_shape(found, (n_samples,), f"a waveform of {n_samples} samples was asked for.")
+    yield not torch.isfinite(found).all() and (
+        "There are values that are no numbers. Where a magnitude is 0, divide by something small instead.")
+    few, many = (_mismatch(torch.as_tensor(ask(answer, magnitude, n_samples, rounds)).float(), magnitude)
+                 for rounds in (1, 20))
+    yield few > 2 and (
+        "The sound is far too loud. Take the phase alone: divide real and imaginary part by their magnitude.")
+    yield np.isclose(few, many, rtol=1e-3) and (
+        "20 rounds give the same as one. Does each round go back and forth, keep the new phase, and restore the given "
+        "magnitudes?")
+    yield not many < few and (
+        f"After 1 round the magnitudes are off by {few:.0%}, after 20 by {many:.0%}; they should come nearer.")
+    usual = _usual_mismatch(magnitude, n_samples, 20)
+    yield not many < 1.5 * usual and (
+        f"After 20 rounds the magnitudes are off by {many:.0%}, and {usual:.0%} are usual. Are the magnitudes the "
+        "given ones in every round, and the phases those of the last?")
 
 
 def _noise(n_samples: int) -> Tensor:
@@ -206,10 +144,6 @@ def _least_squares(planes: Tensor, window: Tensor, hop: int) -> Tensor:
     return added / weight
 
 
-def _added(window: Tensor, n_frames: int) -> Tensor:
-    return _fold(window[:, None].expand(-1, n_frames), len(window) // 2)
-
-
 def _fold(pieces: Tensor, hop: int) -> Tensor:
     length, n_frames = pieces.shape
     size = (1, (n_frames - 1) * hop + length)
@@ -221,5 +155,8 @@ def _usual_mismatch(magnitude: Tensor, n_samples: int, rounds: int) -> float:
     for _ in range(rounds):
         planes = spectrogram.stft(spectrogram.istft(planes, n_samples))
         planes = magnitude * planes / planes.norm(dim=0).clamp_min(1e-9)
-    again = spectrogram.stft(spectrogram.istft(planes, n_samples))
-    return float((again.norm(dim=0) - magnitude).norm() / magnitude.norm())
+    return _mismatch(spectrogram.istft(planes, n_samples), magnitude)
+
+
+def _mismatch(waveform: Tensor, magnitude: Tensor) -> float:
+    return float((spectrogram.stft(waveform).norm(dim=0) - magnitude).norm() / magnitude.norm())

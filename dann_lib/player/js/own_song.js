@@ -1,150 +1,80 @@
-// A song of one's own: the file goes to Python piece by piece, the stems come back the same way.
+// Hands a song of any size to Python, and its stems back, a piece at a time: one message may have 10 MiB at most.
 import { make } from "./page.js";
 
 const KINDS = "audio/*,video/mp4,.wav,.flac,.mp3,.ogg,.opus,.m4a,.aac,.aiff,.mp4";
 
 export default {
   render({ model, el }) {
-    if (!model.get("live")) {
-      el.append(make("p", { class: "dann-alert", text: "This panel needs Python behind it: run the cell." }));
-      return;
+    const send = sender(model);
+    const save = saver(model);
+    const input = make("input", { type: "file", accept: KINDS, class: "dann-hidden", tabindex: "-1", "aria-hidden": "true",
+      onchange: () => { send.begin(input.files[0]); input.value = ""; } });
+    const choose = make("button", { type: "button", text: "Choose a song …", onclick: () => input.click() });
+    const hint = make("span", { class: "dann-quiet", text: "or drop one here. WAV, FLAC, MP3, OGG, M4A; any length." });
+    const zone = make("div", { class: "dann-bar dann-drop", role: "group", "aria-label": "A song of your own",
+      style: "padding:18px;border:2px dashed var(--line);border-radius:10px" }, choose, hint, input);
+    for (const name of ["dragover", "dragleave", "drop"]) {
+      zone.addEventListener(name, (event) => {
+        event.preventDefault();
+        event.stopPropagation();
+        zone.style.borderColor = name === "dragover" ? "var(--accent)" : "var(--line)";
+        if (name === "drop") send.begin(event.dataTransfer.files[0]);
+      });
     }
-    const parts = build(el, model);
-    const sending = sender(model, parts);
-    const saving = saver(model);
-    const update = () => show(model, parts, saving);
-    const onMessage = (message, buffers) => {
-      if (message.kind === "next") sending.next(message.offset);
-      if (message.kind === "piece") saving.take(message, buffers[0]);
+    const downloads = make("div", { class: "dann-bar", role: "group", "aria-label": "Download" });
+    el.append(make("h3", { text: model.get("title") }), zone, downloads);
+    const update = () => {
+      choose.disabled = model.get("busy");
+      downloads.replaceChildren(...model.get("stems").map((stem) => make("button", { type: "button",
+        text: `Download ${stem.name} (${(stem.bytes / 1e6).toFixed(1)} MB)`, onclick: () => save.begin(stem) })));
     };
-    for (const name of ["phase", "message", "share", "player", "stems"]) model.on(`change:${name}`, update);
-    model.on("msg:custom", onMessage);
-    listen(parts, sending, model);
+    const onMessage = (message, buffers) => (message.kind === "next" ? send.next(message) : save.take(message, buffers[0]));
+    const listeners = Object.entries({ change: update, "msg:custom": onMessage });
+    for (const [event, listener] of listeners) model.on(event, listener);
     update();
-    return () => {
-      for (const name of ["phase", "message", "share", "player", "stems"]) model.off(`change:${name}`, update);
-      model.off("msg:custom", onMessage);
-    };
+    return () => listeners.forEach(([event, listener]) => model.off(event, listener));
   },
 };
 
-function build(el, model) {
-  const input = make("input", { type: "file", accept: KINDS, class: "dann-hidden", tabindex: "-1", "aria-hidden": "true" });
-  const choose = make("button", { type: "button", text: "Choose a song …" });
-  const hint = make("span", { class: "dann-quiet", text: "or drop one here. WAV, FLAC, MP3, OGG, M4A; any length." });
-  const weights = make("select", {}, ...model.get("weights").map((name) => make("option", { value: name, text: name })));
-  weights.value = model.get("chosen");
-  const network = make("label", {}, "Network", weights);
-  network.hidden = model.get("weights").length < 2;
-  const zone = make("div", { class: "dann-bar dann-drop", role: "group", "aria-label": "A song of your own" },
-    choose, hint, network, input);
-  zone.style.cssText = "padding:18px;border:2px dashed var(--line);border-radius:10px";
-  const bar = make("progress", { max: "1", "aria-label": "Progress", style: "flex:1 1 12em;min-width:8em" });
-  const cancel = make("button", { type: "button", text: "Cancel" });
-  const progress = make("div", { class: "dann-bar" }, bar, cancel);
-  const status = make("p", { role: "status", "aria-live": "polite" });
-  const alert = make("p", { class: "dann-alert", role: "alert" });
-  const stems = make("div");
-  const downloads = make("div", { class: "dann-bar", role: "group", "aria-label": "Download" });
-  el.append(make("h3", { text: model.get("title") }), zone, progress, status, alert, stems, downloads);
-  return { input, choose, weights, zone, bar, cancel, progress, status, alert, stems, downloads };
-}
-
-function listen(parts, sending, model) {
-  parts.choose.addEventListener("click", () => parts.input.click());
-  parts.input.addEventListener("change", () => {
-    if (parts.input.files.length) sending.start(parts.input.files[0]);
-    parts.input.value = "";
-  });
-  parts.weights.addEventListener("change", () => {
-    model.set("chosen", parts.weights.value);
-    model.save_changes();
-  });
-  parts.cancel.addEventListener("click", () => sending.cancel());
-  const light = (on) => (parts.zone.style.borderColor = on ? "var(--accent)" : "var(--line)");
-  parts.zone.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    event.stopPropagation();
-    light(true);
-  });
-  parts.zone.addEventListener("dragleave", () => light(false));
-  parts.zone.addEventListener("drop", (event) => {
-    event.preventDefault();
-    event.stopPropagation();
-    light(false);
-    if (event.dataTransfer.files.length) sending.start(event.dataTransfer.files[0]);
-  });
-}
-
 /** Sends a file a piece at a time, each when Python has taken the one before. */
-function sender(model, parts) {
+function sender(model) {
   let file = null;
-  const say = (text) => (parts.alert.textContent = text);
   return {
-    start(chosen) {
+    begin(chosen) {
+      if (!chosen || model.get("busy")) return;
       file = chosen;
-      say("");
       model.send({ kind: "begin", name: file.name, size: file.size });
     },
-    async next(offset) {
+    async next({ offset }) {
       const sent = file;
-      if (!sent) return;
       try {
-        const piece = await sent.slice(offset, offset + model.get("piece_bytes")).arrayBuffer();
-        if (sent === file) model.send({ kind: "piece", offset }, undefined, [piece]);
+        const piece = await sent?.slice(offset, offset + model.get("piece_bytes")).arrayBuffer();
+        if (piece && sent === file) model.send({ kind: "piece", offset }, undefined, [piece]);
       } catch (error) {
-        file = null;
-        say(`${sent.name} cannot be read: ${error.message}. Was it moved, or is it a folder?`);
-        model.send({ kind: "cancel" });
+        model.send({ kind: "unreadable", reason: error.message });
       }
-    },
-    cancel() {
-      file = null;
-      model.send({ kind: "cancel" });
     },
   };
 }
 
-/** Fetches a stem piece by piece and hands it to the browser as a download. */
+/** Asks for a stem piece by piece and hands it to the browser as a download. */
 function saver(model) {
-  const pieces = new Map();
+  const begun = new Map(); // name → file name, and what has arrived
+  const ask = (stem, offset) => model.send({ kind: "fetch", stem, offset });
   return {
-    start(stem) {
-      if (pieces.has(stem.name)) return;
-      pieces.set(stem.name, { file: stem.file, taken: 0, parts: [] });
-      model.send({ kind: "fetch", stem: stem.name, offset: 0 });
+    begin({ name, file }) {
+      begun.set(name, { file, blob: new Blob() });
+      ask(name, 0);
     },
-    take(message, view) {
-      const state = pieces.get(message.stem);
-      if (!state || message.offset !== state.taken) return;
-      state.parts.push(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-      state.taken += view.byteLength;
-      if (!message.last) {
-        model.send({ kind: "fetch", stem: message.stem, offset: state.taken });
-        return;
-      }
-      pieces.delete(message.stem);
-      const url = URL.createObjectURL(new Blob(state.parts));
+    take({ stem, offset, last }, piece) {
+      const state = begun.get(stem);
+      if (offset !== state?.blob.size) return;
+      state.blob = new Blob([state.blob, piece]);
+      if (!last) return ask(stem, state.blob.size);
+      begun.delete(stem);
+      const url = URL.createObjectURL(state.blob);
       make("a", { href: url, download: state.file }).click();
       setTimeout(() => URL.revokeObjectURL(url), 60_000);
     },
   };
-}
-
-function show(model, parts, saving) {
-  const [phase, message] = [model.get("phase"), model.get("message")];
-  const busy = phase === "receiving" || phase === "separating";
-  parts.progress.hidden = !busy;
-  parts.progress.style.display = busy ? "" : "none";
-  parts.choose.disabled = parts.weights.disabled = busy;
-  parts.bar.value = model.get("share");
-  parts.status.textContent = phase === "failed" ? "" : message;
-  parts.alert.textContent = phase === "failed" ? message : "";
-  if (parts.shown !== model.get("player")) {
-    parts.shown = model.get("player");
-    parts.stems.innerHTML = parts.shown;
-  }
-  parts.downloads.replaceChildren(...model.get("stems").map((stem) =>
-    make("button", { type: "button", text: `Download ${stem.name} (${(stem.bytes / 1e6).toFixed(1)} MB)`,
-      onclick: () => saving.start(stem) })));
 }

@@ -1,0 +1,38 @@
+"""A server for the tests: started, waited for, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@contextlib.contextmanager
+def serving(arguments: list[str], log: Path, cwd: Path, **environment: str) -> Iterator[str]:
+    """Run `python …`, a server that says its address; yields it as soon as it answers, however long that takes."""
+    with open(log, "w") as output:
+        server = subprocess.Popen([sys.executable, *arguments], stdout=output, stderr=output, cwd=cwd,
+                                  env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment})
+    try:
+        yield _address(server, log)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _address(server: subprocess.Popen, log: Path) -> str:
+    while server.poll() is None:
+        found = re.search(r"http://(127\.0\.0\.1|localhost):\d+", log.read_text())
+        if found:
+            with contextlib.suppress(OSError), urllib.request.urlopen(found[0]):
+                return found[0]
+        time.sleep(0.1)
+    raise RuntimeError(f"the server ended:\n{log.read_text()[-2000:]}")
