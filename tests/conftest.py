@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 pytest_plugins = ["browser"]
 
@@ -37,12 +36,11 @@ def interruptible() -> None:
 
 
 @pytest.fixture(scope="session")
-def synthetic_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def synthetic_root() -> Path:
     """Return the embedded corpus in its usual place; rendered by the first test that asks, if need be."""
     from dann_lib.synthetic import make_corpus
 
-    with FileLock(tmp_path_factory.getbasetemp().parent / "synthetic.lock"):  # two workers would both render it
-        return make_corpus(progress=False)
+    return make_corpus(progress=False)
 
 
 @pytest.fixture(scope="session")

@@ -146,11 +146,6 @@ def signal_files(song: Path) -> list[Path]:
     return [song / f"{signal}.wav" for signal in report.SIGNALS] if song.is_dir() else [song]
 
 
-def read_blocks(source: Sound, song: Path) -> Iterator[np.ndarray]:
-    """The blocks of an open song."""
-    return source.blocks
-
-
 def read_audio(song: Path, stream: int | None = None, n_samples: int | None = None) -> tuple[np.ndarray, int]:
     """Read an audio file into memory.
 

@@ -19,8 +19,8 @@ import soxr
 from tqdm.auto import tqdm
 
 from dann_lib import report
-from dann_lib.audio.reading import open_song, read_blocks
-from dann_lib.errors import AudioError, OutputError
+from dann_lib.audio.reading import Sound, open_song
+from dann_lib.errors import OutputError
 from dann_lib.files import output_errors
 from dann_lib.separation import Separator, separate_stream
 
@@ -66,7 +66,7 @@ def separate_file(
 
     Args:
         song: a WAV, FLAC, MP3 or OGG file of any rate, length and number of channels; other formats, and the
-            mixture of a `.stem.mp4`, are decoded by ffmpeg into a temporary file first.
+            mixture of a `.stem.mp4`, are decoded by ffmpeg.
         folder: where `vocals.wav`, `drums.wav`, … go.
         separator: the trained network.
         gains_db: level change of each stem in dB after separation (report, II.b); 0 where not given.
@@ -180,7 +180,7 @@ class _Queue:
 
 
 def _write_all(
-    source: soundfile.SoundFile, song: Path, separator: Separator, files: dict[str, soundfile.SoundFile],
+    source: Sound, song: Path, separator: Separator, files: dict[str, soundfile.SoundFile],
     gains: dict[str, float], counts: dict[str, int], advance: Callable[[int], None],
 ) -> int:
     """Stream the song through the network into the files; the number of its samples."""
@@ -191,7 +191,7 @@ def _write_all(
             counts[name] += job.result()
 
     with ThreadPoolExecutor(len(files)) as pool, output_errors(song.parent), _write_errors(files):
-        pairs = separate_blocks(read_blocks(source, song), source.samplerate, source.channels, separator)
+        pairs = separate_blocks(source.blocks, source.samplerate, source.channels, separator)
         for mixture, estimates in pairs:
             finish_writing()
             writing = {
@@ -201,8 +201,6 @@ def _write_all(
             n_samples += len(mixture)
             advance(n_samples)
         finish_writing()
-    if n_samples == 0:
-        raise AudioError(f"{song} has no samples; name a song that can be heard")
     return n_samples
 
 
@@ -231,7 +229,7 @@ def _write(
 
 @contextlib.contextmanager
 def _new_stems(
-    folder: Path, source: soundfile.SoundFile, file_format: str, bits: int
+    folder: Path, source: Sound, file_format: str, bits: int
 ) -> Iterator[tuple[dict[str, soundfile.SoundFile], Callable[[], dict[str, Path]]]]:
     """Open a file for each stem in a hidden folder beside the final ones; yields files and what moves them."""
     with output_errors(folder):
