@@ -24,8 +24,7 @@ from dann_lib.evaluation.projection import sdr_sir_sar
 from dann_lib.figures import DB_LIMITS, Drawing, canvas, show, spectrogram_image, spectrograms
 from dann_lib.figures.style import join
 from dann_lib.player.clips import MP3_RATES, check_waveform, encode
-from dann_lib.player.explorer import Explorer
-from dann_lib.player.frame import Frame
+from dann_lib.player.frame import Explorer, Frame
 
 MAX_AUDIO_BYTES = 185_000
 """Encoded audio of one explorer: 250 kB in a page, as base64."""
@@ -62,7 +61,6 @@ def stft_explorer(
         "rates": [rate_hz // part for part in LOWER_RATES if rate_hz % part == 0 and rate_hz / part >= LOWEST_RATE_HZ],
         "colours": _colours("magma"),
         "floor_db": DB_LIMITS[0],
-        "settings": {},
     }
     words = description or (
         f"The short-time Fourier transform of {join(list(sounds))}, of tones or of clicks: choose window, length, "

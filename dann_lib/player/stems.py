@@ -46,10 +46,6 @@ def stems(
         description: what to listen for.
         solo: the source that is heard alone at first.
 
-    Returns:
-        The player as a page of its own, which `Frame.live` connects to Python: `position` in s, `playing`,
-        `variant`, `solo`, `muted`, `volumes`, `loop` as `[start, end]` in s or None, `view`.
-
     Raises:
         AudioError: if there are no sounds, their lengths differ, or one of them cannot be played.
         ValueError: if `solo` is none of them.
@@ -70,8 +66,7 @@ def stems(
         "sources": sources, "variants": list(variants), "mixture": None if mixture is None else MIXTURE,
         "rate": mp3_rate(rate_hz), "max_hz": rate_hz / 2, "floor_db": DB_LIMITS[0],
         "colours": [to_hex(colour) for colour in mpl.colormaps["magma"](np.linspace(0, 1, _N_COLOURS))],
-        "variant": next(iter(variants)), "solo": [first] if first else [], "muted": [], "volumes": {},
-        "loop": None, "view": "waveform", "position": 0.0, "playing": False,
+        "solo": [first] if first else [],
     }
     return Frame("stems.js", data, title or "Stem player", " ".join(words), 190 + _ROW_PX * len(sources))
 

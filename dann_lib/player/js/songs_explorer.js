@@ -3,7 +3,7 @@
 import { DOT_STYLE, dotPanel } from "./dots.js";
 import { make } from "./page.js";
 import { makePair } from "./pair.js";
-import { decimal, replaceStill, scrolling, table } from "./plots.js";
+import { decimal, scrolling, table } from "./plots.js";
 
 const STYLE = `${DOT_STYLE}
 .sco-panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 8px 12px; margin: 8px 0; }
@@ -46,13 +46,8 @@ function render({ model, el }) {
     panels.forEach((panel) => panel.mark(song));
     bar.refresh();
     show(null);
-    for (const row of list.querySelectorAll("tbody tr")) {
-      if (Number(row.dataset.song) === song) row.setAttribute("aria-current", "true");
-      else row.removeAttribute("aria-current");
-    }
+    for (const row of list.querySelectorAll("tbody tr")) row.ariaCurrent = String(Number(row.dataset.song) === song);
     pair?.load(sounds[songs[song]] ?? null, source, songs[song], play);
-    model.set("song", songs[song]);
-    model.save_changes();
   }
 
   function show(hovered) {
@@ -67,10 +62,8 @@ function render({ model, el }) {
     legendOf(model), bar.element, name, pair?.element ?? make("p", { class: "dann-quiet", text: SILENT }), values,
     make("details", {}, make("summary", { text: `All ${songs.length} songs as a table` }), list),
   ));
-  const first = songs.indexOf(model.get("song"));
-  choose(first < 0 ? orderOf(model, state, state.source).at(-1) : first);
-  const ends = [replaceStill(), ...panels.map((panel) => panel.close), () => pair?.close()];
-  return () => ends.forEach((end) => end());
+  choose(orderOf(model, state, state.source).at(-1));
+  return pair?.close;
 }
 
 /** Indices of the songs as keys and buttons go through them. */

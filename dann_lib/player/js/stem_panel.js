@@ -1,8 +1,8 @@
 // What the stem player looks like: controls, a ruler, and a row for each source.
 
-import { drawSpectrum, drawWave, extremes, spectrum } from "./lanes.js";
-import { colour, make } from "./page.js";
-import { makeScale } from "./scale.js";
+import { drawWave, extremes, spectrum } from "./lanes.js";
+import { colour, make, onTheme } from "./page.js";
+import { levelOf, makeScale, paint } from "./picture.js";
 import { HELP, HINTS, ICONS, STYLE } from "./stem_style.js";
 
 const DRAG_PX = 6;
@@ -17,7 +17,7 @@ function clock(seconds) {
 /**
  * @param {Element} el where to build it
  * @param song `{ model, tracks, buffers, failed, duration, actions }`
- * @returns `show(state, gains, words)`, `move(position, playing)`, redraw, close
+ * @returns `show(state, gains, words)`, `move(position, playing)`
  */
 export function makePanel(el, song) {
   const { model, duration, actions, failed } = song;
@@ -32,14 +32,13 @@ export function makePanel(el, song) {
   el.tabIndex = -1;
   el.append(make("style", { text: STYLE }), ...bar.elements, alert, lanes, words, makeHelp(variants));
   const pictures = makePictures(song, rows);
-  const ends = [selecting(lanes, ruler, duration, actions)];
-  const onClick = (event) => {
+  selecting(lanes, ruler, duration, actions);
+  el.addEventListener("click", (event) => {
     // After a click with a pointer, the keys belong to the player again, not to the button.
     if (event.detail > 0 && event.target.closest("button, .dann-switch")) el.focus({ preventScroll: true });
-  };
-  el.addEventListener("click", onClick);
-  const sized = new ResizeObserver(() => pictures.draw());
-  sized.observe(ruler.lane);
+  });
+  new ResizeObserver(() => pictures.draw()).observe(ruler.lane);
+  onTheme(() => pictures.draw());
   return {
     show(state, gains, sentence) {
       bar.show(state);
@@ -53,12 +52,6 @@ export function makePanel(el, song) {
       lanes.style.setProperty("--at", position / duration);
       ruler.move(position);
       bar.move(playing);
-    },
-    redraw: () => pictures.draw(),
-    close() {
-      sized.disconnect();
-      el.removeEventListener("click", onClick);
-      ends.forEach((end) => end());
     },
   };
 }
@@ -194,6 +187,12 @@ function makePictures({ model, buffers }, rows) {
     draw();
   }
 
+  function drawSpectrum(canvas, scene) {
+    const level = levelOf(scene.magnitude, loudest || 1, model.get("floor_db"));
+    const picture = paint({ ...scene, colour: (place) => scale[level(place)] }, canvas.clientWidth, canvas.height);
+    canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+  }
+
   function draw(next = state) {
     state = next;
     const view = state?.view;
@@ -208,9 +207,7 @@ function makePictures({ model, buffers }, rows) {
       const index = row.track(state);
       if (!buffers.has(index)) continue;
       if (view === "waveform") drawWave(canvas, { samples: samples(index), peak, fill: colour(canvas, "--source") });
-      else if (spectra.size === buffers.size) {
-        drawSpectrum(canvas, spectra.get(index), loudest, model.get("floor_db"), scale);
-      }
+      else if (spectra.size === buffers.size) drawSpectrum(canvas, spectra.get(index));
     }
   }
   return { draw };
@@ -247,7 +244,6 @@ function selecting(lanes, ruler, duration, actions) {
     pointercancel: () => { from = null; },
   };
   for (const [name, listener] of Object.entries(listeners)) lanes.addEventListener(name, listener);
-  return () => Object.entries(listeners).forEach(([name, listener]) => lanes.removeEventListener(name, listener));
 }
 
 function makeHelp(variants) {
