@@ -22,7 +22,7 @@ from dann_lib.figures.tracing import in_words, stages, trace
 from dann_lib.network import n_parameters
 from dann_lib.player.clips import audio
 from dann_lib.player.frame import Explorer, Frame
-from dann_lib.player.network_data import draw_maps, network_stages, skip_links
+from dann_lib.player.network_data import draw_maps, network_data
 
 BEHIND: Mapping[str, str] = {"mixture": "the untouched mixture", "ideal_ratio_mask": "the ideal ratio mask"}
 """Runs of a table of scores that stand behind the others, and what they are called."""
@@ -48,18 +48,16 @@ def network_explorer(
     Raises:
         ValueError: if the network is no U-net of feature maps, or the planes are not those of one song.
     """
-    shown = network_stages(network, planes, n_maps, max_hz)
+    shown, links = network_data(network, planes, n_maps, max_hz)
     sentence = in_words(network, stages(trace(network, *planes.shape[1:])))
-    description = (
-        f"{sentence} Choose a stage to see its feature maps for this song, up to {max_hz:.0f} Hz, and a map to see it "
-        "with axes."
-    )
+    description = (f"{sentence} Choose a stage to see its feature maps for this song, up to {max_hz:.0f} Hz, and a map "
+                   "to see it with axes.")
     legend = (
         f"{n_parameters(network):,} weights. Numbers are planes × bins × frames, bars the number of planes. In the U, "
         "↓ is max pooling (1), ↑ up-sampling (2), a dashed line a skip connection."
     )
     data = {
-        "title": title, "legend": legend, "stages": shown, "links": skip_links(network, planes),
+        "title": title, "legend": legend, "stages": shown, "links": links,
         "colours": {**PART_COLOURS, "input": COLOURS["mixture"], "estimates": COLOURS["vocals"]},
     }
     frame = Frame("network_explorer.js", data, title, description, height_px=1100)
@@ -118,11 +116,7 @@ def _plain(values: ArrayLike) -> list[float | None]:
 
 
 def _only_run(scores: pd.DataFrame, run: str | None, names: Mapping[str, str]) -> str:
-    """The run to be drawn.
-
-    Raises:
-        ValueError: saying which there are.
-    """
+    """The run to be drawn; an error says which there are."""
     if scores["rate_hz"].nunique() > 1:
         rates = join(list(scores["rate_hz"].unique()))
         raise ValueError(f"the scores are of several sample rates ({rates} Hz); select one")
@@ -156,11 +150,7 @@ def _source_scores(
 
 
 def _encode_pairs(song: str, pair: tuple[ArrayLike, ArrayLike], rate_hz: int) -> dict[str, list[bytes]]:
-    """Source → estimate and truth as MP3.
-
-    Raises:
-        ValueError: if there are too few signals, or they differ in length.
-    """
+    """Source → estimate and truth as MP3; an error if there are too few signals, or they differ in length."""
     estimates, truth = (np.asarray(each, dtype=np.float32) for each in pair)
     n_sources = len(report.SOURCES)
     if min(len(estimates), len(truth)) < n_sources or estimates.shape[-1] != truth.shape[-1]:

@@ -58,8 +58,10 @@ class Shown(NamedTuple):
     factor: tuple[int, int] = (1, 1)
 
 
-def network_stages(network: nn.Module, planes: Tensor, n_maps: int, max_hz: float) -> list[dict[str, Any]]:
-    """The stages of a U-net from input to estimates, each with its planes for a song.
+def network_data(
+    network: nn.Module, planes: Tensor, n_maps: int, max_hz: float
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The stages of a U-net from input to estimates, each with its planes for a song, and what leads across the U.
 
     Args:
         network: a U-net of `dann_lib.network`.
@@ -68,10 +70,11 @@ def network_stages(network: nn.Module, planes: Tensor, n_maps: int, max_hz: floa
         max_hz: upper end of the pictures.
 
     Returns:
-        For each stage what `network_explorer.js` reads.
+        For each stage what `network_explorer.js` reads; the input itself and the skip connections with their
+        numbers of maps.
 
     Raises:
-        ValueError: if the network is no U-net of feature maps.
+        ValueError: if the planes are no spectrogram, or the network is no U-net of feature maps.
     """
     found = _stages_of_a_u(network, planes)
     outputs, masks = feature_maps(network, planes)
@@ -82,30 +85,17 @@ def network_stages(network: nn.Module, planes: Tensor, n_maps: int, max_hz: floa
         shown.append(_maps(found, stage, outputs[end], n_maps)._replace(factor=factors[stage.depth]))
     shown += [_masks(masks), _estimates(masks, planes)]
     widest = max(stage.n_out for stage in found)
-    return [_payload(each, max_hz, widest) for each in shown]
-
-
-def skip_links(network: nn.Module, planes: Tensor) -> list[dict[str, Any]]:
-    """What leads across the U: the input itself, and the skip connections with their numbers of maps.
-
-    Args:
-        network: a U-net of `dann_lib.network`.
-        planes: `(part, freq, frame)`, a spectrogram of the size in question.
-    """
-    found = _stages_of_a_u(network, planes)
     links: list[dict[str, Any]] = [{"row": 0, "name": "the input itself", "skip": False, "maps": 0}]
-    for stage in found:
-        if stage.skip is not None:
-            name = f"Concat {concat_number(found, stage)}"
-            links.append({"row": 2 + stage.depth, "name": name, "skip": True, "maps": found[stage.skip].n_out})
-    return links
+    links += [{"row": 2 + stage.depth, "name": f"Concat {concat_number(found, stage)}", "skip": True,
+               "maps": found[stage.skip].n_out} for stage in found if stage.skip is not None]
+    return [_payload(each, max_hz, widest) for each in shown], links
 
 
 def draw_maps(shown: Sequence[Mapping[str, Any]], description: str) -> Drawing:
     """Draw the first plane of each stage, in the order in which the song meets them.
 
     Args:
-        shown: of `network_stages`.
+        shown: the stages of `network_data`.
         description: the network in words.
     """
     n_rows = -(-len(shown) // _COLUMNS)
@@ -128,11 +118,7 @@ def draw_maps(shown: Sequence[Mapping[str, Any]], description: str) -> Drawing:
 
 
 def _stages_of_a_u(network: nn.Module, planes: Tensor) -> list[Stage]:
-    """The stages, traced at the size of the song.
-
-    Raises:
-        ValueError: if the planes are no spectrogram, or the network is no U-net of feature maps.
-    """
+    """The stages, traced at the size of the song; errors as in `network_data`."""
     if planes.ndim != 3:
         raise ValueError(f"the planes have shape {tuple(planes.shape)}; expected (part, freq, frame) of one song")
     found = stages(trace(network, *planes.shape[1:]))

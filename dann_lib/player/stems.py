@@ -80,11 +80,7 @@ def _encode_all(waveforms: Iterable[np.ndarray], rate_hz: int) -> list[bytes]:
 def _collect(
     variants: Mapping[str, Mapping[str, ArrayLike]], mixture: ArrayLike | None
 ) -> dict[tuple[str | None, str], np.ndarray]:
-    """`(version, source)` → `(sample,)`, the mixture first, under no version.
-
-    Raises:
-        AudioError: as `stems`.
-    """
+    """`(version, source)` → `(sample,)`, the mixture first, under no version; errors as in `stems`."""
     waveforms = {} if mixture is None else {(None, MIXTURE): check_waveform(mixture, MIXTURE)}
     for version, sources in variants.items():
         for source, waveform in sources.items():
@@ -93,9 +89,8 @@ def _collect(
             waveforms[version, source] = check_waveform(waveform, f"{source} ({version})")
     if not variants or any(not sources for sources in variants.values()):
         raise AudioError("there are no sources to play; give at least one for each version")
-    lengths = {f"{source} ({version})" if version else source: len(samples)
-               for (version, source), samples in waveforms.items()}
-    if len(set(lengths.values())) > 1:
-        found = ", ".join(f"{name}: {length}" for name, length in lengths.items())
+    if len({len(samples) for samples in waveforms.values()}) > 1:
+        found = ", ".join(f"{source} ({version}): {len(samples)}" if version else f"{source}: {len(samples)}"
+                          for (version, source), samples in waveforms.items())
         raise AudioError(f"the tracks differ in their number of samples ({found}); expected the same for all")
     return waveforms

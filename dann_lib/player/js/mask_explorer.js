@@ -63,13 +63,11 @@ async function render({ model, el }) {
   }
 
   function update() {
-    asked ||= requestAnimationFrame(() => {
-      asked = 0;
-      redraw();
-    });
+    asked ||= requestAnimationFrame(redraw);
   }
 
   function redraw() {
+    asked = 0;
     const started = performance.now();
     const truth = app.song.sources[settings.target];
     state = separate(app.song, edits.mask, settings.bound, truth);
