@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from typing import Any
@@ -23,7 +24,7 @@ WINDOWS = {"Hamming": torch.hamming_window, "Hann": torch.hann_window, "Blackman
 NOTE_SOUNDS = """
 const start = AudioBufferSourceNode.prototype.start;
 AudioBufferSourceNode.prototype.start = function (...when) {
-  window.heard = { rate: this.buffer.sampleRate, samples: Array.from(this.buffer.getChannelData(0)) };
+  window.heard = { when, rate: this.buffer.sampleRate, samples: this.buffer.getChannelData(0).slice() };
   return start.apply(this, when);
 };
 """
@@ -187,6 +188,15 @@ def drawn(page: Any, at: int = 0) -> Any:
     return page.frames[1 + at]
 
 
+def heard(frame: Any) -> tuple[int, np.ndarray]:
+    """Rate and samples of the sound that began last, once one has."""
+    frame.wait_for_function("window.heard")
+    rate, text = frame.evaluate("""() => {
+        const letters = Array.from(new Uint8Array(heard.samples.buffer), (byte) => String.fromCharCode(byte));
+        return [heard.rate, btoa(letters.join(""))]; }""")
+    return rate, np.frombuffer(base64.b64decode(text), np.float32)
+
+
 def fact(frame: Any, name: str) -> str:
     term = frame.locator("dt", has_text=re.compile(f"^{name}"))
     return frame.locator(".dann-facts div", has=term).locator("dd").inner_text()
@@ -234,10 +244,9 @@ def test_the_ideal_mask_is_scored_heard_and_undone(masks, signals):
     assert dB(fact(masks, "Better by")) == pytest.approx(sdr(estimate, signals) - sdr(signals[0], signals), abs=0.11)
 
     masks.get_by_role("button", name="▶ Result").click()
-    masks.wait_for_function("window.heard")
-    heard = masks.evaluate("heard")
-    expected = soxr.resample(estimate, RATE, heard["rate"], quality="VHQ")
-    error = np.array(heard["samples"]) - expected
+    rate, samples = heard(masks)
+    expected = soxr.resample(estimate, RATE, rate, quality="VHQ")
+    error = samples - expected
     # The page's low-pass begins at 0.89 of half the rate, where the noise of the drums still has a little.
     assert np.sum(error**2) < 3e-3 * np.sum(expected**2)
     assert masks.get_by_role("button", name="■ Result").get_attribute("aria-pressed") == "true"
@@ -362,20 +371,23 @@ def test_what_is_lost_is_the_original_minus_the_resynthesis(stft_frame, signals)
     for button, expected in (("Original", signals[0]), ("Resynthesis", kept), ("What is lost", signals[0] - kept)):
         stft_frame.evaluate("window.heard = null")
         stft_frame.get_by_role("button", name=f"▶ {button}").click()
-        stft_frame.wait_for_function("window.heard")
-        heard = stft_frame.evaluate("heard")
-        wanted = soxr.resample(expected, RATE, heard["rate"], quality="VHQ")
-        assert np.sum((np.array(heard["samples"]) - wanted) ** 2) < 2e-3 * np.sum(wanted**2), button
+        rate, samples = heard(stft_frame)
+        wanted = soxr.resample(expected, RATE, rate, quality="VHQ")
+        assert np.sum((samples - wanted) ** 2) < 2e-3 * np.sum(wanted**2), button
         level = 10 * np.log10(np.mean(expected.astype(np.float64) ** 2))
         assert dB(fact(stft_frame, f"Level, {button.lower()}")) == pytest.approx(level, abs=0.06)
 
 
 def test_a_sound_that_is_changed_goes_on_where_it_is(stft_frame):
     stft_frame.get_by_role("button", name="▶ Resynthesis").click()
-    stft_frame.wait_for_function("window.heard")
-    before = stft_frame.evaluate("heard.samples")
+    rate, before = heard(stft_frame)
+    at, offset = stft_frame.evaluate("heard.when")
+    stft_frame.wait_for_function("document.querySelector('.dann-cursor').hidden === false")
     choose(stft_frame, "Keep", "zero")
-    assert stft_frame.evaluate("heard.samples") != before
+    assert not np.array_equal(heard(stft_frame)[1], before)
+    later, place = stft_frame.evaluate("heard.when")
+    moved = ((later - at) - (place - offset)) * rate  # by whole rounds only, to the sample
+    assert later > at and abs(moved - round(moved / len(before)) * len(before)) < 1e-3
     playing = stft_frame.get_by_role("button", name="■ Resynthesis")
     playing.click()
     assert stft_frame.get_by_role("button", name="▶ Resynthesis").get_attribute("aria-pressed") == "false"

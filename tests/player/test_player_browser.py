@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from scipy.fft import next_fast_len
 
 from dann_lib import player
 
@@ -111,7 +112,7 @@ def listen(page: Any, seconds: float = 0.2) -> tuple[int, np.ndarray]:
 
 def place(start: int, samples: np.ndarray, track: np.ndarray) -> tuple[int, float]:
     """The sample of the clock at which the track would have begun, and the share of the sound that it explains."""
-    size = len(track) + len(samples)
+    size = next_fast_len(len(track) + len(samples), real=True)
     product = np.fft.irfft(np.fft.rfft(track, size) * np.conj(np.fft.rfft(samples, size)), size)
     at = int(np.argmax(product))
     piece = track[at:at + len(samples)]
