@@ -30,6 +30,40 @@ AudioBufferSourceNode.prototype.start = function (...when) {
 """
 
 
+# Arrays travel as base64, on their own or in lists and objects.
+PACKING = """
+const each = (value, change) => (Array.isArray(value) ? value.map(change)
+  : Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, change(inner)])));
+function unpack(value) {
+  if (!value || typeof value !== "object") return value;
+  if (!value.float64) return each(value, unpack);
+  return new Float64Array(Uint8Array.from(atob(value.float64), (letter) => letter.charCodeAt(0)).buffer);
+}
+function pack(value) {
+  if (!value || typeof value !== "object") return value;
+  if (!ArrayBuffer.isView(value)) return each(value, pack);
+  const bytes = new Uint8Array(new Float64Array(value).buffer);
+  return { float64: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")) };
+}
+"""
+
+
+def pack(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: pack(inner) for name, inner in value.items()}
+    if not isinstance(value, np.ndarray):
+        return value
+    return {"float64": base64.b64encode(np.ascontiguousarray(value, np.float64).tobytes()).decode()}
+
+
+def unpack(value: Any) -> Any:
+    if isinstance(value, dict) and "float64" in value:
+        return np.frombuffer(base64.b64decode(value["float64"]), np.float64)
+    if isinstance(value, list):
+        return [unpack(inner) for inner in value]
+    return {name: unpack(inner) for name, inner in value.items()} if isinstance(value, dict) else value
+
+
 @pytest.fixture(scope="module")
 def run(chromium):
     """Run JavaScript with the exports of a module as `m`, those of all as `modules`, values from Python as `given`."""
@@ -37,9 +71,11 @@ def run(chromium):
     page = context.new_page()
 
     def evaluate(module: str, code: str, **given: Any) -> Any:
-        body = f"""async ([url, given]) => {{
-            const {{ default: modules }} = await import(url), m = modules["{module}"]; {code} }}"""
-        return page.evaluate(body, [module_url(module), given])
+        body = f"""async ([url, packed]) => {{
+            {PACKING}
+            const given = unpack(packed), {{ default: modules }} = await import(url), m = modules["{module}"];
+            return pack(await (async () => {{ {code} }})()); }}"""
+        return unpack(page.evaluate(body, [module_url(module), pack(given)]))
 
     yield evaluate
     context.close()
@@ -73,8 +109,8 @@ def relative(found: np.ndarray, expected: np.ndarray) -> float:
 def test_the_stft_is_the_librarys(run, noise):
     found = run("dsp.js", """
         const s = m.stft(Float32Array.from(given.x), m.makeWindow("Hamming", given.length), given.hop);
-        return { real: [...s.real], imag: [...s.imag], nFrames: s.nFrames };
-    """, x=noise.tolist(), length=report.N_FFT, hop=report.HOP)
+        return { real: s.real, imag: s.imag, nFrames: s.nFrames };
+    """, x=noise, length=report.N_FFT, hop=report.HOP)
     expected = spectrogram.stft(torch.from_numpy(noise)).numpy()
     assert found["nFrames"] == expected.shape[-1]
     for part, plane in zip(("real", "imag"), expected, strict=True):
@@ -87,8 +123,8 @@ def test_other_windows_are_those_of_the_field(run, noise, window, length):
     hop = length // 4
     found = run("dsp.js", """
         const s = m.stft(Float32Array.from(given.x), m.makeWindow(given.window, given.length), given.hop);
-        return [[...s.real], [...s.imag]];
-    """, x=noise.tolist(), window=window, length=length, hop=hop)
+        return [s.real, s.imag];
+    """, x=noise, window=window, length=length, hop=hop)
     places = torch.stft(
         torch.from_numpy(noise).double(), length, hop, window=WINDOWS[window](length, dtype=torch.float64),
         pad_mode="constant", return_complex=True,
@@ -102,8 +138,8 @@ def test_the_inverse_of_a_changed_spectrogram_is_the_librarys(run, noise):
     plane = spectrogram.stft(torch.from_numpy(noise)) * mask
     found = run("dsp.js", """
         const w = m.makeWindow("Hamming", 2048), shape = { nFrames: 9, nBins: 1025, length: 2048, hop: 1024 };
-        return [...m.istft({ real: given.real, imag: given.imag, ...shape }, w, given.n)];
-    """, real=plane[0].T.flatten().tolist(), imag=plane[1].T.flatten().tolist(), n=len(noise))
+        return m.istft({ real: given.real, imag: given.imag, ...shape }, w, given.n);
+    """, real=plane[0].T.flatten().numpy(), imag=plane[1].T.flatten().numpy(), n=len(noise))
     assert relative(found, spectrogram.istft(plane, len(noise)).numpy()) < 1e-5
 
 
@@ -118,7 +154,7 @@ def test_there_and_back_nothing_is_lost_unless_samples_go_unseen(run, noise):
           }
         }
         return errors;
-    """, x=noise.tolist())
+    """, x=noise)
     for setting, error in errors.items():
         window, _, overlap = setting.split(",")
         breaks = float(overlap) < 0 or (overlap == "0" and window in ("Hann", "Blackman"))
@@ -128,7 +164,7 @@ def test_there_and_back_nothing_is_lost_unless_samples_go_unseen(run, noise):
 def test_the_sdr_is_equation_5(run, signals):
     mixture, vocals, *_ = signals
     cases = [(mixture, vocals), (0.01 * mixture, vocals), (vocals + 0.1, vocals)]
-    found = [run("dsp.js", "return m.sdrDb(given.a, given.b)", a=a.tolist(), b=b.tolist()) for a, b in cases]
+    found = [run("dsp.js", "return m.sdrDb(given.a, given.b)", a=a, b=b) for a, b in cases]
     assert found == pytest.approx([sdr_sir_sar(a[None], b[None]).sdr[0] for a, b in cases], abs=1e-3)
     assert run("dsp.js", "return String(m.sdrDb([0, 0], [1, 2]))") == "-Infinity"
     assert run("dsp.js", "return String(m.sdrDb([1, 2], [0, 0]))") == "NaN"
@@ -138,10 +174,10 @@ def test_the_sdr_is_equation_5(run, signals):
 def test_a_lower_rate_keeps_what_it_can_hold_and_nothing_else(run, factor):
     t, limit = np.arange(44100) / 44100, 22050 / factor
     low, high = (np.sin(2 * np.pi * share * limit * t) for share in (0.8, 1.1))
-    kept = run("dsp.js", "return [...m.decimate(given.x, given.factor)]", x=(low + high).tolist(), factor=factor)
+    kept = run("dsp.js", "return m.decimate(given.x, given.factor)", x=low + high, factor=factor)
     inside = slice(500 // factor, -500 // factor)
     assert relative(np.array(kept)[inside], low[::factor][inside]) < 1e-3
-    back = run("dsp.js", "return [...m.interpolate(given.x, given.factor)]", x=kept, factor=factor)
+    back = run("dsp.js", "return m.interpolate(given.x, given.factor)", x=kept, factor=factor)
     inside = slice(1500, -1500)
     assert relative(np.array(back)[inside], low[inside]) < 2e-3
 
@@ -149,32 +185,25 @@ def test_a_lower_rate_keeps_what_it_can_hold_and_nothing_else(run, factor):
 def test_the_loudest_share_is_that_share(run):
     values = np.abs(np.random.default_rng(0).standard_normal(20_000))
     for share in (0.001, 0.03, 0.2):
-        least = run("dsp.js", "return m.loudestThreshold(given.v, given.share)", v=values.tolist(), share=share)
+        least = run("dsp.js", "return m.loudestThreshold(given.v, given.share)", v=values, share=share)
         assert np.mean(values >= least) == pytest.approx(share, abs=0.002)
 
 
 # Masks
 
 
-@pytest.mark.parametrize(
-    ("kind", "bound", "oracle"),
-    [
-        ("binary", "ratio", ideal_binary_mask),
-        ("ratio", "ratio", ideal_ratio_mask),
-        ("parts", "signed", ideal_part_masks),
-        ("parts", "any", true_sources),
-    ],
-)
-def test_ideal_masks_give_what_the_oracles_give(run, signals, kind, bound, oracle):
-    sources = dict(zip(report.SOURCES, signals[1:4].tolist(), strict=True))
-    found = run("mask_explorer.js", """
-        const sources = {};
-        for (const [name, samples] of Object.entries(given.sources)) sources[name] = Float32Array.from(samples);
-        const song = m.prepare(Float32Array.from(given.mixture), sources, 2048, 1024);
-        const mask = modules["masks.js"].IDEAL[given.kind](song.stems, 1, song.spectrogram);
-        return [...m.separate(song, mask, given.bound, sources.drums).result];
-    """, mixture=signals[0].tolist(), sources=sources, kind=kind, bound=bound)
-    assert relative(found, oracle(signals)[1]) < 1e-3
+def test_ideal_masks_give_what_the_oracles_give(run, signals):
+    cases = {("binary", "ratio"): ideal_binary_mask, ("ratio", "ratio"): ideal_ratio_mask,
+             ("parts", "signed"): ideal_part_masks, ("parts", "any"): true_sources}
+    results = run("mask_explorer.js", """
+        const song = m.prepare(Float32Array.from(given.mixture), given.sources, 2048, 1024);
+        return given.cases.map(([kind, bound]) => {
+            const mask = modules["masks.js"].IDEAL[kind](song.stems, 1, song.spectrogram);
+            return m.separate(song, mask, bound, given.sources.drums).result;
+        });
+    """, mixture=signals[0], sources=dict(zip(report.SOURCES, signals[1:4], strict=True)), cases=list(cases))
+    for case, found, oracle in zip(cases, results, cases.values(), strict=True):
+        assert relative(found, oracle(signals)[1]) < 1e-3, case
 
 
 def opened(open_html: Any, *explorers: player.Explorer) -> Any:
@@ -427,15 +456,9 @@ def test_they_fit_the_page_and_take_the_place_of_the_still_picture(open_page, si
         assert frame.locator("select, input:not([type=number]), button").evaluate_all(unfocused) == []
 
 
-def test_the_browser_decodes_the_samples_that_were_stored(open_page, signals):
-    explorer = player.mask_explorer(signals[0], {"bass": signals[3]})
-    page = open_page("<p>A page.</p>")
-    stored = explorer.frame.data["sounds"][1]["audio"]
-    found = page.evaluate(
-        """async ([url, bytes, rate, n]) => {
-            const { decodeSamples } = (await import(url)).default["sound.js"];
-            return [...await decodeSamples(Uint8Array.from(bytes), rate, n)]; }""",
-        [module_url("sound.js"), list(stored), RATE, signals.shape[-1]],
-    )
+def test_the_browser_decodes_the_samples_that_were_stored(run, signals):
+    stored = player.mask_explorer(signals[0], {"bass": signals[3]}).frame.data["sounds"][1]["audio"]
+    found = run("sound.js", "return m.decodeSamples(given.file, given.rate, given.n)",
+                file=base64.b64encode(stored).decode(), rate=RATE, n=signals.shape[-1])
     # Chromium takes 32767 as full scale, libsndfile 32768.
     assert np.abs(found - soundfile.read(io.BytesIO(stored))[0]).max() <= 2.0**-15
