@@ -44,7 +44,6 @@ from dann_lib.corpus import open_corpus
 from dann_lib.evaluation import sdr_sir_sar
 from dann_lib.evaluation.oracles import part_masks, ratio_mask
 from dann_lib.network import DANN, n_parameters, up_sample
-from dann_lib.reproduce.evidence import Evidence
 from dann_lib.separation import Separator
 from dann_lib.training import Run, l1_loss
 
@@ -297,19 +296,6 @@ figures.figure_7(with_silence(["Concat 3", "Concat 2+3"]))
 
 # %%
 lessons.reference("figure_7")
-
-# %% [markdown]
-# Look into the curves of the reference run: choose variants and seeds, and see the songs behind a curve.
-
-# %%
-stored = Evidence.stored()
-names = {"no skip": "none", **{f"Concat {skips}": skips for skips in ("1", "2", "3", "2+3", "1+2+3")}}
-player.curves_explorer(
-    {name: stored.histories(f"skips-{run}") for name, run in names.items()},
-    {name: stored.per_song(f"skips-{run}") for name, run in names.items()},
-    silence={subset: stored.silence(subset, report.GAIN) for subset in ("train", "test")},
-    shown=["Concat 1", "Concat 3", "Concat 2+3"], title="Skip ablation on real songs",
-)
 
 # %% [markdown]
 # *What to notice.* Compare starts and ends separately: "learns faster" is a statement about the left of the

@@ -49,7 +49,6 @@ from dann_lib.corpus import open_corpus
 from dann_lib.evaluation import sdr_sir_sar
 from dann_lib.baselines import build
 from dann_lib.network import DANN, n_parameters
-from dann_lib.reproduce.evidence import Evidence
 from dann_lib.separation import Separator
 from dann_lib.training import l1_loss, train
 
@@ -395,16 +394,6 @@ Markdown(
 
 # %%
 lessons.reference("figure_8")
-
-# %% [markdown]
-# Look closer: seeds one by one, the training loss beside it, and, for a curve that you choose, the scores of its songs.
-
-# %%
-stored, name = Evidence.stored(), "the report's training"
-player.curves_explorer(
-    {name: stored.histories("dann-report")}, {name: stored.per_song("dann-report")}, title="100 epochs on real songs",
-    silence={subset: stored.silence(subset, report.GAIN) for subset in ("train", "test")},
-)
 
 # %% [markdown]
 # *What to notice.* There it is, the report's figure 8: the training loss goes on falling, the test loss stays

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,13 +28,21 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture
-def open_page(chromium, tmp_path: Path) -> Iterator[Any]:
+def module_url(name: str) -> str:
+    """The address of a module whose default export is what each module of the player's bundle exports, by its name."""
+    from dann_lib.player.frame import bundle  # here: all tests load this file, few need the player
+
+    code = bundle(name) + "export default modules;"
+    return f"data:text/javascript;base64,{base64.b64encode(code.encode()).decode()}"
+
+
+@contextlib.contextmanager
+def opening(chromium: Any, folder: Path) -> Iterator[Any]:
     """Open HTML as a page of the file system, offline; errors of the page fail the test. `before` is run first."""
     contexts, errors = [], []
 
     def open_html(content: str, width: int = 900, before: str = "", **options: Any) -> Any:
-        path = tmp_path / f"page-{len(contexts)}.html"
+        path = folder / f"page-{len(contexts)}.html"
         head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Test</title>'
         body = f'<!doctype html><html lang="en"><head>{head}</head><body>{content}</body></html>'
         path.write_text(body, encoding="utf-8")
@@ -49,3 +59,17 @@ def open_page(chromium, tmp_path: Path) -> Iterator[Any]:
     for context in contexts:
         context.close()
     assert not errors, errors
+
+
+@pytest.fixture
+def open_page(chromium, tmp_path: Path) -> Iterator[Any]:
+    """See `opening`; for a page of one test."""
+    with opening(chromium, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def share_page(chromium, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """See `opening`; for a page that several tests look at."""
+    with opening(chromium, tmp_path_factory.mktemp("shared")) as opened:
+        yield opened

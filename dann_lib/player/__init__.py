@@ -8,13 +8,12 @@ Nothing is normalised, so that what is quieter sounds quieter.
 from __future__ import annotations
 
 from dann_lib.player.clips import MP3_RATES, Clip, Clips, audio, tracks
-from dann_lib.player.explore_results import curves_explorer, network_explorer, songs_explorer
+from dann_lib.player.explore_results import network_explorer, songs_explorer
 from dann_lib.player.explore_sound import mask_explorer, stft_explorer
-from dann_lib.player.explorer import Explorer
-from dann_lib.player.frame import Frame
+from dann_lib.player.frame import Explorer, Frame
 from dann_lib.player.stems import stems
 
 __all__ = [
-    "MP3_RATES", "Clip", "Clips", "Explorer", "Frame", "audio", "curves_explorer", "mask_explorer",
-    "network_explorer", "songs_explorer", "stems", "stft_explorer", "tracks",
+    "MP3_RATES", "Clip", "Clips", "Explorer", "Frame", "audio", "mask_explorer", "network_explorer", "songs_explorer",
+    "stems", "stft_explorer", "tracks",
 ]

@@ -49,8 +49,8 @@ class Clip:
     @property
     def caption(self) -> str:
         """Title, description, length, level and warnings, as shown below the controls."""
-        facts = [f"{self.seconds:.1f} s"]
-        facts.append("silence" if self.level_db <= _LEVEL_FLOOR_DB else f"{self.level_db:.0f} dB")
+        level = "silence" if self.level_db <= _LEVEL_FLOOR_DB else f"{self.level_db:.0f} dB"
+        facts = [f"{self.seconds:.1f} s", level]
         if self.n_clipped:
             facts.append(f"{self.n_clipped} samples beyond full scale were clipped")
         words = " — ".join(filter(None, (self.title, self.description)))
@@ -102,14 +102,11 @@ class Clips:
         return "Sounds: " + "; ".join(clip.caption for clip in self.clips)
 
 
-def audio(
-    waveform: ArrayLike, rate_hz: int = report.SAMPLE_RATE, title: str = "", description: str = ""
-) -> Clip:
+def audio(waveform: ArrayLike, rate_hz: int = report.SAMPLE_RATE, title: str = "", description: str = "") -> Clip:
     """A sound to play in a notebook, at its own level.
 
     Args:
-        waveform: `(sample,)`, or `(sample, channel)` as `Track.read` gives it, which is averaged; 1 is
-            full scale.
+        waveform: `(sample,)`, or `(sample, channel)` as `Track.read` gives it, which is averaged; 1 is full scale.
         rate_hz: its sample rate; 8.82 kHz is resampled to 22.05 kHz, since MP3 does not know it.
         title: its name.
         description: what to listen for.
@@ -125,9 +122,7 @@ def audio(
     return Clip(title, description, encode(limited, rate_hz), len(samples) / rate_hz, level_db, n_clipped)
 
 
-def tracks(
-    waveforms: Mapping[str, ArrayLike], rate_hz: int = report.SAMPLE_RATE, description: str = ""
-) -> Clips:
+def tracks(waveforms: Mapping[str, ArrayLike], rate_hz: int = report.SAMPLE_RATE, description: str = "") -> Clips:
     """Several sounds to compare, below each other; none is made louder or quieter.
 
     Args:
@@ -166,9 +161,7 @@ def check_waveform(waveform: ArrayLike, title: str) -> np.ndarray:
         raise AudioError(f"{name} has no samples; at least one is needed")
     n_bad = int(np.count_nonzero(~np.isfinite(samples)))
     if n_bad:
-        raise AudioError(
-            f"{name} has {n_bad} samples that are NaN or infinite; find out where they come from"
-        )
+        raise AudioError(f"{name} has {n_bad} samples that are NaN or infinite; find out where they come from")
     return samples
 
 
@@ -178,13 +171,6 @@ def encode(samples: np.ndarray, rate_hz: int) -> bytes:
     if rate != rate_hz:
         samples = soxr.resample(samples, rate_hz, rate)
     buffer = io.BytesIO()
-    soundfile.write(
-        buffer,
-        samples,
-        rate,
-        format="MP3",
-        subtype="MPEG_LAYER_III",
-        bitrate_mode="VARIABLE",
-        compression_level=0.1,
-    )
+    soundfile.write(buffer, samples, rate, format="MP3", subtype="MPEG_LAYER_III", bitrate_mode="VARIABLE",
+                    compression_level=0.1)
     return buffer.getvalue()

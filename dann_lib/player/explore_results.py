@@ -1,6 +1,6 @@
-"""Explorers of results: a song through the layers, losses with the songs behind them, figure 9 that speaks.
+"""Explorers of results: a song through the layers of the network, and figure 9 that speaks.
 
-All three run in the page alone, from numbers, small pictures and short MP3. The numbers are those of Python:
+Both run in the page alone, from numbers, small pictures and short MP3. The numbers are those of Python:
 medians, intervals and feature maps are computed here, and `*_explorer.js` only shows them.
 """
 
@@ -16,23 +16,16 @@ from torch import Tensor, nn
 
 from dann_lib import report
 from dann_lib.evaluation.summary import summarise
-from dann_lib.figures.results import METRICS, figure_9, losses
-from dann_lib.figures.style import COLOURS, LINE_COLOURS, PART_COLOURS, Drawing, above, join
+from dann_lib.figures.results import METRICS, figure_9
+from dann_lib.figures.style import COLOURS, PART_COLOURS, join
 from dann_lib.figures.tracing import in_words, stages, trace
 from dann_lib.network import n_parameters
 from dann_lib.player.clips import audio
-from dann_lib.player.explorer import Explorer
-from dann_lib.player.frame import Frame
-from dann_lib.player.network_data import network_stages, skip_links
-from dann_lib.player.network_still import draw_maps
-
-Histories = Mapping[str, "pd.DataFrame | Sequence[pd.DataFrame] | Mapping[int, pd.DataFrame]"]
+from dann_lib.player.frame import Explorer, Frame
+from dann_lib.player.network_data import draw_maps, network_data
 
 BEHIND: Mapping[str, str] = {"mixture": "the untouched mixture", "ideal_ratio_mask": "the ideal ratio mask"}
 """Runs of a table of scores that stand behind the others, and what they are called."""
-
-_DASHES = ("", "7 4", "8 3 2 3", "2 3", "9 2 2 2 2 2", "2 6")
-"""`style.LINE_STYLES` in the words of SVG."""
 
 _BEHIND_DASHES = ("6 4", "1 3")
 
@@ -55,69 +48,20 @@ def network_explorer(
     Raises:
         ValueError: if the network is no U-net of feature maps, or the planes are not those of one song.
     """
-    shown = network_stages(network, planes, n_maps, max_hz)
+    shown, links = network_data(network, planes, n_maps, max_hz)
     sentence = in_words(network, stages(trace(network, *planes.shape[1:])))
-    description = (
-        f"{sentence} Choose a stage to see its feature maps for this song, up to {max_hz:.0f} Hz, and a map to see it "
-        "with axes."
-    )
+    description = (f"{sentence} Choose a stage to see its feature maps for this song, up to {max_hz:.0f} Hz, and a map "
+                   "to see it with axes.")
     legend = (
         f"{n_parameters(network):,} weights. Numbers are planes × bins × frames, bars the number of planes. In the U, "
         "↓ is max pooling (1), ↑ up-sampling (2), a dashed line a skip connection."
     )
     data = {
-        "title": title, "legend": legend, "stages": shown, "links": skip_links(network, planes),
-        "colours": {**PART_COLOURS, "input": COLOURS["mixture"], "estimates": COLOURS["vocals"]}, "stage": "Encoder 1",
+        "title": title, "legend": legend, "stages": shown, "links": links,
+        "colours": {**PART_COLOURS, "input": COLOURS["mixture"], "estimates": COLOURS["vocals"]},
     }
     frame = Frame("network_explorer.js", data, title, description, height_px=1100)
     return Explorer(frame, draw_maps(shown, sentence))
-
-
-def curves_explorer(
-    histories: Histories, scores: Mapping[str, pd.DataFrame] | None = None, *,
-    silence: Mapping[str, float] | None = None, shown: Sequence[str] | None = None, loss: str = "loss (3)",
-    metric: str = "SDR", title: str = "Losses by epoch",
-) -> Explorer:
-    """Losses of some variants, by seed, with the songs behind each.
-
-    Args:
-        histories: variant → its history (`epoch, train_loss, test_loss`), or those of several seeds: a sequence
-            counts them from 0, a mapping says which they are.
-        scores: variant → a score in dB, a row for each song and a column for each source, as
-            `Evidence.per_song` gives it. Variants may be missing.
-        silence: loss of empty estimates, for `"train"` and `"test"`; drawn as a line.
-        shown: variants that are drawn at first; all if None.
-        loss: label of the axis.
-        metric: name of the score.
-        title: heading.
-
-    Raises:
-        ValueError: if there are no histories, one is empty, or `scores` or `shown` name an unknown variant.
-    """
-    seeds = {name: _by_seed(name, runs) for name, runs in histories.items()}
-    if not seeds:
-        raise ValueError("there are no histories to explore; train a network first")
-    unknown = sorted({*(scores or {}), *(shown or ())} - set(seeds))
-    if unknown:
-        raise ValueError(f"there is no history of {join(unknown)}; the variants are {join(list(seeds))}")
-    songs = sorted({song for table in (scores or {}).values() for song in table.index})
-    variants = [
-        {
-            "name": name, "colour": _css(LINE_COLOURS[index % 6]), "dash": _DASHES[(index + index // 6) % 6],
-            "seeds": [_losses(seed, table) for seed, table in runs.items()],
-            "scores": _per_source(scores[name], songs) if scores and name in scores else None,
-        }
-        for index, (name, runs) in enumerate(seeds.items())
-    ]
-    data = {
-        "title": title, "loss": loss, "metric": metric, "variants": variants, "songs": songs,
-        "sources": [{"name": source, "colour": _css(COLOURS[source])} for source in report.SOURCES],
-        "silence": dict(silence) if silence else None, "shown": list(shown or seeds), "losses": ["test"],
-    }
-    still = _draw_losses(seeds, silence, loss, title)
-    behind = " A curve, or its name in the table, leads to the scores of its songs." if songs else ""
-    description = f"{still.description} Choose variants and seeds; move over the curves for the values.{behind}"
-    return Explorer(Frame("curves_explorer.js", data, title, description, height_px=900), still)
 
 
 def songs_explorer(
@@ -152,7 +96,7 @@ def songs_explorer(
     behind = [name for name in names if name in set(table["run"])]
     summary = summarise(table).set_index(["run", "source", "metric"])
     data = {
-        "title": title, "run": run, "songs": songs, "song": None, "metrics": list(METRICS),
+        "title": title, "run": run, "songs": songs, "metrics": list(METRICS),
         "behind": [{"words": names[name], "dash": dash} for name, dash in zip(behind, _BEHIND_DASHES, strict=False)],
         "sources": [_source_scores(table, summary, source, songs, run, behind) for source in report.SOURCES],
         "sounds": {song: _encode_pairs(song, pair, rate_hz) for song, pair in (sounds or {}).items()},
@@ -166,63 +110,13 @@ def songs_explorer(
     return Explorer(Frame("songs_explorer.js", data, title, description, height_px=900), still)
 
 
-def _by_seed(
-    name: str, runs: pd.DataFrame | Sequence[pd.DataFrame] | Mapping[int, pd.DataFrame]
-) -> dict[int, pd.DataFrame]:
-    """Seed → history.
-
-    Raises:
-        ValueError: if there is none, or one is empty.
-    """
-    if isinstance(runs, pd.DataFrame):
-        runs = [runs]
-    found = dict(runs) if isinstance(runs, Mapping) else dict(enumerate(runs))
-    if not found or not all(len(table) for table in found.values()):
-        raise ValueError(f"{name} has a history without epochs; train for at least one")
-    return found
-
-
-def _losses(seed: int, table: pd.DataFrame) -> dict[str, Any]:
-    return {
-        "seed": int(seed), "epochs": [int(epoch) for epoch in table["epoch"]],
-        "train": _plain(table["train_loss"]), "test": _plain(table["test_loss"]),
-    }
-
-
-def _per_source(table: pd.DataFrame, songs: Sequence[str]) -> dict[str, list[float | None]]:
-    return {source: _plain(table[source].reindex(songs)) for source in report.SOURCES}
-
-
 def _plain(values: ArrayLike) -> list[float | None]:
     """Numbers for JSON; None in place of what is not finite."""
     return [float(value) if np.isfinite(value) else None for value in np.asarray(values, dtype=np.float64)]
 
 
-def _css(colour: str) -> str:
-    """A colour of the style; those of the sources follow the theme of the page."""
-    names = {value: name for name, value in COLOURS.items()}
-    return f"var(--{names[colour]}, {colour})" if colour in names else colour
-
-
-def _draw_losses(
-    seeds: Mapping[str, Mapping[int, pd.DataFrame]], silence: Mapping[str, float] | None, label: str, title: str
-) -> Drawing:
-    histories = {name: list(runs.values()) for name, runs in seeds.items()}
-    drawing = losses(histories, "test_loss", f"{label}, test songs", f"{title}. On test songs")
-    if not silence:
-        return drawing
-    axis = drawing.figure.axes[0]
-    axis.axhline(silence["test"], color="black", linestyle=(0, (1, 2)), linewidth=1.2, label="silence")
-    above(axis)
-    return Drawing(drawing.figure, f"{drawing.description} Silence has {silence['test']:.3g}.")
-
-
 def _only_run(scores: pd.DataFrame, run: str | None, names: Mapping[str, str]) -> str:
-    """The run to be drawn.
-
-    Raises:
-        ValueError: saying which there are.
-    """
+    """The run to be drawn; an error says which there are."""
     if scores["rate_hz"].nunique() > 1:
         rates = join(list(scores["rate_hz"].unique()))
         raise ValueError(f"the scores are of several sample rates ({rates} Hz); select one")
@@ -245,21 +139,18 @@ def _source_scores(
         median, low, high = _plain(summary.loc[(run, source, metric.lower()), ["median", "low", "high"]])
         metrics[metric] = {
             "values": _plain(by_song[run]), "median": median, "low": low, "high": high,
+            "box": _plain(by_song[run].replace([np.inf, -np.inf], np.nan).quantile([0.25, 0.75])),
             "behind": [
                 {"median": _plain([summary.loc[(name, source, metric.lower()), "median"]])[0],
                  "values": _plain(by_song[name]), "dash": dash}
                 for name, dash in zip(behind, _BEHIND_DASHES, strict=False)
             ],
         }
-    return {"name": source, "colour": _css(COLOURS[source]), "metrics": metrics}
+    return {"name": source, "colour": f"var(--{source}, {COLOURS[source]})", "metrics": metrics}
 
 
 def _encode_pairs(song: str, pair: tuple[ArrayLike, ArrayLike], rate_hz: int) -> dict[str, list[bytes]]:
-    """Source → estimate and truth as MP3.
-
-    Raises:
-        ValueError: if there are too few signals, or they differ in length.
-    """
+    """Source → estimate and truth as MP3; an error if there are too few signals, or they differ in length."""
     estimates, truth = (np.asarray(each, dtype=np.float32) for each in pair)
     n_sources = len(report.SOURCES)
     if min(len(estimates), len(truth)) < n_sources or estimates.shape[-1] != truth.shape[-1]:

@@ -24,8 +24,7 @@ from dann_lib.evaluation.projection import sdr_sir_sar
 from dann_lib.figures import DB_LIMITS, Drawing, canvas, show, spectrogram_image, spectrograms
 from dann_lib.figures.style import join
 from dann_lib.player.clips import MP3_RATES, check_waveform, encode
-from dann_lib.player.explorer import Explorer
-from dann_lib.player.frame import Frame
+from dann_lib.player.frame import Explorer, Frame
 
 MAX_AUDIO_BYTES = 185_000
 """Encoded audio of one explorer: 250 kB in a page, as base64."""
@@ -57,12 +56,8 @@ def stft_explorer(
         raise AudioError("there are no sounds to explore; give at least one")
     sounds = {title: np.clip(check_waveform(waveform, title), -1.0, 1.0) for title, waveform in waveforms.items()}
     data = {
-        "sounds": _encoded(sounds, rate_hz),
-        "rate": rate_hz,
+        "sounds": _encoded(sounds, rate_hz), "rate": rate_hz, "colours": _colours("magma"), "floor_db": DB_LIMITS[0],
         "rates": [rate_hz // part for part in LOWER_RATES if rate_hz % part == 0 and rate_hz / part >= LOWEST_RATE_HZ],
-        "colours": _colours("magma"),
-        "floor_db": DB_LIMITS[0],
-        "settings": {},
     }
     words = description or (
         f"The short-time Fourier transform of {join(list(sounds))}, of tones or of clicks: choose window, length, "
@@ -74,10 +69,7 @@ def stft_explorer(
 
 
 def mask_explorer(
-    mixture: ArrayLike,
-    sources: Mapping[str, ArrayLike],
-    rate_hz: int = report.SAMPLE_RATE,
-    target: str = "",
+    mixture: ArrayLike, sources: Mapping[str, ArrayLike], rate_hz: int = report.SAMPLE_RATE, target: str = "",
     description: str = "",
 ) -> Explorer:
     """Draw, threshold or take an ideal mask on a mixture's spectrogram; hear and score the result (report, II.b).
@@ -99,15 +91,9 @@ def mask_explorer(
     sounds = {title: np.clip(check_waveform(waveform, title), -1.0, 1.0) for title, waveform in sounds.items()}
     target = _checked_target(sounds, target)
     data = {
-        "sounds": _encoded(sounds, rate_hz, exact=True),
-        "n_samples": len(sounds["mixture"]),
-        "rate": rate_hz,
-        "n_fft": report.N_FFT,
-        "hop": report.HOP,
-        "target": target,
-        "colours": _colours("magma"),
-        "mask_colours": _colours("RdBu_r"),
-        "floor_db": DB_LIMITS[0],
+        "sounds": _encoded(sounds, rate_hz, exact=True), "n_samples": len(sounds["mixture"]), "rate": rate_hz,
+        "n_fft": report.N_FFT, "hop": report.HOP, "target": target, "colours": _colours("magma"),
+        "mask_colours": _colours("RdBu_r"), "floor_db": DB_LIMITS[0],
     }
     words = description or (
         f"The spectrogram of a mixture with a mask on it, to separate the {target} by hand: draw with the brush, erase "
@@ -118,11 +104,7 @@ def mask_explorer(
 
 
 def _checked_target(sounds: Mapping[str, np.ndarray], target: str) -> str:
-    """The wanted source.
-
-    Raises:
-        AudioError: as `mask_explorer`.
-    """
+    """The wanted source; errors as in `mask_explorer`."""
     names = [name for name in sounds if name != "mixture"]
     if not names:
         raise AudioError("there are no true sources to compare with; give at least one beside the mixture")
@@ -141,10 +123,8 @@ def _encoded(sounds: Mapping[str, np.ndarray], rate_hz: int, exact: bool = False
         AudioError: if they are too long.
     """
     form = _flac if exact or rate_hz not in MP3_RATES else encode
-    stored = [
-        {"name": name, "audio": form(waveform, rate_hz), "n_samples": len(waveform)}
-        for name, waveform in sounds.items()
-    ]
+    stored = [{"name": name, "audio": form(waveform, rate_hz), "n_samples": len(waveform)}
+              for name, waveform in sounds.items()]
     n_bytes = sum(len(sound["audio"]) for sound in stored)
     if n_bytes > MAX_AUDIO_BYTES:
         seconds = max(len(waveform) for waveform in sounds.values()) / rate_hz

@@ -1,4 +1,4 @@
-"""A module of this folder in a frame of its own: style, code and data in one cell output, nothing fetched.
+"""A module of `js/` in a frame of its own: style, code and data in one cell output, nothing fetched.
 
 The module exports `default { render({ model, el }) }`, as anywidget does, and reads its data with
 `model.get(name)`; so the same file runs in a stored page and with Python behind it (`Frame.live`). What it
@@ -17,11 +17,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dann_lib.figures.style import Drawing
+
 if TYPE_CHECKING:
     from anywidget import AnyWidget
 
 _FOLDER = Path(__file__).parent / "js"
-_IMPORT = re.compile(r'(from\s*|import\s*)"\./([\w-]+\.js)"')
+_IMPORT = re.compile(r'^import (\{[^}]+\}) from "\./([\w-]+\.js)";$', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?:(default) |(?=(?:async )?(?:function|const) (\w+)))", re.MULTILINE)
 _UNTRUSTED = (
     "The interactive part shows itself once the cell is run, or the notebook is trusted "
     "(View, Activate Command Palette, Trust Notebook)."
@@ -30,8 +33,7 @@ _DOCUMENT = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>{style}</style></head><body><div id="root" class="dann">Loading …</div>
 <script type="application/json" id="data">{data}</script>
-<script type="application/json" id="modules">{modules}</script>
-<script type="module">{shim}</script></body></html>"""
+<script type="module">{code}</script></body></html>"""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Frame:
     """Something interactive that needs no kernel; the last line of a cell shows it.
 
     Attributes:
-        module: name of the ES module in this folder, such as `stems.js`.
+        module: name of the ES module in `js/`, such as `stems.js`.
         data: what the module reads with `model.get`: anything that JSON knows, and `bytes`, which become base64.
         title: name of the frame for a screen reader.
         description: what is to be seen and heard, shown below it.
@@ -61,7 +63,7 @@ class Frame:
         for name in ("title", "description"):
             if not getattr(self, name).strip():
                 raise ValueError(f"the frame has no {name}; say in words what it shows")
-        _modules(self.module)
+        bundle(self.module)
         self._json()
 
     def model(self) -> dict[str, Any]:
@@ -70,20 +72,25 @@ class Frame:
 
     def document(self) -> str:
         """The page inside the frame, complete: it refers to nothing outside of itself."""
-        return _DOCUMENT.format(
-            title=html.escape(self.title), style=style(), data=self._json(), shim=_read("frame.js"),
-            modules=_in_script(json.dumps(_modules(self.module), ensure_ascii=False)),
-        )
+        code = f'{bundle("frame.js", self.module)}modules["frame.js"].start(modules["{self.module}"].module);'
+        return _DOCUMENT.format(title=html.escape(self.title), style=_read("player.css"), data=self._json(), code=code)
 
     def live(self) -> AnyWidget:
-        """The same module with Python behind it: every entry of `data` is a synchronised trait.
+        """The same module with Python behind it, for as long as the kernel runs.
+
+        Every entry of `data`, and `live`, which is true, is a trait: the module hears with `model.on` when Python
+        changes it. Messages go both ways: `widget.send` and `widget.on_msg` here, `model.send` there.
 
         Raises:
             ImportError: if anywidget is not installed.
         """
-        from dann_lib.player.live import live
+        import anywidget
+        import traitlets
 
-        return live(self)
+        traits = {name: traitlets.Any(value).tag(sync=True) for name, value in {**self.model(), "live": True}.items()}
+        code = bundle("frame.js", self.module)
+        code += f'export default modules["frame.js"].live(modules["{self.module}"].module);'
+        return type("LiveFrame", (anywidget.AnyWidget,), {"_esm": code, "_css": _read("player.css"), **traits})()
 
     def _repr_html_(self) -> str:
         document, title, words = (html.escape(text) for text in (self.document(), self.title, self.description))
@@ -97,49 +104,64 @@ class Frame:
         return self.description
 
     def _json(self) -> str:
+        """The model as JSON that may stand in a script element."""
         try:
             text = json.dumps(self.model(), allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_base64)
         except (TypeError, ValueError) as error:
             raise ValueError(f"the data of {self.module} cannot be written as JSON: {error}") from error
-        return _in_script(text)
+        return text.replace("<", "\\u003c")
 
 
-def module_url(name: str) -> str:
-    """An ES module as a `data:` address, with what it imports from this folder inside it.
+@dataclass(frozen=True)
+class Explorer:
+    """A frame and its static twin, for a printout and where no scripts run; the last line of a cell shows it.
+
+    Once the module runs, the twin is hidden, and takes the place of the frame in print (`frame.js`).
+
+    Attributes:
+        frame: the interactive part.
+        still: the picture, described in words.
+    """
+
+    frame: Frame
+    still: Drawing
+
+    def _repr_html_(self) -> str:
+        return f"<div data-interactive>{self.frame._repr_html_()}<div data-still>{self.still._repr_html_()}</div></div>"
+
+    def __repr__(self) -> str:
+        return self.frame.description
+
+
+def bundle(*names: str) -> str:
+    """ES modules of `js/` and all that they import from there, as one text for a script.
+
+    It defines `modules`: name → what that module exports; the default export is called `module`. An address for
+    each module (`data:`, an import map) would do as well in a page, but not in a notebook's widget, where there is
+    no import map, and each address would hold those of its imports once more.
 
     Raises:
-        ValueError: if this folder has no such module.
+        ValueError: if there is no such module.
     """
-    return _data_urls(_modules(name))[name]
+    scopes = ["const modules = {};\n"]
+    for name, text in _with_imports(names).items():
+        exports = ["module" if found[1] else found[2] for found in _EXPORT.finditer(text)]
+        code = _IMPORT.sub(r'const \1 = modules["\2"];', text)
+        code = _EXPORT.sub(lambda found: "const module = " if found[1] else "", code)
+        scopes.append(f'modules["{name}"] = (() => {{\n{code}\nreturn {{ {", ".join(exports)} }};\n}})();\n')
+    return "".join(scopes)
 
 
-def style() -> str:
-    """The style sheet that all modules share."""
-    return _read("player.css")
-
-
-def _modules(name: str) -> dict[str, str]:
-    """An ES module and what it imports from this folder: name → text, each after those that it needs."""
-    if not (_FOLDER / name).is_file():
-        known = ", ".join(sorted(path.name for path in _FOLDER.glob("*.js")))
-        raise ValueError(f"there is no module {name!r}; known are {known}")
+def _with_imports(names: tuple[str, ...]) -> dict[str, str]:
+    """Name → text of the modules and what they import, each after those that it needs."""
     texts: dict[str, str] = {}
-    for match in _IMPORT.finditer(_read(name)):
-        texts |= _modules(match[2])
-    return {**texts, name: _read(name)}
-
-
-def _data_urls(texts: Mapping[str, str]) -> dict[str, str]:
-    urls: dict[str, str] = {}
-    for name, text in texts.items():
-        code = _IMPORT.sub(lambda match: f'{match[1]}"{urls[match[2]]}"', text)
-        urls[name] = f"data:text/javascript;charset=utf-8;base64,{base64.b64encode(code.encode()).decode()}"
-    return urls
-
-
-def _in_script(text: str) -> str:
-    """JSON that may stand in a script element."""
-    return text.replace("<", "\\u003c")
+    for name in names:
+        if not (_FOLDER / name).is_file():
+            known = ", ".join(sorted(path.name for path in _FOLDER.glob("*.js")))
+            raise ValueError(f"there is no module {name!r}; known are {known}")
+        texts |= _with_imports(tuple(found[2] for found in _IMPORT.finditer(_read(name))))
+        texts[name] = _read(name)
+    return texts
 
 
 @lru_cache(maxsize=32)

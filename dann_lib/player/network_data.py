@@ -1,9 +1,10 @@
-"""The feature maps of a network as small pictures, for the explorer of its stages."""
+"""The feature maps of a network as small pictures, for the explorer of its stages and its static twin."""
 
 from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dann_lib import report
-from dann_lib.figures.style import DB_LIMITS, join
+from dann_lib.figures.style import DB_LIMITS, Drawing, canvas, join
 from dann_lib.figures.tracing import Stage, concat_number, feature_maps, stages, trace
 from dann_lib.network import apply_masks
 from dann_lib.spectrogram import magnitude_db
@@ -26,6 +27,7 @@ N_LEVELS = 25
 """Colours of a picture; odd, so that zero has one of its own where values have a sign."""
 
 _PARTS = ("real part", "imaginary part")
+_COLUMNS = 4
 
 
 class Shown(NamedTuple):
@@ -56,8 +58,10 @@ class Shown(NamedTuple):
     factor: tuple[int, int] = (1, 1)
 
 
-def network_stages(network: nn.Module, planes: Tensor, n_maps: int, max_hz: float) -> list[dict[str, Any]]:
-    """The stages of a U-net from input to estimates, each with its planes for a song.
+def network_data(
+    network: nn.Module, planes: Tensor, n_maps: int, max_hz: float
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The stages of a U-net from input to estimates, each with its planes for a song, and what leads across the U.
 
     Args:
         network: a U-net of `dann_lib.network`.
@@ -66,10 +70,11 @@ def network_stages(network: nn.Module, planes: Tensor, n_maps: int, max_hz: floa
         max_hz: upper end of the pictures.
 
     Returns:
-        For each stage what `network_explorer.js` reads.
+        For each stage what `network_explorer.js` reads; the input itself and the skip connections with their
+        numbers of maps.
 
     Raises:
-        ValueError: if the network is no U-net of feature maps.
+        ValueError: if the planes are no spectrogram, or the network is no U-net of feature maps.
     """
     found = _stages_of_a_u(network, planes)
     outputs, masks = feature_maps(network, planes)
@@ -80,31 +85,40 @@ def network_stages(network: nn.Module, planes: Tensor, n_maps: int, max_hz: floa
         shown.append(_maps(found, stage, outputs[end], n_maps)._replace(factor=factors[stage.depth]))
     shown += [_masks(masks), _estimates(masks, planes)]
     widest = max(stage.n_out for stage in found)
-    return [_payload(each, max_hz, widest) for each in shown]
+    links: list[dict[str, Any]] = [{"row": 0, "name": "the input itself", "skip": False, "maps": 0}]
+    links += [{"row": 2 + stage.depth, "name": f"Concat {concat_number(found, stage)}", "skip": True,
+               "maps": found[stage.skip].n_out} for stage in found if stage.skip is not None]
+    return [_payload(each, max_hz, widest) for each in shown], links
 
 
-def skip_links(network: nn.Module, planes: Tensor) -> list[dict[str, Any]]:
-    """What leads across the U: the input itself, and the skip connections with their numbers of maps.
+def draw_maps(shown: Sequence[Mapping[str, Any]], description: str) -> Drawing:
+    """Draw the first plane of each stage, in the order in which the song meets them.
 
     Args:
-        network: a U-net of `dann_lib.network`.
-        planes: `(part, freq, frame)`, a spectrogram of the size in question.
+        shown: the stages of `network_data`.
+        description: the network in words.
     """
-    found = _stages_of_a_u(network, planes)
-    links: list[dict[str, Any]] = [{"row": 0, "name": "the input itself", "skip": False, "maps": 0}]
-    for stage in found:
-        if stage.skip is not None:
-            name = f"Concat {concat_number(found, stage)}"
-            links.append({"row": 2 + stage.depth, "name": name, "skip": True, "maps": found[stage.skip].n_out})
-    return links
+    n_rows = -(-len(shown) // _COLUMNS)
+    figure, axes = canvas(n_rows, _COLUMNS, height_in=0.4 + 1.55 * n_rows)
+    for axis in axes.flat[len(shown) :]:
+        axis.axis("off")
+    for axis, stage in zip(axes.flat, shown, strict=False):
+        sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(stage["sheet"]))).convert("RGB"))
+        extent = (0, stage["seconds"], 0, stage["top_hz"] / 1000)
+        axis.imshow(sheet[: stage["height"]], aspect="auto", extent=extent, interpolation="nearest")
+        axis.set_title(f"{stage['name']}\n{stage['maps'][0]['name']}", fontsize=8.5, fontweight="normal")
+        axis.tick_params(labelsize=8)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("kHz")
+    for axis in axes[-1]:
+        axis.set_xlabel("time (s)")
+    top_hz = shown[0]["top_hz"]
+    words = f"{description} One plane of each stage for a song, from the input to the estimates, up to {top_hz:.0f} Hz."
+    return Drawing(figure, words)
 
 
 def _stages_of_a_u(network: nn.Module, planes: Tensor) -> list[Stage]:
-    """The stages, traced at the size of the song.
-
-    Raises:
-        ValueError: if the planes are no spectrogram, or the network is no U-net of feature maps.
-    """
+    """The stages, traced at the size of the song; errors as in `network_data`."""
     if planes.ndim != 3:
         raise ValueError(f"the planes have shape {tuple(planes.shape)}; expected (part, freq, frame) of one song")
     found = stages(trace(network, *planes.shape[1:]))

@@ -46,10 +46,6 @@ def stems(
         description: what to listen for.
         solo: the source that is heard alone at first.
 
-    Returns:
-        The player as a page of its own, which `Frame.live` connects to Python: `position` in s, `playing`,
-        `variant`, `solo`, `muted`, `volumes`, `loop` as `[start, end]` in s or None, `view`.
-
     Raises:
         AudioError: if there are no sounds, their lengths differ, or one of them cannot be played.
         ValueError: if `solo` is none of them.
@@ -70,8 +66,7 @@ def stems(
         "sources": sources, "variants": list(variants), "mixture": None if mixture is None else MIXTURE,
         "rate": mp3_rate(rate_hz), "max_hz": rate_hz / 2, "floor_db": DB_LIMITS[0],
         "colours": [to_hex(colour) for colour in mpl.colormaps["magma"](np.linspace(0, 1, _N_COLOURS))],
-        "variant": next(iter(variants)), "solo": [first] if first else [], "muted": [], "volumes": {},
-        "loop": None, "view": "waveform", "position": 0.0, "playing": False,
+        "solo": [first] if first else [],
     }
     return Frame("stems.js", data, title or "Stem player", " ".join(words), 190 + _ROW_PX * len(sources))
 
@@ -85,11 +80,7 @@ def _encode_all(waveforms: Iterable[np.ndarray], rate_hz: int) -> list[bytes]:
 def _collect(
     variants: Mapping[str, Mapping[str, ArrayLike]], mixture: ArrayLike | None
 ) -> dict[tuple[str | None, str], np.ndarray]:
-    """`(version, source)` → `(sample,)`, the mixture first, under no version.
-
-    Raises:
-        AudioError: as `stems`.
-    """
+    """`(version, source)` → `(sample,)`, the mixture first, under no version; errors as in `stems`."""
     waveforms = {} if mixture is None else {(None, MIXTURE): check_waveform(mixture, MIXTURE)}
     for version, sources in variants.items():
         for source, waveform in sources.items():
@@ -98,9 +89,8 @@ def _collect(
             waveforms[version, source] = check_waveform(waveform, f"{source} ({version})")
     if not variants or any(not sources for sources in variants.values()):
         raise AudioError("there are no sources to play; give at least one for each version")
-    lengths = {f"{source} ({version})" if version else source: len(samples)
-               for (version, source), samples in waveforms.items()}
-    if len(set(lengths.values())) > 1:
-        found = ", ".join(f"{name}: {length}" for name, length in lengths.items())
+    if len({len(samples) for samples in waveforms.values()}) > 1:
+        found = ", ".join(f"{source} ({version}): {len(samples)}" if version else f"{source}: {len(samples)}"
+                          for (version, source), samples in waveforms.items())
         raise AudioError(f"the tracks differ in their number of samples ({found}); expected the same for all")
     return waveforms

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from browser import module_url
 
 from dann_lib import report
 from dann_lib.course.listening_test import ANCHOR, MIXTURE, REFERENCE, item, listening_test, read_ratings
@@ -104,11 +105,9 @@ def test_the_order_differs_from_one_test_to_the_next(frame):
 def test_the_odds_of_guessing_are_those_of_a_coin(chromium, open_page):
     from scipy.stats import binom
 
-    from dann_lib.player.frame import module_url
-
     page = open_page("")
     found = page.evaluate(f"""async () => {{
-        const {{ atLeast }} = await import("{module_url('listening_test.js')}");
+        const {{ atLeast }} = (await import("{module_url('listening_test.js')}")).default["listening_test.js"];
         return [atLeast(0, 8), atLeast(7, 8), atLeast(8, 8), atLeast(12, 16)];
     }}""")
     assert found == pytest.approx([1, binom.sf(6, 8, 0.5), binom.sf(7, 8, 0.5), binom.sf(11, 16, 0.5)])

@@ -23,9 +23,6 @@ from dann_lib.network import DANN, up_sample
 from dann_lib.player.network_data import N_LEVELS, peaks
 from dann_lib.reproduce.evidence import Evidence
 
-MODULES = ("network_explorer.js", "curves_explorer.js", "songs_explorer.js", "dots.js", "pair.js", "plots.js")
-ABLATION = {"Concat 1": "skips-1", "Concat 2+3": "skips-2+3"}
-
 
 def planes(seconds: float = 10.2) -> torch.Tensor:
     time = torch.arange(int(seconds * report.SAMPLE_RATE)) / report.SAMPLE_RATE
@@ -40,11 +37,6 @@ def random_dann(**options) -> DANN:
 
 def stage(explorer: player.Explorer, name: str) -> dict:
     return next(each for each in explorer.frame.data["stages"] if each["name"] == name)
-
-
-def history(train: list[float], test: list[float]) -> pd.DataFrame:
-    epochs = range(1, len(train) + 1)
-    return pd.DataFrame({"epoch": epochs, "train_loss": train, "test_loss": test})
 
 
 @pytest.fixture(scope="module")
@@ -166,50 +158,6 @@ def test_what_is_no_u_and_no_song_is_refused():
         player.network_explorer(DANN(), planes()[None])
 
 
-# Losses
-
-
-def test_losses_and_scores_are_those_of_the_evidence(evidence):
-    explorer = player.curves_explorer(
-        {name: evidence.histories(run) for name, run in ABLATION.items()},
-        {name: evidence.per_song(run) for name, run in ABLATION.items()}, silence={"train": 90.0, "test": 91.0},
-    )
-    data = json.loads(explorer.frame._json())
-    assert [variant["name"] for variant in data["variants"]] == list(ABLATION)
-    for variant, run in zip(data["variants"], ABLATION.values(), strict=True):
-        assert [each["seed"] for each in variant["seeds"]] == evidence.seeds(run)
-        for column, key in (("train_loss", "train"), ("test_loss", "test")):
-            assert np.array_equal([each[key] for each in variant["seeds"]], evidence.losses(run, column))
-        table = evidence.per_song(run)
-        for source in report.SOURCES:
-            assert variant["scores"][source] == table.loc[data["songs"], source].tolist()
-    assert data["silence"] == {"train": 90.0, "test": 91.0}
-    assert "Silence has 91" in explorer.still.description
-
-
-def test_a_run_of_the_reader_needs_no_seeds_and_no_scores():
-    data = player.curves_explorer({"yours": history([2.0, np.nan], [3.0, 1.0])}).frame.data
-    assert data["variants"][0]["seeds"] == [{"seed": 0, "epochs": [1, 2], "train": [2.0, None], "test": [3.0, 1.0]}]
-    assert data["variants"][0]["scores"] is None
-    named = player.curves_explorer({"yours": {7: history([2.0], [3.0])}}).frame.data
-    assert named["variants"][0]["seeds"][0]["seed"] == 7
-
-
-def test_no_two_of_twelve_curves_look_alike():
-    data = player.curves_explorer({f"run {k}": history([1.0], [1.0]) for k in range(12)}).frame.data
-    assert len({(each["colour"], each["dash"]) for each in data["variants"]}) == 12
-
-
-def test_curves_that_are_not_there_are_named():
-    run = history([1.0], [1.0])
-    with pytest.raises(ValueError, match="no histories"):
-        player.curves_explorer({})
-    with pytest.raises(ValueError, match="yours has a history without epochs"):
-        player.curves_explorer({"yours": run[:0]})
-    with pytest.raises(ValueError, match="no history of theirs; the variants are yours"):
-        player.curves_explorer({"yours": run}, shown=["theirs"])
-
-
 # Songs
 
 
@@ -273,7 +221,7 @@ def test_scores_that_are_not_clear_are_refused():
         player.songs_explorer(tiny_scores(), {"song 1": (np.ones((3, 9)), np.ones((3, 8)))})
 
 
-# All three
+# Both
 
 
 def test_each_has_a_still_picture_with_words(network_explorer, real_songs):
@@ -286,10 +234,8 @@ def test_each_has_a_still_picture_with_words(network_explorer, real_songs):
 
 
 def test_nothing_is_fetched(real_songs):
-    folder = Path(player.__file__).parent
-    known = {"http://www.w3.org/2000/svg"}
-    for name in MODULES:
-        code = (folder / name).read_text(encoding="utf-8")
-        assert set(re.findall(r"https?://[^\s\"'`]+", code)) <= known
+    for path in (Path(player.__file__).parent / "js").glob("*.js"):
+        code = path.read_text(encoding="utf-8")
+        assert set(re.findall(r"https?://[^\s\"'`]+", code)) <= {"http://www.w3.org/2000/svg"}
         assert not re.search(r"\bfetch\(|XMLHttpRequest|importScripts", code)
     assert not re.search(r"(src|href)=[\"']?https?:|url\(https?:", real_songs.frame.document())

@@ -2,6 +2,7 @@
 
 import { make } from "./page.js";
 import { decimal } from "./plots.js";
+import { makeListening } from "./sound.js";
 
 /** What the explorers of sounds need beyond player.css. */
 export const STYLE = `
@@ -58,19 +59,28 @@ export function button(text, onclick, attributes = {}) {
   return make("button", { type: "button", text, onclick, ...attributes });
 }
 
-/** Play buttons that are pressed while their sound is heard: `names` is key → text. */
-export function soundButtons(names, onpress) {
-  const buttons = new Map(Object.entries(names).map(([key, text]) => [
-    key, button(`▶ ${text}`, () => onpress(key), { "aria-pressed": "false", "data-sound": key }),
-  ]));
+/**
+ * Buttons that are pressed while their sound is heard.
+ *
+ * @param {object} names key → text
+ * @param {(key: string) => [Float32Array, number]} heard samples and rate in Hz of a sound
+ * @param {(position: number | null) => void} onMove the place in s while one plays
+ * @returns element, `refresh()` when sounds have changed, close
+ */
+export function soundButtons(names, heard, onMove) {
+  const listening = makeListening((playing) => {
+    for (const [key, element] of buttons) {
+      element.setAttribute("aria-pressed", String(key === playing));
+      element.textContent = `${key === playing ? "■" : "▶"} ${names[key]}`;
+    }
+  }, onMove);
+  const buttons = Object.entries(names).map(([key, text]) => [
+    key, button(`▶ ${text}`, () => listening.toggle(key, ...heard(key)), { "aria-pressed": "false" }),
+  ]);
   return {
-    elements: [...buttons.values()],
-    press(playing) {
-      for (const [key, element] of buttons) {
-        element.setAttribute("aria-pressed", String(key === playing));
-        element.textContent = `${key === playing ? "■" : "▶"} ${names[key]}`;
-      }
-    },
+    element: group("Listen", ...buttons.map(([, element]) => element)),
+    refresh: () => listening.playing() && listening.replace(...heard(listening.playing())),
+    close: listening.close,
   };
 }
 
@@ -89,7 +99,6 @@ export function facts(label) {
         spoken.textContent = Object.entries(values).map((entry) => entry.join(": ")).join("; ");
       }, 700);
     },
-    close: () => clearTimeout(waiting),
   };
 }
 

@@ -1,6 +1,7 @@
 // A dot for each song in columns, with box, median and its interval: chosen by pointer or by arrow keys.
 
-import { decimal, onWidth, quantile, spread, stepped, svg, ticks } from "./plots.js";
+import { svg } from "./page.js";
+import { decimal, onWidth, spread, stepped, ticks } from "./plots.js";
 
 const MARGIN = { left: 44, right: 6, top: 8, bottom: 42 };
 
@@ -22,10 +23,11 @@ export const DOT_STYLE = `
  * A panel of dots.
  *
  * @param {object} options
- *   `name` of the panel; `columns`: `{name, colour, values, low, high, behind: [{median, dash}]}` with a value or null
- *   for each song, ends of the interval of the median or null; `range` in dB; `height`; `order()`: indices of songs in
- *   the order in which keys step; `words(song)`; `choose(song, "pointer" or "key")`; `hover(song or null)`.
- * @returns {{element: Element, mark: (song: number) => void, close: () => void}}
+ *   `name` of the panel; `columns`: `{name, colour, values, box, median, low, high, behind: [{median, dash}]}` with a
+ *   value or null for each song, the quartiles, the median, and ends of its interval, or null; `range` in dB;
+ *   `height`; `order()`: indices of songs in the order in which keys step; `words(song)`;
+ *   `choose(song, "pointer" or "key")`; `hover(song or null)`.
+ * @returns {{element: Element, mark: (song: number) => void}}
  */
 export function dotPanel(options) {
   const element = document.createElement("div");
@@ -90,7 +92,8 @@ export function dotPanel(options) {
     const next = stepped(event, order.indexOf(chosen), order.length);
     if (next !== null) options.choose(order[next], "key");
   });
-  return { element, mark, close: onWidth(element, draw) };
+  onWidth(element, draw);
+  return { element, mark };
 }
 
 function grid(box, low, high, y) {
@@ -106,11 +109,10 @@ function grid(box, low, high, y) {
 }
 
 function columnOf(column, x, step, y, box, places, [low, high]) {
-  const finite = column.values.filter((value) => value !== null);
   const half = 0.32 * step;
   const bottom = MARGIN.top + box.height;
   const parts = [svg("text", { x, y: bottom + 16, "text-anchor": "middle", text: column.name })];
-  for (const { median, dash } of column.behind ?? []) {
+  for (const { median, dash } of column.behind) {
     if (median === null) continue;
     if (median > high || median < low) {
       const place = median > high ? ["▲", MARGIN.top + 10] : ["▼", bottom - 4];
@@ -121,14 +123,14 @@ function columnOf(column, x, step, y, box, places, [low, high]) {
     parts.push(svg("path", { d: line, class: "dots-behind", "stroke-dasharray": dash }));
   }
   places.filter(Boolean).forEach(([cx, cy]) => parts.push(svg("circle", { cx, cy, r: 3.4, style: `fill:${column.colour}` })));
-  if (!finite.length) return parts;
-  const [first, median, third] = [0.25, 0.5, 0.75].map((share) => quantile(finite, share));
+  if (column.median === null) return parts;
+  const [[first, third], median] = [column.box, column.median];
   parts.push(
     svg("rect", { x: x - half, y: y(third), width: 2 * half, height: Math.max(0.5, y(first) - y(third)), class: "dots-box" }),
     svg("path", { d: `M${x - half},${y(median)}h${2 * half}`, class: "dots-median" }),
     svg("text", { x, y: bottom + 32, "text-anchor": "middle", "font-weight": 600, text: decimal(median, 1) }),
   );
-  if (column.low !== null && column.low !== undefined) {
+  if (column.low !== null) {
     const side = x + half + 0.05 * step;
     parts.push(svg("path", { d: `M${side - 3},${y(column.low)}h6m-3,0V${y(column.high)}m-3,0h6`, class: "dots-interval" }));
   }

@@ -23,13 +23,13 @@ export function makeWindow(name, length) {
 }
 
 // Frames that a waveform needs, so that each sample lies in one if frames do not leave gaps.
-export function countFrames(nSamples, length, hop) {
+function countFrames(nSamples, length, hop) {
   return 1 + Math.max(Math.floor(nSamples / hop), Math.ceil((nSamples - length / 2) / hop));
 }
 
-export function stft(waveform, window, hop) {
+// All frames, or `nFrames` of them from the frame `begin` on.
+export function stft(waveform, window, hop, begin = 0, nFrames = countFrames(waveform.length, window.length, hop)) {
   const length = window.length;
-  const nFrames = countFrames(waveform.length, length, hop);
   const nBins = length / 2 + 1;
   const real = new Float32Array(nFrames * nBins);
   const imag = new Float32Array(nFrames * nBins);
@@ -38,8 +38,8 @@ export function stft(waveform, window, hop) {
   const im = new Float64Array(length);
   // Two real frames in one complex transform: its even part belongs to the first, its odd part to the second.
   for (let frame = 0; frame < nFrames; frame += 2) {
-    cutFrame(waveform, window, frame * hop - length / 2, re);
-    if (frame + 1 < nFrames) cutFrame(waveform, window, (frame + 1) * hop - length / 2, im);
+    cutFrame(waveform, window, (begin + frame) * hop - length / 2, re);
+    if (frame + 1 < nFrames) cutFrame(waveform, window, (begin + frame + 1) * hop - length / 2, im);
     else im.fill(0);
     transform(re, im);
     for (let bin = 0; bin < nBins; bin++) {
@@ -119,6 +119,11 @@ export function largest(values) {
 // Level in dB below full scale, root mean square; -Infinity for silence.
 export function levelDb(waveform) {
   return 10 * Math.log10(energy(waveform) / waveform.length);
+}
+
+// Samples beyond full scale, which cannot be played.
+export function countClipped(waveform) {
+  return waveform.reduce((count, sample) => count + (Math.abs(sample) > 1), 0);
 }
 
 export function energy(waveform) {
@@ -215,7 +220,7 @@ function divide(added, weight) {
 const transforms = new Map();
 
 // In-place complex Fourier transform of a power of two (Cooley and Tukey, 1965, radix 2).
-export function makeFft(length) {
+function makeFft(length) {
   if (!transforms.has(length)) transforms.set(length, planFft(length));
   return transforms.get(length);
 }

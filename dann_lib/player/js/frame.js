@@ -1,45 +1,6 @@
-// Runs a module inside its frame: the data as a model, the theme of the page around, the height of the content.
+// Runs a module: in a frame of its own, where all its data are in the page, or in a notebook with Python behind it.
 
-const root = document.getElementById("root");
-const parse = (id) => JSON.parse(document.getElementById(id).textContent);
-const IMPORT = /(from\s*|import\s*)"\.\/([\w-]+\.js)"/g;
-
-/** The last of `texts` (name → code) as an address to import; each follows those that it needs. */
-function toUrl(texts) {
-  const urls = {};
-  for (const [name, text] of Object.entries(texts)) {
-    const code = text.replace(IMPORT, (_, word, needed) => `${word}"${urls[needed]}"`);
-    urls[name] = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-  }
-  return Object.values(urls).at(-1);
-}
-
-function makeModel(values) {
-  const listeners = new Map();
-  const model = {
-    get: (name) => values[name],
-    set(name, value) {
-      const entries = typeof name === "string" ? { [name]: value } : name;
-      for (const [key, entry] of Object.entries(entries)) {
-        if (values[key] === entry) continue;
-        values[key] = entry;
-        for (const event of [`change:${key}`, "change"]) {
-          for (const listener of [...(listeners.get(event) ?? [])]) listener(model, entry);
-        }
-      }
-    },
-    on(event, listener) {
-      listeners.set(event, (listeners.get(event) ?? new Set()).add(listener));
-    },
-    off(event, listener) {
-      if (listener) listeners.get(event)?.delete(listener);
-      else listeners.delete(event);
-    },
-    save_changes() {},
-    send() {},
-  };
-  return model;
-}
+import { make } from "./page.js";
 
 /** Documents around this frame that it may look into, the nearest first. */
 function pagesAround() {
@@ -74,29 +35,71 @@ function followTheme(pages) {
   apply();
 }
 
-function followHeight() {
-  let frame = null;
-  try {
-    frame = window.frameElement;
-  } catch {
-    // a page of another origin: the frame keeps its height and scrolls
-  }
-  if (!frame) return;
+function followHeight(frame, root) {
   document.documentElement.style.overflowY = "hidden";
   new ResizeObserver(() => {
     frame.style.height = `${Math.ceil(root.getBoundingClientRect().height)}px`;
   }).observe(root);
 }
 
-followTheme(pagesAround());
-try {
-  const { default: widget } = await import(toUrl(parse("modules")));
-  root.replaceChildren();
-  const cleanup = await widget.render({ model: makeModel(parse("data")), el: root });
-  if (cleanup) addEventListener("pagehide", cleanup);
-} catch (error) {
-  root.innerHTML = '<p class="dann-alert" role="alert"></p>';
-  root.firstChild.textContent = `This cannot be shown in this browser: ${error.message}`;
-  console.error(error);
+/** Hides the still picture beside the frame while the module runs, and prints it in place of the frame. */
+function replaceStill(frame) {
+  const still = frame.closest("[data-interactive]")?.querySelector("[data-still]");
+  if (!still) return;
+  const page = frame.ownerDocument.defaultView;
+  const show = (printed) => {
+    still.hidden = !printed;
+    frame.hidden = printed;
+    frame.style.display = printed ? "none" : "block";
+  };
+  const listeners = { beforeprint: () => show(true), afterprint: () => show(false) };
+  for (const [name, listener] of Object.entries(listeners)) {
+    page.addEventListener(name, listener);
+    addEventListener("pagehide", () => page.removeEventListener(name, listener));
+  }
+  show(false);
 }
-followHeight();
+
+/** Renders into `root`; says there what went wrong. Gives back what ends it, if it runs. */
+async function render(module, model, root) {
+  try {
+    root.replaceChildren();
+    return await module.render({ model, el: root }) ?? (() => {});
+  } catch (error) {
+    const text = `This cannot be shown in this browser: ${error.message}`;
+    root.replaceChildren(make("p", { class: "dann-alert", role: "alert", text }));
+    console.error(error);
+    return undefined;
+  }
+}
+
+/** Shows `module` in the page of the frame, with the theme of the page around, as high as its content. */
+export async function start(module) {
+  const root = document.getElementById("root");
+  const data = JSON.parse(document.getElementById("data").textContent);
+  let frame = null;
+  try {
+    frame = window.frameElement;
+  } catch {
+    // a page of another origin: the frame keeps its height and scrolls, and the still picture is shown too
+  }
+  followTheme(pagesAround());
+  const end = await render(module, { get: (name) => data[name] }, root);
+  if (end) addEventListener("pagehide", end);
+  if (end && frame) replaceStill(frame);
+  if (frame) followHeight(frame, root);
+}
+
+/** The widget for anywidget that shows `module`, its description below; keys are kept from the notebook. */
+export function live(module) {
+  return {
+    render({ model, el }) {
+      const root = make("div", { class: "dann" });
+      const caption = make("figcaption", { text: model.get("description"), style: "max-width:44em" });
+      // JupyterLab's shortcuts (d d deletes a cell) are matched against the focused element itself.
+      el.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
+      el.append(make("figure", { style: "margin:0.5em 0" }, root, caption));
+      return render(module, model, root);
+    },
+  };
+}

@@ -1,8 +1,9 @@
 // A blind listening test: A/B/X, then ratings from 0 to 100, then what was what. The order is drawn here, at random.
 
-import { makeListening } from "./listening.js";
-import { make, toBytes } from "./page.js";
-import { decimal, svg } from "./plots.js";
+import { button } from "./controls.js";
+import { make, svg } from "./page.js";
+import { decimal } from "./plots.js";
+import { decodeSamples, makeListening } from "./sound.js";
 
 const RATE = 8820;
 const METRICS = ["sdr", "sir", "sar"];
@@ -36,11 +37,7 @@ export default {
 
 /** Items with their sounds as samples. */
 async function decoded(items) {
-  const sound = async (version) => {
-    const bytes = toBytes(version.sound);
-    const buffer = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(bytes.buffer);
-    return { ...version, waveform: new Float32Array(buffer.getChannelData(0)) };
-  };
+  const sound = async (version) => ({ ...version, waveform: await decodeSamples(version.sound, RATE) });
   return Promise.all(items.map(async (item) => ({ ...item, versions: await Promise.all(item.versions.map(sound)) })));
 }
 
@@ -50,21 +47,15 @@ function welcome(test, startTelling, startRating) {
     make("p", { text: "Put on headphones and set the volume now; leave it as it is until the end. Nothing tells which "
       + "version is which before you have finished. All have the level of the reference and end at 4.41 kHz." }),
     make("div", { class: "dann-bar" },
-      make("button", { type: "button", text: "Begin: tell two versions apart", onclick: startTelling }),
-      make("button", { type: "button", text: `Go to the ratings of ${n} versions`, onclick: startRating })));
+      button("Begin: tell two versions apart", startTelling),
+      button(`Go to the ratings of ${n} versions`, startRating)));
 }
 
 /** A sound to listen to: a button that plays it from where the last one was. */
 function listenButton(test, name, key, waveform) {
-  return make("button", {
-    type: "button", "data-sound": name, "aria-pressed": "false", "aria-keyshortcuts": key,
-    text: name === key.toUpperCase() ? name : `${name} (${key.toUpperCase()})`, onclick: () => toggle(test.listening, name, waveform),
-  });
-}
-
-function toggle(listening, name, waveform) {
-  if (listening.playing() === name) listening.stop();
-  else listening.play(name, waveform, RATE);
+  const text = name === key.toUpperCase() ? name : `${name} (${key.toUpperCase()})`;
+  return button(text, () => test.listening.toggle(name, waveform, RATE),
+    { "data-sound": name, "aria-pressed": "false", "aria-keyshortcuts": key });
 }
 
 function mark(el, playing) {
@@ -90,8 +81,7 @@ function abxPart(test, pair, nTrials, el, done) {
     };
     const sounds = { a: ["A", a], b: ["B", b], x: ["X", isA ? a : b] };
     const listen = Object.entries(sounds).map(([key, [name, wave]]) => listenButton(test, name, key, wave));
-    const say = [make("button", { type: "button", text: "X is A (1)", onclick: () => answer(true) }),
-      make("button", { type: "button", text: "X is B (2)", onclick: () => answer(false) })];
+    const say = [button("X is A (1)", () => answer(true)), button("X is B (2)", () => answer(false))];
     part.replaceChildren(
       make("p", { role: "status", text: `Comparison ${trials.length + 1} of ${nTrials}: ${item.name}. Is X the same as A, or as B?` }),
       make("div", { class: "dann-bar", role: "group", "aria-label": "Listen" }, ...listen),
@@ -106,7 +96,7 @@ function abxPart(test, pair, nTrials, el, done) {
     const chance = atLeast(right, nTrials);
     test.results.abx = { pair, right, n: nTrials, chance };
     el.onkeydown = null;
-    const go = make("button", { type: "button", text: "Go on to the ratings", onclick: done });
+    const go = button("Go on to the ratings", done);
     part.replaceChildren(
       make("p", { role: "status", text: `${right} of ${nTrials} right. Somebody who only guesses is as good or better in `
         + `${decimal(100 * chance)} % of all such tests.` }),
@@ -124,12 +114,11 @@ function ratingPart(test, index, el, done) {
   const open = listenButton(test, "Reference", "r", reference);
   const keys = { r: () => open.click() };
   const sliders = [];
-  const next = make("button", { type: "button", text: index + 1 < test.items.length ? "Next excerpt" : "Finish: what was what?" });
-  next.disabled = true;
+  const next = button(index + 1 < test.items.length ? "Next excerpt" : "Finish: what was what?", finish, { disabled: "" });
   const rows = test.orders[index].map((version, place) => {
     const name = `Version ${place + 1}`;
-    const button = listenButton(test, name, String(place + 1), version.waveform);
-    keys[place + 1] = () => button.click();
+    const listen = listenButton(test, name, String(place + 1), version.waveform);
+    keys[place + 1] = () => listen.click();
     const value = make("output", { class: "dann-number", style: "min-width:8em", text: "not rated" });
     const slider = make("input", { type: "range", min: 0, max: 100, step: 1, value: 50, "aria-label": `Rating of version ${place + 1}`,
       "aria-valuetext": "not rated", style: "flex:1 1 10em" });
@@ -140,15 +129,15 @@ function ratingPart(test, index, el, done) {
       next.disabled = sliders.some((each) => !each.dataset.rated);
     });
     sliders.push(slider);
-    return make("div", { class: "dann-bar", role: "group", "aria-label": name }, button, slider, value);
+    return make("div", { class: "dann-bar", role: "group", "aria-label": name }, listen, slider, value);
   });
-  next.addEventListener("click", () => {
+  function finish() {
     test.orders[index].forEach((version, place) => test.results.ratings.push({
       item: item.name, version: version.name, rating: Number(sliders[place].value),
       ...Object.fromEntries(METRICS.map((metric, at) => [metric, version.ratios[at]])),
     }));
     done();
-  });
+  }
   onKeys(el, keys);
   return make("div", {},
     make("p", { role: "status", text: `Excerpt ${index + 1} of ${test.items.length}: ${item.name}. How close is each version to the `
@@ -172,13 +161,13 @@ function resultsPart(test, el) {
   body.sort((one, other) => Number(other.cells[2].textContent) - Number(one.cells[2].textContent));
   const heads = make("tr", {}, ...head.map((text) => make("th", { scope: "col", text })));
   const saved = make("span", { class: "dann-quiet", role: "status" });
-  const save = make("button", { type: "button", text: "Save my results", onclick: () => {
+  const save = button("Save my results", () => {
     const content = { made: new Date().toISOString(), abx: abx ?? null, trials: test.results.trials, ratings };
     const url = URL.createObjectURL(new Blob([JSON.stringify(content, null, 1)], { type: "application/json" }));
     make("a", { href: url, download: "listening-test.json" }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
     saved.textContent = "Saved as listening-test.json in your downloads.";
-  } });
+  });
   const tally = abx ? `Told apart: ${abx.right} of ${abx.n}, ${abx.pair.join(" against ")}.` : "The comparisons were left out.";
   return make("div", {}, make("p", { role: "status", text: `${tally} ${trust(test)}` }),
     make("div", { style: "overflow-x:auto", tabindex: "0", role: "region", "aria-label": "Ratings and ratios" },

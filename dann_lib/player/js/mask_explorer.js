@@ -1,13 +1,13 @@
 // A mask on the spectrogram of a mixture: drawn, thresholded or ideal, heard and scored at once.
 
 import { STYLE, button, choice, decibels, facts, group, slider, soundButtons } from "./controls.js";
-import { istft, largest, levelDb, magnitudes, makeWindow, sdrDb, stft, subtract } from "./dsp.js";
-import { countClipped, decode, makeListening } from "./listening.js";
-import { make, toBytes } from "./page.js";
+import { countClipped, istft, largest, levelDb, magnitudes, makeWindow, sdrDb, stft, subtract } from "./dsp.js";
+import { make } from "./page.js";
 import { BOUNDS, IDEAL, applyMask } from "./masks.js";
 import { BRUSH_STYLE, makeEdits, paintWith, rectangle } from "./mask_edits.js";
-import { FREQUENCIES, grey, makePicture, makeScale, mixColours, scaleBar, shownHz } from "./picture.js";
-import { decimal, replaceStill } from "./plots.js";
+import { FREQUENCIES, grey, levelOf, makePicture, makeScale, mixColours, scaleBar, shownHz } from "./picture.js";
+import { decimal } from "./plots.js";
+import { decodeSamples } from "./sound.js";
 
 const PART_NAMES = { both: "both parts", real: "the real part", imag: "the imaginary part" };
 const BOUND_NAMES = { ratio: "0 to 1", signed: "−1 to 1", any: "any value" };
@@ -54,23 +54,20 @@ async function render({ model, el }) {
   const lower = makePicture("Spectrogram of what the mask gives", 180);
   const numbers = facts("Level and score of the result");
   const note = make("p", { class: "dann-alert", role: "status" });
-  const listening = makeListening((playing) => play.press(playing));
-  const play = soundButtons(PLAY, (key) => (
-    listening.playing() === key ? listening.stop() : listening.play(key, heard(key), app.rate)));
+  const play = soundButtons(PLAY, heard, (position) => [upper, lower].forEach((each) => each.setCursor(position)));
   let state = null, asked = 0;
 
   function heard(key) {
-    return { mixture: app.song.mixture, truth: app.song.sources[settings.target] }[key] ?? state[key];
+    const given = { mixture: app.song.mixture, truth: app.song.sources[settings.target] };
+    return [given[key] ?? state[key], app.rate];
   }
 
   function update() {
-    asked ||= requestAnimationFrame(() => {
-      asked = 0;
-      redraw();
-    });
+    asked ||= requestAnimationFrame(redraw);
   }
 
   function redraw() {
+    asked = 0;
     const started = performance.now();
     const truth = app.song.sources[settings.target];
     state = separate(app.song, edits.mask, settings.bound, truth);
@@ -79,8 +76,7 @@ async function render({ model, el }) {
     numbers.show(numbersOf(app, settings, state, truth, edits.mask));
     note.textContent = clippingNote(state);
     controls.refresh();
-    const playing = listening.playing();
-    if (["result", "removed", "truth"].includes(playing)) listening.replace(heard(playing), app.rate);
+    play.refresh();
     el.dataset.moveMs = (performance.now() - started).toFixed(1);
     el.dataset.sdrDb = String(state.sdrDb);
   }
@@ -88,20 +84,10 @@ async function render({ model, el }) {
   const controls = makeControls(model, app, settings, edits, update);
   paintWith(upper, edits, settings);
   el.append(controls.goal, controls.brush, controls.automatic, controls.rectangle, upper.element, controls.upper,
-    group("Listen", ...play.elements), note, numbers.element, lower.element, controls.lower,
+    play.element, note, numbers.element, lower.element, controls.lower,
     make("style", { text: STYLE + BRUSH_STYLE }));
   redraw();
-
-  const clock = setInterval(() => {
-    for (const picture of [upper, lower]) picture.setCursor(listening.playing() ? listening.position() : null);
-  }, 50);
-  const showStill = replaceStill();
-  return () => {
-    clearInterval(clock);
-    cancelAnimationFrame(asked);
-    for (const part of [listening, upper, lower, numbers]) part.close();
-    showStill();
-  };
+  return play.close;
 }
 
 function makeControls(model, app, settings, edits, update) {
@@ -143,7 +129,7 @@ async function open(model) {
   const [rate, hop, length, nSamples] = ["rate", "hop", "n_fft", "n_samples"].map((name) => model.get(name));
   const floorDb = model.get("floor_db");
   const stored = model.get("sounds");
-  const decoded = await Promise.all(stored.map(({ audio }) => decode(toBytes(audio), rate, nSamples)));
+  const decoded = await Promise.all(stored.map(({ audio }) => decodeSamples(audio, rate, nSamples)));
   const [mixture, ...waveforms] = decoded;
   const sources = Object.fromEntries(waveforms.map((waveform, i) => [stored[i + 1].name, waveform]));
   const song = prepare(mixture, sources, length, hop);
@@ -154,14 +140,12 @@ async function open(model) {
     nFrames: song.spectrogram.nFrames, nBins: song.spectrogram.nBins, frameS: hop / rate, binHz: rate / length,
     durationS: nSamples / rate,
   };
-  const level = (values) => (place) => (
-    Math.max(0, Math.min(255, Math.round(255 * (1 - (20 * Math.log10(values[place] / peak)) / floorDb)) || 0)));
   const clip = (value, [low, high]) => Math.min(high, Math.max(low, value));
   return {
     song, rate, floorDb, magnitude, peak, scene,
     ideal: (kind, target) => IDEAL[kind](song.stems, Object.keys(sources).indexOf(target), song.spectrogram),
     upperScene(mask, { view, bound, maxHz }) {
-      const at = level(magnitude), bounds = BOUNDS[bound];
+      const at = levelOf(magnitude, peak, floorDb), bounds = BOUNDS[bound];
       const strength = (place) => Math.min(1, Math.max(
         Math.abs(clip(mask.real[place], bounds)), Math.abs(clip(mask.imag[place], bounds))));
       const kept = (place) => mixColours(greys[at(place)], scale[at(place)], strength(place));
@@ -172,7 +156,7 @@ async function open(model) {
       return { ...scene, maxHz: shownHz(maxHz, rate), magnitude, colour: view === "kept" ? kept : signed };
     },
     lowerScene(waveform, { maxHz }) {
-      const values = magnitudes(stft(waveform, song.window, hop)), at = level(values);
+      const values = magnitudes(stft(waveform, song.window, hop)), at = levelOf(values, peak, floorDb);
       return { ...scene, maxHz: shownHz(maxHz, rate), magnitude: values, colour: (place) => scale[at(place)] };
     },
   };

@@ -1,7 +1,7 @@
 // A song through the layers of a U-net: its stages as a U, and the feature maps of the chosen one.
 
-import { make } from "./page.js";
-import { decimal, onWidth, plain, radios, replaceStill, significant, stepped, svg, ticks } from "./plots.js";
+import { make, svg } from "./page.js";
+import { decimal, onWidth, plain, radios, significant, stepped, ticks } from "./plots.js";
 
 const STYLE = `
 .net-u { display: grid; grid-template-columns: 1fr minmax(4.6em, 0.5fr) 1fr; gap: 15px 0; margin: 10px 0 4px; }
@@ -46,8 +46,6 @@ function render({ model, el }) {
     Object.assign(state, { stage: index, map, place: null });
     markStage(index);
     showStage();
-    model.set("stage", stages[index].name);
-    model.save_changes();
   }
 
   function showStage() {
@@ -77,10 +75,8 @@ function render({ model, el }) {
     make("p", { class: "dann-quiet", text: `${model.get("legend")} Choose a stage: click, or Tab and arrow keys.` }),
     panel, large.element, said,
   );
-  const first = stages.findIndex((stage) => stage.name === model.get("stage"));
-  choose(first < 0 ? 0 : first);
-  const ends = [onWidth(el, large.draw), replaceStill()];
-  return () => ends.forEach((end) => end());
+  choose(stages.findIndex((stage) => stage.name === "Encoder 1"));
+  onWidth(el, large.draw);
 }
 
 /** The stages in the shape of a U: the way down on the left, the way up on the right, the skips between. */

@@ -2,9 +2,6 @@
 
 import { colour, make, onTheme } from "./page.js";
 import { ticks } from "./plots.js";
-import { pixel } from "./scale.js";
-
-export { makeScale } from "./scale.js";
 
 /** Upper ends of a frequency axis to choose from. */
 export const FREQUENCIES = {
@@ -15,6 +12,23 @@ export const FREQUENCIES = {
 export const shownHz = (chosen, rate) => Math.min(rate / 2, chosen === "all" ? Infinity : Number(chosen));
 
 const MARGIN = { left: 44, right: 8, top: 6, bottom: 20 };
+
+const pixel = (r, g, b) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+
+/** Colours of a scale, `#rrggbb` from low to high, as 256 pixels of a canvas. */
+export function makeScale(colours) {
+  const anchors = colours.map((text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16)));
+  return Uint32Array.from({ length: 256 }, (_, i) => {
+    const place = (i / 255) * (anchors.length - 1);
+    const low = Math.min(Math.floor(place), anchors.length - 2);
+    const [r, g, b] = anchors[low].map((value, k) => Math.round(value + (place - low) * (anchors[low + 1][k] - value)));
+    return pixel(r, g, b);
+  });
+}
+
+/** Which of the 256 colours a place of `magnitude` has: `peak` is the end of the scale, `floorDb` below it its start. */
+export const levelOf = (magnitude, peak, floorDb) => (place) => (
+  Math.max(0, Math.min(255, Math.round(255 * (1 - (20 * Math.log10(magnitude[place] / peak)) / floorDb)) || 0)));
 
 /** A colour without its hue, as bright as it seems to the eye. */
 export function grey(value) {
@@ -38,7 +52,7 @@ export function scaleBar(colours, low, high) {
 /**
  * @param {string} label what the picture shows
  * @param {number} height of the plot in CSS pixels
- * @returns element, canvas, `draw(scene)`, `setCursor(s)`, `place(event)`, close
+ * @returns element, canvas, `draw(scene)`, `setCursor(s)`, `place(event)`
  *
  * A scene is { magnitude, nFrames, nBins, frameS, binHz, durationS, maxHz, colour(place) }: `magnitude` decides
  * which place a pixel shows where it covers several (the loudest), `colour` what it looks like.
@@ -64,9 +78,8 @@ export function makePicture(label, height = 230) {
     drawAxes(context, canvas, scene, plot);
   }
 
-  const sized = new ResizeObserver(() => draw());
-  sized.observe(canvas);
-  const endTheme = onTheme(() => draw());
+  new ResizeObserver(() => draw()).observe(canvas);
+  onTheme(() => draw());
   return {
     element,
     canvas,
@@ -90,14 +103,11 @@ export function makePicture(label, height = 230) {
         binsPerPixel,
       };
     },
-    close() {
-      sized.disconnect();
-      endTheme();
-    },
   };
 }
 
-function paint(scene, width, height) {
+/** The scene as a canvas of its own, without axes. */
+export function paint(scene, width, height) {
   const { magnitude, nFrames, nBins } = scene;
   const image = new ImageData(Math.round(width), height);
   const pixels = new Uint32Array(image.data.buffer);

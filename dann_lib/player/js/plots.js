@@ -1,20 +1,6 @@
-// What the explorers of results share: SVG, axes, numbers in words, choices by keyboard, the still picture beside.
+// What the explorers of results share: axes, numbers in words, choices by keyboard.
 
 import { make } from "./page.js";
-
-const NAMESPACE = "http://www.w3.org/2000/svg";
-
-/** An SVG element; attributes as in `make`. */
-export function svg(tag, attributes = {}, ...children) {
-  const element = document.createElementNS(NAMESPACE, tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "text") element.textContent = value;
-    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
 
 /** A number as it is printed: a true minus sign, "none" where there is no value. */
 export function decimal(value, digits = 1) {
@@ -43,17 +29,6 @@ export function ticks(low, high, count = 5) {
   const values = [];
   for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k += 1) values.push(k * step);
   return values;
-}
-
-/** Round values from `low` to `high` for a logarithmic axis: 1, 2, 5 of each decade, thinned out where they are many. */
-export function logTicks(low, high) {
-  const values = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) {
-    for (const factor of [1, 2, 5]) values.push(factor * 10 ** power);
-  }
-  const inside = values.filter((value) => value >= low && value <= high);
-  if (inside.length < 2) return ticks(low, high, 4).filter((value) => value > 0);
-  return inside.length > 8 ? inside.filter((value) => Number.isInteger(Math.log10(value))) : inside;
 }
 
 /**
@@ -99,63 +74,25 @@ export function stepped(event, index, count, around = false) {
   return next;
 }
 
-/** A table: `head` as texts, "" where a column has no name; `rows` as elements. */
-export function table(caption, head, rows, attributes = { class: "dann-hidden" }) {
+/** A table: `head` as texts, "" where a column has no name; `rows` as elements; the caption is only spoken. */
+export function table(caption, head, rows) {
   const cells = head.map((text) => (text ? make("th", { scope: "col", text }) : make("td")));
-  return make("table", {}, make("caption", { ...attributes, text: caption }),
+  return make("table", {}, make("caption", { class: "dann-hidden", text: caption }),
     make("thead", {}, make("tr", {}, ...cells)), make("tbody", {}, ...rows));
 }
 
 /** A place for a table that may be wider than the page; it scrolls by keyboard too. */
 export const scrolling = (name, kind) => make("div", { class: kind, tabindex: 0, role: "region", "aria-label": name });
 
-/** Calls `draw(width)` now and whenever the width of `element` changes; returns what ends that. */
+/** Calls `draw(width)` now and whenever the width of `element` changes. */
 export function onWidth(element, draw) {
   let width = 0;
-  const observer = new ResizeObserver(() => {
+  new ResizeObserver(() => {
     if (element.clientWidth === width || element.clientWidth === 0) return;
     width = element.clientWidth;
     draw(width);
-  });
-  observer.observe(element);
-  return () => observer.disconnect();
-}
-
-/** The value of `values` (sorted or not) at a share between 0 and 1, by linear interpolation. */
-export function quantile(values, share) {
-  const sorted = [...values].sort((a, b) => a - b);
-  if (!sorted.length) return null;
-  const place = (sorted.length - 1) * share;
-  const below = Math.floor(place);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+  }).observe(element);
 }
 
 /** Sideways places of dots in a strip, the same each time, so that equal scores give equal pictures. */
 export const spread = (index) => Math.sin(2.4 * index);
-
-/** Hides the still picture beside this frame while the module runs, and prints it in place of the frame. */
-export function replaceStill() {
-  let frame = null;
-  try {
-    frame = window.frameElement;
-  } catch {
-    // a page of another origin: both are shown
-  }
-  const still = frame?.closest("[data-interactive]")?.querySelector("[data-still]");
-  if (!still) return () => {};
-  const page = frame.ownerDocument.defaultView;
-  const show = (printed) => {
-    still.hidden = !printed;
-    frame.hidden = printed;
-    frame.style.display = printed ? "none" : "block";
-  };
-  const [before, after] = [() => show(true), () => show(false)];
-  page.addEventListener("beforeprint", before);
-  page.addEventListener("afterprint", after);
-  show(false);
-  return () => {
-    page.removeEventListener("beforeprint", before);
-    page.removeEventListener("afterprint", after);
-  };
-}

@@ -1,9 +1,10 @@
 // Figure 9 where each point says whose it is, and plays its song's estimate and truth where there is sound.
 
+import { button, choice } from "./controls.js";
 import { DOT_STYLE, dotPanel } from "./dots.js";
 import { make } from "./page.js";
 import { makePair } from "./pair.js";
-import { decimal, replaceStill, scrolling, table } from "./plots.js";
+import { decimal, scrolling, table } from "./plots.js";
 
 const STYLE = `${DOT_STYLE}
 .sco-panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 8px 12px; margin: 8px 0; }
@@ -46,13 +47,8 @@ function render({ model, el }) {
     panels.forEach((panel) => panel.mark(song));
     bar.refresh();
     show(null);
-    for (const row of list.querySelectorAll("tbody tr")) {
-      if (Number(row.dataset.song) === song) row.setAttribute("aria-current", "true");
-      else row.removeAttribute("aria-current");
-    }
+    for (const row of list.querySelectorAll("tbody tr")) row.ariaCurrent = String(Number(row.dataset.song) === song);
     pair?.load(sounds[songs[song]] ?? null, source, songs[song], play);
-    model.set("song", songs[song]);
-    model.save_changes();
   }
 
   function show(hovered) {
@@ -67,10 +63,8 @@ function render({ model, el }) {
     legendOf(model), bar.element, name, pair?.element ?? make("p", { class: "dann-quiet", text: SILENT }), values,
     make("details", {}, make("summary", { text: `All ${songs.length} songs as a table` }), list),
   ));
-  const first = songs.indexOf(model.get("song"));
-  choose(first < 0 ? orderOf(model, state, state.source).at(-1) : first);
-  const ends = [replaceStill(), ...panels.map((panel) => panel.close), () => pair?.close()];
-  return () => ends.forEach((end) => end());
+  choose(orderOf(model, state, state.source).at(-1));
+  return pair?.close;
 }
 
 /** Indices of the songs as keys and buttons go through them. */
@@ -111,17 +105,14 @@ function makeBar(model, state, choose) {
     const next = order().indexOf(state.song) + by;
     choose(order()[Math.max(0, Math.min(songs.length - 1, next))]);
   };
-  const sorts = [...model.get("metrics"), BY_NAME].map((value) =>
-    make("option", { value, text: value, selected: value === state.sort ? "" : null }));
-  const sort = make("select", { "aria-label": "Sorted by" }, ...sorts);
-  sort.addEventListener("change", () => {
-    state.sort = sort.value;
+  const sorts = Object.fromEntries([...model.get("metrics"), BY_NAME].map((name) => [name, name]));
+  const sort = choice("Sorted by", sorts, state.sort, (name) => {
+    state.sort = name;
     choose(state.song);
   });
   const select = make("select", { "aria-label": "Song", onchange: () => choose(Number(select.value)) });
-  const element = make("div", { class: "dann-bar" }, make("label", {}, "Sorted by", sort),
-    make("button", { type: "button", text: "◀ previous", onclick: () => step(-1) }),
-    make("button", { type: "button", text: "next ▶", onclick: () => step(1) }), make("label", {}, "Song", select));
+  const element = make("div", { class: "dann-bar" }, sort, button("◀ previous", () => step(-1)),
+    button("next ▶", () => step(1)), make("label", {}, "Song", select));
   function refresh() {
     select.replaceChildren(...order().map((song) => make("option", { value: song, text: songs[song] })));
     select.value = String(state.song);
@@ -175,7 +166,7 @@ function valuesOf(model, song) {
 function listOf(model, choose) {
   const columns = model.get("sources").flatMap((source) => model.get("metrics").map((metric) => [source, metric]));
   const rows = model.get("songs").map((text, song) => {
-    const name = make("button", { type: "button", class: "sco-link", text, onclick: () => choose(song) });
+    const name = button(text, () => choose(song), { class: "sco-link" });
     const cells = columns.map(([source, metric]) => make("td", { text: decimal(source.metrics[metric].values[song], 1) }));
     return make("tr", { "data-song": song }, make("th", { scope: "row" }, name), ...cells);
   });

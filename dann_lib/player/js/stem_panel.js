@@ -1,12 +1,67 @@
 // What the stem player looks like: controls, a ruler, and a row for each source.
 
-import { drawSpectrum, drawWave, extremes, spectrum } from "./lanes.js";
-import { colour, make } from "./page.js";
-import { makeScale } from "./scale.js";
-import { HELP, HINTS, ICONS, STYLE } from "./stem_style.js";
+import { drawWave, extremes, spectrum } from "./lanes.js";
+import { colour, make, onTheme } from "./page.js";
+import { levelOf, makeScale, paint } from "./picture.js";
 
 const DRAG_PX = 6;
 const HEIGHT_PX = { waveform: 48, spectrogram: 96 };
+
+const icon = (path) => (
+  `<svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true"><path d="${path}"/></svg>`);
+
+const ICONS = { play: icon("M5 2.5v15l12.5-7.5z"), pause: icon("M4 3h4v14H4zM12 3h4v14h-4z") };
+
+const HINTS = "All tracks play at their own levels, and all pictures share one scale. Without a solo you hear "
+  + "the sources together; the mixture is heard when it is soloed. Click into a picture to go there, drag to loop.";
+
+/** Keys and what they do, for `nVariants` versions. */
+const HELP = (nVariants) => [
+  ["space", "play and pause"],
+  ...(nVariants > 1 ? [[[..."ABCDEFGH"].slice(0, nVariants).join(" "), "versions, at the same place"]] : []),
+  ["0 … 9", "solo a row; with Shift: mute it"],
+  ["← →", "1 s back or on; with Shift: 5 s"],
+  ["Home", "to the start"],
+  ["L", "loop on and off"],
+  ["I O", "the loop starts, ends here"],
+  ["S", "waveforms or spectrograms"],
+];
+
+const STYLE = `
+.stems-head { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 16px; }
+.stems-head .dann-bar { margin: 0 0 8px; }
+.stems-lanes { display: grid; gap: 4px; --at: 0; --loop-start: 0; --loop-end: 0; }
+.stems-row { display: grid; grid-template-columns: 252px minmax(0, 1fr); gap: 10px; align-items: center; }
+.stems-controls { display: flex; align-items: center; gap: 6px; min-width: 0; }
+.stems-controls button { min-width: 30px; min-height: 28px; padding: 0; font-size: 13px; font-weight: 650; }
+.stems-controls button[data-mute][aria-pressed="true"] { background: var(--warn); border-color: var(--warn);
+  color: var(--paper); }
+.stems-controls input[type="range"] { flex: 1 1 60px; width: 60px; }
+.stems-name { flex: 0 0 104px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 600; }
+.stems-row[data-digit] .stems-controls { border-left: 5px solid var(--source); padding-left: 7px; }
+.stems-key { display: inline-block; min-width: 1.5em; margin-right: 5px; border: 1px solid currentColor;
+  border-radius: 4px; font: 600 11px/1.35 ui-monospace, monospace; text-align: center; opacity: 0.85; }
+.stems-time { font-size: 16px; font-weight: 650; }
+.stems-lane { position: relative; overflow: hidden; border-radius: 4px; cursor: pointer; touch-action: pan-y;
+  user-select: none; }
+.stems-row[data-silent="yes"] canvas { opacity: 0.4; }
+.stems-none { position: absolute; inset: 0; display: grid; place-items: center; }
+.stems-ruler { height: 24px; background: var(--panel); border: 1px solid var(--line); }
+.stems-ticks span { position: absolute; top: 2px; padding-left: 4px; border-left: 1px solid var(--line); height: 100%;
+  color: var(--quiet); font-size: 12px; white-space: nowrap; pointer-events: none; }
+.stems-cursor { position: absolute; inset: 0 auto 0 calc(var(--at) * 100%); width: 2px; margin-left: -1px;
+  pointer-events: none; background: var(--ink); box-shadow: 0 0 0 1px var(--paper); }
+.stems-loop { position: absolute; inset: 0 auto 0 calc(var(--loop-start) * 100%); pointer-events: none;
+  width: calc((var(--loop-end) - var(--loop-start)) * 100%);
+  background: color-mix(in srgb, var(--accent) 14%, transparent);
+  box-shadow: inset 2px 0 var(--accent), inset -2px 0 var(--accent); }
+.stems-words { min-height: 1.45em; }
+@media (max-width: 640px) {
+  .stems-lanes { gap: 10px; }
+  .stems-row { grid-template-columns: minmax(0, 1fr); gap: 4px; }
+  .stems-controls button { min-width: 44px; min-height: 36px; }
+}
+`;
 
 /** Minutes and seconds, such as 2:03.4. */
 function clock(seconds) {
@@ -17,7 +72,7 @@ function clock(seconds) {
 /**
  * @param {Element} el where to build it
  * @param song `{ model, tracks, buffers, failed, duration, actions }`
- * @returns `show(state, gains, words)`, `move(position, playing)`, redraw, close
+ * @returns `show(state, gains, words)`, `move(position, playing)`
  */
 export function makePanel(el, song) {
   const { model, duration, actions, failed } = song;
@@ -32,14 +87,13 @@ export function makePanel(el, song) {
   el.tabIndex = -1;
   el.append(make("style", { text: STYLE }), ...bar.elements, alert, lanes, words, makeHelp(variants));
   const pictures = makePictures(song, rows);
-  const ends = [selecting(lanes, ruler, duration, actions)];
-  const onClick = (event) => {
+  selecting(lanes, ruler, duration, actions);
+  el.addEventListener("click", (event) => {
     // After a click with a pointer, the keys belong to the player again, not to the button.
     if (event.detail > 0 && event.target.closest("button, .dann-switch")) el.focus({ preventScroll: true });
-  };
-  el.addEventListener("click", onClick);
-  const sized = new ResizeObserver(() => pictures.draw());
-  sized.observe(ruler.lane);
+  });
+  new ResizeObserver(() => pictures.draw()).observe(ruler.lane);
+  onTheme(() => pictures.draw());
   return {
     show(state, gains, sentence) {
       bar.show(state);
@@ -53,12 +107,6 @@ export function makePanel(el, song) {
       lanes.style.setProperty("--at", position / duration);
       ruler.move(position);
       bar.move(playing);
-    },
-    redraw: () => pictures.draw(),
-    close() {
-      sized.disconnect();
-      el.removeEventListener("click", onClick);
-      ends.forEach((end) => end());
     },
   };
 }
@@ -194,6 +242,12 @@ function makePictures({ model, buffers }, rows) {
     draw();
   }
 
+  function drawSpectrum(canvas, scene) {
+    const level = levelOf(scene.magnitude, loudest || 1, model.get("floor_db"));
+    const picture = paint({ ...scene, colour: (place) => scale[level(place)] }, canvas.clientWidth, canvas.height);
+    canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+  }
+
   function draw(next = state) {
     state = next;
     const view = state?.view;
@@ -208,9 +262,7 @@ function makePictures({ model, buffers }, rows) {
       const index = row.track(state);
       if (!buffers.has(index)) continue;
       if (view === "waveform") drawWave(canvas, { samples: samples(index), peak, fill: colour(canvas, "--source") });
-      else if (spectra.size === buffers.size) {
-        drawSpectrum(canvas, spectra.get(index), loudest, model.get("floor_db"), scale);
-      }
+      else if (spectra.size === buffers.size) drawSpectrum(canvas, spectra.get(index));
     }
   }
   return { draw };
@@ -247,12 +299,10 @@ function selecting(lanes, ruler, duration, actions) {
     pointercancel: () => { from = null; },
   };
   for (const [name, listener] of Object.entries(listeners)) lanes.addEventListener(name, listener);
-  return () => Object.entries(listeners).forEach(([name, listener]) => lanes.removeEventListener(name, listener));
 }
 
 function makeHelp(variants) {
-  const keys = HELP(variants.length);
-  const rows = keys.map(([names, text]) => {
+  const rows = HELP(variants.length).map(([names, text]) => {
     const caps = names.split(" ").map((name) => make("kbd", { text: name }));
     return make("tr", {}, make("th", { scope: "row" }, ...caps), make("td", { text }));
   });

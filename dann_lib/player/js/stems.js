@@ -1,14 +1,13 @@
 // The stem player: a mixture and its sources in several versions, at one position on one clock.
 
-import { make, oneSound, onTheme, reducedMotion, toBytes } from "./page.js";
+import { make } from "./page.js";
+import { decode, makeSound } from "./sound.js";
 import { makePanel } from "./stem_panel.js";
-import { decode, makeTransport } from "./transport.js";
 
-const SHARED = ["variant", "solo", "muted", "volumes", "loop", "view"];
 const STEP_S = 1, LONG_STEP_S = 5, SHORTEST_LOOP_S = 0.1;
 
 /** Gain of each track. Solo, mute and volume go by the name of the source, so that another version keeps them. */
-export function levels(tracks, { variant, solo, muted, volumes }) {
+function levels(tracks, { variant, solo, muted, volumes }) {
   return tracks.map(({ source, version }) => {
     const chosen = version === null || version === variant;
     const open = solo.length ? solo.includes(source) : version !== null;
@@ -17,7 +16,7 @@ export function levels(tracks, { variant, solo, muted, volumes }) {
 }
 
 /** What is heard, in words. */
-export function heard(tracks, state) {
+function heard(tracks, state) {
   const gains = levels(tracks, state);
   const names = tracks.filter((_, index) => gains[index] > 0).map(({ source }) => source);
   const missing = state.solo.filter((name) => !tracks.some(({ source, version }) => (
@@ -50,7 +49,7 @@ function sayNothingPlays(el, text) {
 async function load(tracks, rate) {
   const buffers = new Map();
   const failed = [];
-  const decoded = await Promise.allSettled(tracks.map(({ sound }) => decode(toBytes(sound), rate)));
+  const decoded = await Promise.allSettled(tracks.map(({ sound }) => decode(sound, rate)));
   decoded.forEach(({ status, value }, index) => {
     const { source, version } = tracks[index];
     if (status === "fulfilled") buffers.set(index, value);
@@ -60,79 +59,34 @@ async function load(tracks, rate) {
 }
 
 function makePlayer(model, el, tracks, buffers, failed) {
-  const state = Object.fromEntries(SHARED.map((name) => [name, model.get(name)]));
-  const transport = makeTransport(buffers, () => follow());
-  const sound = oneSound(() => transport.pause());
-  const actions = makeActions(state, transport, update, model.get("variants"));
-  const panel = makePanel(el, { model, tracks, buffers, failed, duration: transport.duration, actions });
-  let drawn = 0, told = 0;
+  const state = {
+    variant: model.get("variants")[0], solo: model.get("solo"), muted: [], volumes: {}, loop: null, view: "waveform",
+  };
+  const [{ duration }] = buffers.values();
+  const sound = makeSound((position, playing) => panel.move(position, playing));
+  const actions = makeActions(state, sound, duration, update, model.get("variants"));
+  const panel = makePanel(el, { model, tracks, buffers, failed, duration, actions });
 
-  /** After a change of the state: what is heard, shown, and known to Python. */
+  /** After a change of the state: what is heard and shown. */
   function update() {
     const gains = levels(tracks, state);
-    transport.setLevels([...buffers.keys()].map((index) => [index, gains[index]]));
+    sound.setLevels([...buffers.keys()].map((index) => [index, gains[index]]));
     panel.show(state, gains, heard(tracks, state));
-    tell(Object.fromEntries(SHARED.map((name) => [name, state[name]])));
   }
 
-  /** After a start, a stop or a jump. */
-  function follow() {
-    if (transport.playing()) {
-      sound.start();
-      if (!drawn) drawn = requestAnimationFrame(move);
-    }
-    panel.move(transport.position(), transport.playing());
-    tell({ position: transport.position(), playing: transport.playing() });
-  }
-
-  function move(now) {
-    drawn = transport.playing() ? requestAnimationFrame(move) : 0;
-    if (now - told < 250 && reducedMotion()) return;
-    panel.move(transport.position(), transport.playing());
-    if (now - told < 250) return;
-    told = now;
-    tell({ position: transport.position() });
-  }
-
-  const tell = share(model, (name, value) => {
-    if (name === "position") transport.seek(value);
-    else if (name === "playing") actions.play(value);
-    else if (name === "loop") actions.loop(value);
-    else update(state[name] = value);
-  });
-  const onKey = (event) => press(event, el, state, transport, actions);
-  el.addEventListener("keydown", onKey);
-  const ends = [sound.close, transport.close, panel.close, onTheme(panel.redraw), () => cancelAnimationFrame(drawn),
-    () => el.removeEventListener("keydown", onKey)];
-  transport.setLoop(state.loop);
-  transport.seek(model.get("position"));
+  el.addEventListener("keydown", (event) => press(event, el, state, sound, actions));
   update();
-  return () => ends.forEach((end) => end());
-}
-
-/** Keeps the model as the player, and the player as the model: `onOther` hears of changes from outside. */
-function share(model, onOther) {
-  let own = false;
-  for (const name of [...SHARED, "position", "playing"]) {
-    model.on(`change:${name}`, () => own || onOther(name, model.get(name)));
-  }
-  return (values) => {
-    own = true;
-    for (const [name, value] of Object.entries(values)) {
-      if (JSON.stringify(model.get(name)) !== JSON.stringify(value)) model.set(name, structuredClone(value));
-    }
-    model.save_changes();
-    own = false;
-  };
+  sound.load(buffers);
+  return sound.close;
 }
 
 /** What a listener can do. */
-function makeActions(state, transport, update, variants) {
-  let region = state.loop ?? [0, transport.duration];
+function makeActions(state, sound, duration, update, variants) {
+  let region = [0, duration];
   const set = (name, value) => update(state[name] = value);
   const toggled = (list, name) => (list.includes(name) ? list.filter((each) => each !== name) : [...list, name]);
   const actions = {
-    play: (on = !transport.playing()) => (on ? transport.play() : transport.pause()),
+    play: () => (sound.playing() ? sound.pause() : sound.play()),
     /** Sources can be soloed together; the mixture, which holds them all, alone. */
     solo(name, mixture) {
       const others = state.solo.filter((each) => (each === mixture) === (name === mixture));
@@ -143,34 +97,34 @@ function makeActions(state, transport, update, variants) {
     choose: (variant) => variants.includes(variant) && set("variant", variant),
     view: (name = state.view === "waveform" ? "spectrogram" : "waveform") => set("view", name),
     seek(seconds) {
-      const at = Math.min(Math.max(0, seconds), transport.duration);
+      const at = Math.min(Math.max(0, seconds), duration);
       if (state.loop && (at < state.loop[0] || at >= state.loop[1])) actions.loop(null);
-      transport.seek(at);
+      sound.seek(at);
     },
     loop(wanted) {
       if (wanted) {
-        const [start, end] = wanted.map((at) => Math.min(Math.max(0, at), transport.duration));
+        const [start, end] = wanted.map((at) => Math.min(Math.max(0, at), duration));
         if (end - start < SHORTEST_LOOP_S) return;
         region = [start, end];
       }
       set("loop", wanted && region);
-      transport.setLoop(state.loop);
+      sound.setLoop(state.loop);
     },
     toggleLoop: () => actions.loop(state.loop ? null : region),
-    loopFrom: (at) => actions.loop([at, at < region[1] - SHORTEST_LOOP_S ? region[1] : transport.duration]),
+    loopFrom: (at) => actions.loop([at, at < region[1] - SHORTEST_LOOP_S ? region[1] : duration]),
     loopTo: (at) => actions.loop([at > region[0] + SHORTEST_LOOP_S ? region[0] : 0, at]),
   };
   return actions;
 }
 
 /** Keys, wherever the focus is, unless the control there needs them itself. */
-function press(event, el, state, transport, actions) {
+function press(event, el, state, sound, actions) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const isControl = event.target !== el && !event.target.matches("[role=slider]");
   const step = (event.shiftKey ? LONG_STEP_S : STEP_S) * (event.key === "ArrowLeft" ? -1 : 1);
   const row = /^(Digit|Numpad)\d$/.test(event.code) ? el.querySelector(`[data-digit="${event.code.at(-1)}"]`) : null;
   const letter = event.key.toLowerCase();
-  const at = transport.position();
+  const at = sound.position();
   const keys = {
     l: actions.toggleLoop, i: () => actions.loopFrom(at), o: () => actions.loopTo(at), s: () => actions.view(),
   };

@@ -2,13 +2,13 @@
 
 import { STYLE, choice, decibels, facts, group, slider, soundButtons } from "./controls.js";
 import {
-  WINDOWS, decimate, energy, interpolate, istft, largest, levelDb, loudestThreshold, magnitudes,
+  WINDOWS, countClipped, decimate, energy, interpolate, istft, largest, levelDb, loudestThreshold, magnitudes,
   makeWindow, stft, subtract,
 } from "./dsp.js";
-import { countClipped, decode, makeListening } from "./listening.js";
-import { make, toBytes } from "./page.js";
-import { FREQUENCIES, makePicture, makeScale, scaleBar, shownHz } from "./picture.js";
-import { decimal, replaceStill } from "./plots.js";
+import { make } from "./page.js";
+import { FREQUENCIES, levelOf, makePicture, makeScale, scaleBar, shownHz } from "./picture.js";
+import { decimal } from "./plots.js";
+import { decodeSamples } from "./sound.js";
 
 const LENGTHS = [256, 512, 1024, 2048, 4096, 8192];
 const OVERLAPS = { 0.75: "75 %", 0.5: "50 %", 0.25: "25 %", 0: "none", "-0.25": "gaps of 25 %" };
@@ -75,21 +75,17 @@ async function render({ model, el }) {
   const sounds = await loadSounds(model.get("sounds"), rate);
   const settings = {
     sound: Object.keys(sounds)[0], rate, window: "Hamming", length: 2048, overlap: 0.5, keep: "all", share: 0.03,
-    show: "kept", maxHz: "all", ...model.get("settings"),
+    show: "kept", maxHz: "all",
   };
   const picture = makePicture("Spectrogram: time across, frequency up, brighter is louder");
   const numbers = facts("Numbers of this transform");
   const note = make("p", { class: "dann-alert", role: "status" });
-  const listening = makeListening((playing) => play.press(playing));
-  const play = soundButtons(PLAY, (key) => {
-    if (listening.playing() === key) listening.stop();
-    else listening.play(key, heard(key), key === "result" ? settings.rate : rate);
-  });
+  const play = soundButtons(PLAY, heard, picture.setCursor);
   let state = null;
 
   function heard(key) {
-    if (key === "original") return sounds[settings.sound];
-    return key === "result" ? state.result : state.lost;
+    if (key === "result") return [state.result, settings.rate];
+    return [key === "original" ? sounds[settings.sound] : state.lost, rate];
   }
 
   function update() {
@@ -101,23 +97,15 @@ async function render({ model, el }) {
     picture.draw(sceneOf(state, settings, colours, floorDb));
     numbers.show(numbersOf(state, settings, original));
     note.textContent = warning(state, settings);
-    const playing = listening.playing();
-    if (playing) listening.replace(heard(playing), playing === "result" ? settings.rate : rate);
+    play.refresh();
     el.dataset.moveMs = (performance.now() - started).toFixed(1);
   }
 
   const controls = makeControls(model, settings, Object.keys(sounds), update);
-  el.append(controls.transform, controls.keep, picture.element, controls.picture, group("Listen", ...play.elements),
+  el.append(controls.transform, controls.keep, picture.element, controls.picture, play.element,
     note, numbers.element, make("style", { text: STYLE }));
   update();
-
-  const clock = setInterval(() => picture.setCursor(listening.playing() ? listening.position() : null), 50);
-  const showStill = replaceStill();
-  return () => {
-    clearInterval(clock);
-    for (const part of [listening, picture, numbers]) part.close();
-    showStill();
-  };
+  return play.close;
 }
 
 function makeControls(model, settings, sounds, update) {
@@ -146,7 +134,7 @@ function makeControls(model, settings, sounds, update) {
 
 async function loadSounds(stored, rate) {
   const decoded = await Promise.all(
-    stored.map(async ({ name, audio, n_samples: n }) => [name, await decode(toBytes(audio), rate, n)]));
+    stored.map(async ({ name, audio, n_samples: n }) => [name, await decodeSamples(audio, rate, n)]));
   const length = Math.max(...stored.map((sound) => sound.n_samples));
   const made = {
     [MADE.tone]: (i) => 0.3 * Math.sin((2 * Math.PI * 440 * i) / rate),
@@ -164,7 +152,7 @@ function sceneOf(state, settings, colours, floorDb) {
     result: () => stft(state.result, window, hop),
     lost: () => stft(decimate(state.lost, factor), window, hop),
   }[settings.show]();
-  const magnitude = magnitudes(shown), peak = largest(magnitudes(whole)) || 1;
+  const magnitude = magnitudes(shown), level = levelOf(magnitude, largest(magnitudes(whole)) || 1, floorDb);
   return {
     magnitude,
     nFrames: whole.nFrames,
@@ -173,10 +161,7 @@ function sceneOf(state, settings, colours, floorDb) {
     binHz: settings.rate / settings.length,
     durationS: state.waveform.length / settings.rate,
     maxHz: shownHz(settings.maxHz, settings.rate),
-    colour(place) {
-      const level = 1 - (20 * Math.log10(magnitude[place] / peak)) / floorDb;
-      return colours[Math.max(0, Math.min(255, Math.round(255 * level))) || 0];
-    },
+    colour: (place) => colours[level(place)],
   };
 }
 
