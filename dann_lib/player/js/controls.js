@@ -33,7 +33,7 @@ export function choice(label, options, chosen, onchange) {
 }
 
 /** A slider with its value beside it, written by `form`. */
-export function slider(label, { min, max, step, value }, form, oninput, onchange = () => {}) {
+export function slider(label, { min, max, step, value }, form, oninput) {
   const output = make("output", { class: "dann-number", text: form(value) });
   const input = make("input", { type: "range", min, max, step, value, "aria-valuetext": form(value) });
   input.addEventListener("input", () => {
@@ -41,7 +41,6 @@ export function slider(label, { min, max, step, value }, form, oninput, onchange
     input.setAttribute("aria-valuetext", output.textContent);
     oninput(input.valueAsNumber);
   });
-  input.addEventListener("change", () => onchange(input.valueAsNumber));
   return make("label", {}, label, input, output);
 }
 

@@ -25,7 +25,7 @@ const PLAY = { original: "Original", result: "Resynthesis", lost: "What is lost"
 const MADE = { tone: "a tone of 440 Hz", tones: "two tones 10 Hz apart", clicks: "clicks" };
 
 /** What is left of a transform (`dsp.js`), in the same form; `share` (0 to 1) is for the loudest places. */
-export function keepOf(spectrogram, kind, share) {
+function keepOf(spectrogram, kind, share) {
   const { real, imag } = spectrogram;
   const silent = () => new Float32Array(real.length);
   if (kind === "real") return { ...spectrogram, imag: silent() };
@@ -48,7 +48,7 @@ export function keepOf(spectrogram, kind, share) {
 }
 
 /** The way of a sound there and back, with its numbers; `original` is at `rate`, `settings` as in the panel. */
-export function analyse(original, rate, settings) {
+function analyse(original, rate, settings) {
   const factor = Math.round(rate / settings.rate);
   const waveform = decimate(original, factor);
   const window = makeWindow(settings.window, settings.length);
