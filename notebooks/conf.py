@@ -83,7 +83,7 @@ html_favicon = "_static/logo.svg"
 templates_path = ["_templates"]
 html_copy_source = False
 html_show_sourcelink = False
-html_context = {"default_mode": "auto"}
+html_context = {"default_mode": "auto"}  # and "out", the folder of the book
 html_show_copyright = False
 html_use_index = False
 html_domain_indices = False
@@ -92,7 +92,7 @@ html_show_search_summary = False  # it is fetched, which a page from the file sy
 
 def setup(app: Sphinx) -> None:
     """Write the pages that follow from others, and say what Sphinx cannot know."""
-    lessons = kept_lessons(Path(app.outdir))
+    lessons = kept_lessons(Path(app.config.html_context["out"]))
     fill_pages(Path(app.srcdir), lessons, whole=app.tags.has("whole"))
     app.connect("doctree-read", partial(_link_files, {each.page: each.source.parent for each in lessons}), priority=400)
     app.connect("autodoc-skip-member", _skip)

@@ -58,11 +58,12 @@ def build_book(lessons: Iterable[Lesson], out: Path, whole: bool = True) -> Path
         with atomic_write(out / KEPT / f"{lesson.page}.ipynb") as temporary:
             nbformat.write(_with_run(lesson, out), temporary)
     with tempfile.TemporaryDirectory(prefix="dann-book-") as folder:
-        sources = Path(folder) / "sources"
+        sources, pages = Path(folder) / "sources", Path(folder) / "pages"
         shutil.copytree(out / KEPT, sources)
         for text in NOTEBOOKS.glob("*.md") if whole else ():
             shutil.copy(text, sources)
-        _run_sphinx(sources, out, whole)
+        _run_sphinx(sources, pages, out, whole)
+        shutil.copytree(pages, out, ignore=shutil.ignore_patterns("_sources"), dirs_exist_ok=True)
     return out / "index.html"
 
 
@@ -78,15 +79,14 @@ def _with_run(lesson: Lesson, out: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def _run_sphinx(sources: Path, out: Path, whole: bool) -> None:
+def _run_sphinx(sources: Path, pages: Path, out: Path, whole: bool) -> None:
     """Make the pages, in a process of its own: Sphinx changes docutils for good.
 
     Raises:
         DannError: if it fails, with what it said.
     """
-    shutil.rmtree(out / "_modules", ignore_errors=True)  # pages of code are only made where they are older than it
-    command = [sys.executable, "-m", "sphinx", "-c", str(NOTEBOOKS), "-d", str(sources.with_name("doctrees")),
-               "-q", *(["-t", "whole"] if whole else []), str(sources), str(out)]
+    command = [sys.executable, "-m", "sphinx", "-c", str(NOTEBOOKS), "-d", str(pages.with_name("doctrees")),
+               "-q", "-A", f"out={out}", *(["-t", "whole"] if whole else []), str(sources), str(pages)]
     paths = os.pathsep.join([str(NOTEBOOKS.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths})
     if done.stderr.strip():
