@@ -62,6 +62,20 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def replace_between(path: Path, marks: tuple[str, str], text: str) -> None:
+    """Put a text between two marks of a file; without marks, or without the file, nothing happens.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    old = path.read_text(encoding="utf-8") if path.is_file() else ""
+    before, mark, rest = old.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
+    if mark and end:
+        with atomic_write(path) as temporary:
+            temporary.write_text(f"{before}{mark}\n{text}\n{end}{after}", encoding="utf-8")
+
+
 @contextlib.contextmanager
 def output_errors(path: Path) -> Iterator[None]:
     """Turn an operating system's refusal to write `path` into one clear sentence.

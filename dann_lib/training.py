@@ -92,7 +92,7 @@ def train(
             torch.set_rng_state(state["random"])  # without an optimizer, which takes a second to import
             return _run(config, folder, state["best"] or state["network"], state["history"])
     accelerator = make_accelerator(device, precision)
-    trainer = _Trainer(corpus, config, folder, accelerator)
+    trainer = Trainer(corpus, config, folder, accelerator)
     if state:
         trainer.resume(state)
     with tqdm(total=config.epochs, initial=trainer.epoch, unit="epoch", leave=False,
@@ -141,7 +141,7 @@ def snr_loss(masks: Tensor, mixture: Tensor, sources: Tensor) -> Tensor:
     return 10 * torch.log10((noise + floor) / (signal + floor))
 
 
-class _Trainer:
+class Trainer:
     """The state of a run between two epochs."""
 
     def __init__(self, corpus: Corpus, config: TrainingConfig, folder: Path, accelerator: Accelerator) -> None:
@@ -167,7 +167,7 @@ class _Trainer:
     def run_epoch(self) -> dict[str, float]:
         """Learn from every chunk once, compute the other loss, write the checkpoint."""
         start = time.perf_counter()
-        train_loss = self._learn()
+        train_loss = self.learn()
         test_loss = self._held_out_loss()
         self.seconds += time.perf_counter() - start
         self.epoch += 1
@@ -180,14 +180,14 @@ class _Trainer:
         self.history.append(losses)
         if self.config.held_out == "valid" and test_loss == self.lowest_loss():
             self.best = {name: value.detach().cpu().clone() for name, value in self._weights().items()}
-        self._save()
+        self.save()
         return losses
 
     def lowest_loss(self) -> float:
         return min(row["test_loss"] for row in self.history)
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Take over what `_save` has written."""
+        """Take over what `save` has written."""
         self.plain_network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.schedule is not None:
@@ -206,12 +206,12 @@ class _Trainer:
         self.accelerator.wait_for_everyone()
         return run
 
-    def _learn(self) -> float:
+    def learn(self) -> float:
         """Train on the chunks of one epoch; the mean of the loss over them."""
         self.network.train()
         total = torch.zeros((), device=self.accelerator.device)
         for batch in self.chunks.at_random(self.config, self.epoch, *self._share()):
-            loss = self._loss(batch)
+            loss = self.loss(batch)
             # Processes average their gradients, and may hold unequal shares of a batch.
             self.accelerator.backward(loss * self.accelerator.num_processes)
             self.optimizer.step()
@@ -227,22 +227,25 @@ class _Trainer:
         self.network.eval()
         total = torch.zeros((), device=self.accelerator.device)
         for batch in self.held_out.in_order(self.config, *self._share()):
-            total += self._loss(batch) * batch.n_global
+            total += self.loss(batch) * batch.n_global
         return self._mean(total, len(self.held_out))
 
-    def _loss(self, batch: Batch) -> Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """The part of this process of the mean loss over the batch of all processes."""
         waveforms = batch.waveforms.to(self.accelerator.device)
         if len(waveforms) == 0:
             # More processes than chunks: take part in the exchange of gradients without adding to them.
             mixture, _ = pretreat(waveforms.new_zeros(1, *waveforms.shape[1:]), self.config.gain)
             return self.network(mixture).sum() * 0.0
-        mixture, sources = pretreat(waveforms, self.config.gain)
+        return self.loss_of(*pretreat(waveforms, self.config.gain), batch.n_global)
+
+    def loss_of(self, mixture: Tensor, sources: Tensor, n_global: int) -> Tensor:
+        """The same of spectrograms `(batch, part, freq, frame)` and `(batch, source, part, freq, frame)`."""
         with self.accelerator.autocast():
-            masks = self.network(mixture.contiguous(memory_format=self.layout))
+            masks = self.network(mixture.contiguous(memory_format=self.layout))  # (batch, source, part, freq, frame)
         if self.config.loss == "snr":
-            return snr_loss(masks.float(), mixture, sources).sum() / (batch.n_global * sources.shape[1])
-        n_elements = batch.n_global * sources[0].numel()
+            return snr_loss(masks.float(), mixture, sources).sum() / (n_global * sources.shape[1])
+        n_elements = n_global * sources[0].numel()
         return l1_loss(masks.float(), mixture, sources, reduction="sum") / n_elements
 
     def _mean(self, total: Tensor, n_chunks: int) -> float:
@@ -254,7 +257,7 @@ class _Trainer:
     def _weights(self) -> dict[str, Tensor]:
         return self.plain_network.state_dict()
 
-    def _save(self) -> None:
+    def save(self) -> None:
         if not self.accelerator.is_main_process:
             return
         state: dict[str, Any] = {

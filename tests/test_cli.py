@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from dann_lib import bench
 from dann_lib.__main__ import COMMANDS, main, newest_weights
 from dann_lib.files import reference_folder
 
@@ -121,16 +122,21 @@ def test_interrupting_is_exit_code_130(monkeypatch, capsys):
     assert "goes on from there" in capsys.readouterr().err
 
 
-def test_bench_prints_ratios_and_writes_them(synthetic_root, tmp_path, capsys):
-    file = tmp_path / "bench.json"
-    code, out, _ = run(capsys, "bench", "--only", "opening", "--only", "preparation", "--runs", "1", "--json", file,
-                       "--peer", "demucs")
-    results = json.loads(file.read_text())
+def test_bench_compares_with_baselines_and_names_the_machine(synthetic_root, tmp_path, capsys):
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n" + "\nold\n".join(bench.MARKS) + "\nafter\n")
+    code, out, _ = run(capsys, "bench", "--only", "opening", "--only", "preparation", "--runs", "1", "--json",
+                       "--readme", readme)
+    results = json.loads(out)
     assert code == 0
-    assert results["preparation"]["ratio"] > 1
+    assert results["preparation"]["musdb_s"] > results["preparation"]["seconds"] > 0
     assert results["opening"]["songs"] == 24
     assert results["opening"]["peak_mb"] > 10
-    assert "peer demucs" in out
+    assert results["machine"]["threads"] >= 1
+    assert results["machine"]["precision"] in ("bf16", "float32")
+    text = readme.read_text()
+    assert results["machine"]["text"] in text and results["opening"]["text"] in text
+    assert text.startswith("before") and text.endswith("after\n") and "old" not in text
 
 
 def test_the_module_runs_from_any_folder(tmp_path):

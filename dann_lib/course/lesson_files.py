@@ -16,6 +16,9 @@ from nbformat import NotebookNode
 from dann_lib.errors import DannError
 from dann_lib.files import atomic_write
 
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+"""Folder of the lessons."""
+
 FORMAT = "py:percent"
 SOLUTIONS = "solutions"
 """Folder of the solutions, beside the lessons."""

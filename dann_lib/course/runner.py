@@ -22,17 +22,24 @@ from pathlib import Path
 from jupyter_core.utils import ensure_event_loop
 from nbformat import NotebookNode
 
-from dann_lib.course.book import build_book, kept_pages
+from dann_lib.course.book import KEPT, build_book
 from dann_lib.course.exercises.source import write_exercises
-from dann_lib.course.lesson_files import SOLUTIONS, Lesson, differs, read_lesson, stored_lesson, write_lesson
+from dann_lib.course.lesson_files import (
+    NOTEBOOKS,
+    SOLUTIONS,
+    Lesson,
+    differs,
+    read_lesson,
+    stored_lesson,
+    write_lesson,
+)
 from dann_lib.errors import DannError
 from dann_lib.files import data_folder
 
 CELL_TIMEOUT_S = 1800
 """A cell that takes longer counts as failed."""
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-NOTEBOOKS = REPOSITORY / "notebooks"
+REPOSITORY = NOTEBOOKS.parent
 
 
 def build(
@@ -94,12 +101,12 @@ def _write_pages(lessons: list[Lesson], out: Path) -> Path:
     if not ours:
         return build_book(lessons, out, whole=False)
     print("Writing the pages …", flush=True)
-    there = {lesson.page for lesson in lessons} | kept_pages(out)
+    newer = {lesson.page for lesson in lessons}
     stored = [stored_lesson(path) for path in (*_known(), *sorted((NOTEBOOKS / SOLUTIONS).glob("*.py")))
               if path.with_suffix(".ipynb").is_file()]
-    rest = [each for each in stored if each.is_solution or each.page not in there]
-    newer = {lesson.page for lesson in lessons}
-    return build_book([*(each for each in rest if each.page not in newer), *lessons], out)
+    rest = [each for each in stored if each.page not in newer
+            and (each.is_solution or not (out / KEPT / f"{each.page}.ipynb").is_file())]
+    return build_book([*rest, *lessons], out)
 
 
 def run_lesson(source: Path, progress: _Progress | None = None) -> Lesson:

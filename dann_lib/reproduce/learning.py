@@ -233,14 +233,15 @@ def seconds_per_second(machine: Machine) -> float:
     import torch
 
     from dann_lib.baselines import build
-    from dann_lib.devices import make_accelerator
+    from dann_lib.devices import make_accelerator, memory_format
     from dann_lib.reproduce.measuring import training_step
 
     accelerator, threads = make_accelerator(machine.device, machine.precision), torch.get_num_threads()
     torch.set_num_threads(max(1, threads // machine.jobs))
     try:
         noise = torch.randn(2, 1 + len(report.SOURCES), report.N_FRAMES * report.HOP, device=accelerator.device)
-        step = training_step(build("dann").to(accelerator.device), noise, accelerator.autocast)
+        layout = memory_format("bf16" if accelerator.mixed_precision == "bf16" else "float32", learning=True)
+        step = training_step(build("dann").to(accelerator.device), noise, accelerator.autocast, layout=layout)
         fastest = min(step() for _ in range(3))
     finally:
         torch.set_num_threads(threads)

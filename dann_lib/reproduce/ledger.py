@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dann_lib.errors import DannError
-from dann_lib.files import atomic_write, reference_folder
+from dann_lib.files import reference_folder, replace_between
 from dann_lib.reproduce.claims import CLAIMS, VERDICTS, Claim
 from dann_lib.reproduce.evidence import CLAIMS_FILE, Evidence
 
@@ -121,12 +121,7 @@ def write_readme(outcomes: list[Outcome], readme: Path) -> None:
     Raises:
         OutputError: if it cannot be written.
     """
-    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
-    before, mark, rest = text.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if mark and end:
-        with atomic_write(readme) as path:
-            path.write_text(f"{before}{mark}\n{markdown(outcomes, 'data/reference')}\n{end}{after}", encoding="utf-8")
+    replace_between(readme, MARKS, markdown(outcomes, "data/reference"))
 
 
 def counts(outcomes: list[Outcome]) -> dict[str, int]:

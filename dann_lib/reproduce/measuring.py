@@ -75,7 +75,7 @@ def loss_of_silence(corpus: Corpus) -> list[Row]:
 
 def training_step(
     network: nn.Module, waveforms: Tensor, autocast: Callable[[], AbstractContextManager] = nullcontext, *,
-    channels_last: bool = True,
+    layout: torch.memory_format = torch.contiguous_format,
 ) -> Callable[[], float]:
     """A training step as `training` does it, to be timed: pretreatment, loss (3), gradients, SGD.
 
@@ -83,12 +83,11 @@ def training_step(
         network: learns, on the device of the waveforms.
         waveforms: `(batch, signal, sample)`, the mixture first.
         autocast: precision of the network, such as `Accelerator.autocast`; float32 by default.
-        channels_last: memory layout of `training`; else that of plain PyTorch.
+        layout: of the features in memory; see `devices.memory_format`.
 
     Returns:
         Does one step each time it is called, and returns how long it took in seconds.
     """
-    layout = torch.channels_last if channels_last else torch.contiguous_format
     network = network.to(memory_format=layout).train()
     optimizer = torch.optim.SGD(network.parameters(), lr=report.LEARNING_RATE, momentum=report.MOMENTUM)
 

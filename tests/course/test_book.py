@@ -11,68 +11,65 @@ import nbformat
 import pytest
 
 import dann_lib
-from dann_lib.course.book.api import HIDDEN, api_pages, documented_modules
-from dann_lib.course.book.ledger_page import ledger_page
-from dann_lib.course.book.links import Links
-from dann_lib.course.book.texts import TEXTS, index_page, read_texts
-from dann_lib.course.lesson_files import Lesson
+from dann_lib.course.book import HIDDEN, build_book, fill_pages
+from dann_lib.course.lesson_files import NOTEBOOKS, Lesson
 from dann_lib.reproduce.claims import CLAIMS
 
 TEXT = "# 3 · Build it\n\nAt the end\nyou hold it.\n\n**What you need**: about 12 s on two\nprocessor cores, 1 GB."
+LINKS = """
+
+[lesson](03_unet.ipynb), [solution](solutions/03_unet.ipynb), [a [1]](../data/scores.csv), [site](https://example.org/x.py),
+[part](#part), `x[0](features)` ![a picture](../data/picture.png)
+
+(part)=
+## A part
+"""
 
 
-def lesson(source: Path, **options: object) -> Lesson:
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(TEXT)])
-    return Lesson(source, notebook, **options)
+def lesson(source: Path, text: str = TEXT, output: str = "", **options: object) -> Lesson:
+    cells = [nbformat.v4.new_markdown_cell(text)]
+    if output:
+        shown = nbformat.v4.new_output("display_data", data={"text/markdown": output})
+        cells.append(nbformat.v4.new_code_cell("show()", outputs=[shown]))
+    return Lesson(source, nbformat.v4.new_notebook(cells=cells), **options)
 
 
-@pytest.fixture
-def links(tmp_path: Path) -> Links:
-    """A repository with two lessons, a solution, a module, a table and a picture."""
-    root = tmp_path / "repository"
-    for name in ("notebooks/03_unet.py", "notebooks/solutions/03_unet.py", "dann_lib/report.py", "dann_lib/odd.py",
-                 "data/scores.csv", "data/picture.png"):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(name)
-    found = Links(root, tmp_path / "stage", tmp_path / "out")
-    found.add(root / "notebooks/03_unet.py", "03_unet.ipynb")
-    found.add(root / "notebooks/solutions/03_unet.py", "solutions/03_unet.ipynb")
-    found.modules = {"dann_lib.report"}
-    return found
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pages of a lesson, and of its solution, whose text and output link to lessons and to files beside them."""
+    root = tmp_path_factory.mktemp("repository")
+    (root / "data").mkdir()
+    (root / "data/scores.csv").write_text("scores")
+    (root / "data/picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    folder = root / "notebooks"
+    (folder / "solutions").mkdir(parents=True)
+    lessons = [
+        lesson(folder / "03_unet.py", f"{TEXT}{LINKS}", "[solution](solutions/03_unet.ipynb), [b](../data/scores.csv)"),
+        lesson(folder / "solutions/03_unet.py", output="[back](../03_unet.ipynb), [c](../../data/scores.csv)"),
+    ]
+    return build_book(lessons, root / "out", whole=False).parent
 
 
-def test_links_between_lessons_and_solutions_lead_to_pages(links):
-    notebooks = links.repository / "notebooks"
-    assert links.rewrite("[a](03_unet.ipynb)", notebooks, "01_data") == "[a](03_unet.ipynb)"
-    assert links.rewrite("[a](03_unet.py#b)", notebooks, "01_data") == "[a](03_unet.ipynb#b)"
-    assert links.rewrite("[a](solutions/03_unet.ipynb)", notebooks, "03_unet") == "[a](solutions/03_unet.ipynb)"
-    back = links.rewrite("[a](../03_unet.ipynb)", notebooks / "solutions", "solutions/03_unet")
-    assert back == "[a](../03_unet.ipynb)"
+def addresses(page: Path) -> dict[str, str]:
+    """Text → address, of the links of a page."""
+    found = re.findall(r'<a [^>]*href="([^"]+)"[^>]*>(.*?)</a>', page.read_text(), re.DOTALL)
+    return {re.sub("<[^>]+>", "", text).strip(): address for address, text in found}
 
 
-def test_links_to_modules_lead_to_their_source_and_others_to_a_copy(links):
-    notebooks = links.repository / "notebooks"
-    module = links.rewrite("[a](../dann_lib/report.py)", notebooks, "ledger")
-    assert module == '<a href="_modules/dann_lib/report.html">a</a>'
-    table = links.rewrite("[a [1]](../../data/scores.csv)", notebooks / "solutions", "solutions/03_unet")
-    assert table == '<a href="../files/data/scores.csv">a [1]</a>'
-    assert (links.out / "files/data/scores.csv").read_text() == "data/scores.csv"
-    assert links.rewrite("[a](../dann_lib/odd.py)", notebooks, "ledger") == '<a href="files/dann_lib/odd.py">a</a>'
-    picture = links.rewrite("![a](../data/picture.png)", notebooks, "ledger")
-    assert (links.stage / picture[5:-1]).resolve() == links.repository / "data/picture.png"
+def test_links_between_lessons_and_solutions_lead_to_pages(book):
+    there, back = addresses(book / "03_unet.html"), addresses(book / "solutions/03_unet.html")
+    assert (there["lesson"], there["solution"]) == ("#", "solutions/03_unet.html")
+    assert there["part"] == "#part" and there["site"] == "https://example.org/x.py"
+    assert back["back"] == "../03_unet.html"
 
 
-@pytest.mark.parametrize("text", ["[a](https://example.org/x.py)", "[a](#part)", "x[0](features)", "[a](lost.csv)"])
-def test_what_is_no_link_to_a_file_stays(links, text):
-    assert links.rewrite(text, links.repository / "notebooks", "03_unet") == text
-
-
-def test_a_lesson_that_failed_says_so_below_its_title(links):
-    failed = lesson(links.repository / "notebooks/03_unet.py", error="03_unet, cell [2]: ZeroDivisionError")
-    cells = links.rewrite_notebook(failed).cells
-    assert cells[0].source.startswith("# 3 · Build it")
-    assert "This run stopped" in cells[1].source and "ZeroDivisionError" in cells[1].source
-    assert len(failed.notebook.cells) == 1, "the lesson itself is not changed"
+def test_links_to_files_lead_to_a_copy_and_pictures_are_shown(book):
+    page = book / "03_unet.html"
+    for name, where in (("a [1]", page), ("b", page), ("c", book / "solutions/03_unet.html")):
+        assert (where.parent / addresses(where)[name]).resolve().is_relative_to(book)
+        assert (where.parent / addresses(where)[name]).read_text() == "scores"
+    picture = re.search(r'<img [^>]*src="([^"]+picture\.png)"', page.read_text())[1]
+    assert (book / picture).read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_lesson_knows_its_title_its_result_and_its_page(tmp_path):
@@ -84,42 +81,44 @@ def test_a_lesson_knows_its_title_its_result_and_its_page(tmp_path):
 def test_the_index_says_how_long_a_lesson_took_and_lists_what_there_is(tmp_path):
     lessons = [lesson(tmp_path / "03_unet.py", seconds=75.0), lesson(tmp_path / "04_more.py"),
                lesson(tmp_path / "solutions" / "03_unet.py")]
-    text = index_page(lessons, ["glossary.md", "ledger.md", "api/index.rst"])
+    fill_pages(tmp_path, lessons[:1], whole=False)
+    small = (tmp_path / "index.md").read_text()
+    assert "ledger" not in small and "api/index" not in small and "Solutions" not in small
+    fill_pages(tmp_path, lessons, whole=True)
+    text = (tmp_path / "index.md").read_text()
     assert text.count("ran here in") == 1 and "ran here in 1.2 min" in text
     assert text.count(">about 12 s on two processor cores<") == 1, "of the other, what it says itself"
     assert text.count("**[Build it]") == 2
-    order = [text.rindex(line) for line in ("\n04_more\n", "\nsolutions/03_unet\n", "\nglossary\n", "\nledger\n")]
+    order = [text.rindex(line) for line in ("\n04_more\n", "\nsolutions/*\n", "\nglossary\n", "\nledger\n")]
     assert order == sorted(order)
-    small = index_page(lessons[:1], [])
-    assert "ledger" not in small and "api/index" not in small and "Solutions" not in small
+    assert all(f"[]({path.name})" in text for path in NOTEBOOKS.glob("*.md")), "every text"
 
 
-def test_texts_come_in_the_order_of_the_book(tmp_path):
-    for name in ("zebra", *reversed(TEXTS[1:])):
-        (tmp_path / f"{name}.md").write_text(f"# {name}")
-    assert list(read_texts(tmp_path)) == [*TEXTS[1:], "zebra"]
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages of a whole book that follow from others."""
+    folder = tmp_path_factory.mktemp("sources")
+    fill_pages(folder, [], whole=True)
+    return folder
 
 
-def test_the_ledger_has_every_claim_with_its_figure():
-    text = ledger_page([])
+def test_the_ledger_has_every_claim_with_its_figure(filled):
+    text = (filled / "ledger.md").read_text()
     for number, claim in enumerate(CLAIMS, start=1):
         part = text.partition(f"(claim-{number})=")[2].partition("(claim-")[0]
-        assert claim.text in part and claim.criteria["reproduced"] in part
+        assert claim.text in part and claim.reproduced in part
         assert "](../data/reference/figures/" in part or claim.id == "numbers"
 
 
-def test_every_module_is_in_the_reference():
-    pages = "\n".join(api_pages().values())
-    modules = {info.name for info in pkgutil.walk_packages(dann_lib.__path__, "dann_lib.")}
-    expected = {name for name in modules if name.rpartition(".")[2] not in HIDDEN}
-    assert documented_modules() == expected
-    assert not [name for name in expected if f".. automodule:: {name}\n" not in pages]
+def test_every_module_is_in_the_reference(filled):
+    pages = "\n".join(path.read_text() for path in (filled / "api").iterdir())
+    modules = {info.name for info in pkgutil.walk_packages(dann_lib.__path__, "dann_lib.")} - set(HIDDEN)
+    assert not [name for name in modules if f".. automodule:: {name}\n" not in pages]
 
 
-def test_what_a_package_hands_on_leads_to_the_module_that_defines_it():
-    page = api_pages()["api/dann_lib.figures.rst"]
-    assert ":py:obj:`COLOURS <dann_lib.figures.style.COLOURS>`" in page
-    assert ":py:obj:`figure_5 <dann_lib.figures.results.figure_5>`" in page
+def test_a_package_says_what_it_hands_on(filled):
+    text = (filled / "api/dann_lib.figures.rst").read_text()
+    assert ":py:obj:`.COLOURS`" in text and ":py:obj:`.figure_5`" in text
 
 
 def test_docstrings_say_what_the_arguments_are():

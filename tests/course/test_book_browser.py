@@ -88,7 +88,7 @@ def lesson(request, chromium, book) -> Iterator[Any]:
 def pages(book: Path) -> list[str]:
     """Names of all pages but those with source code."""
     names = [path.relative_to(book).with_suffix("").as_posix() for path in book.rglob("*.html")]
-    return sorted(name for name in names if not name.startswith(("_modules", "_static", "files")))
+    return sorted(name for name in names if not name.startswith(("_modules", "_static")))
 
 
 def show_all(page: Any) -> None:

@@ -1,0 +1,162 @@
+"""The course as a book of HTML pages: Sphinx and myst-nb on lessons that were run before.
+
+    build_book(lessons, out)                  # lessons, texts, ledger and API reference
+    build_book(lessons, out, whole=False)     # the lessons alone, in seconds
+
+The pages need no network: figures and sounds are inside them, equations are set by MathJax from a wheel. How they
+look is in `notebooks/conf.py`, what the index and the ledger say in the templates beside it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import pkgutil
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from inspect import ismodule
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+import dann_lib
+from dann_lib.course.lesson_files import NOTEBOOKS, Lesson, cleaned
+from dann_lib.errors import DannError
+from dann_lib.files import atomic_write
+
+KEPT = "notebooks"
+"""Folder beside the pages with the lessons that they were made from."""
+
+HIDDEN = ("dann_lib.__main__",)
+"""Modules that are run, not imported."""
+
+
+def build_book(lessons: Iterable[Lesson], out: Path, whole: bool = True) -> Path:
+    """Write lessons as HTML pages with an index, a search, and all that they need to be read offline.
+
+    Args:
+        lessons: with their outputs; nothing is executed.
+        out: folder of the pages. Lessons that were written there before stay in the book.
+        whole: with the texts of the course, the ledger of the claims and the reference of `dann_lib`.
+
+    Returns:
+        The index.
+
+    Raises:
+        OutputError: if the folder cannot be written.
+        DannError: if a page cannot be made, or MathJax is not installed.
+    """
+    out = Path(out).resolve()
+    for lesson in lessons:
+        with atomic_write(out / KEPT / f"{lesson.page}.ipynb") as temporary:
+            nbformat.write(_with_run(lesson, out), temporary)
+    with tempfile.TemporaryDirectory(prefix="dann-book-") as folder:
+        sources, pages = Path(folder) / "sources", Path(folder) / "pages"
+        shutil.copytree(out / KEPT, sources)
+        for text in NOTEBOOKS.glob("*.md") if whole else ():
+            shutil.copy(text, sources)
+        _run_sphinx(sources, pages, out, whole)
+        shutil.copytree(pages, out, ignore=shutil.ignore_patterns("_sources"), dirs_exist_ok=True)
+    return out / "index.html"
+
+
+def _with_run(lesson: Lesson, out: Path) -> nbformat.NotebookNode:
+    """What the page is made from, with what is known of the run; a lesson that failed says so below its title."""
+    notebook = cleaned(lesson.notebook)
+    source = Path(os.path.relpath(lesson.source.resolve(), out)).as_posix()
+    seconds = None if math.isnan(lesson.seconds) else round(lesson.seconds, 1)
+    notebook.metadata["dann"] = {"source": source, "error": lesson.error, "seconds": seconds}
+    if lesson.error:
+        fence = ":::{admonition} This run stopped\n:class: error\n\n"
+        notebook.cells.insert(1, nbformat.v4.new_markdown_cell(f"{fence}{lesson.error}\n:::", id="stopped"))
+    return notebook
+
+
+def _run_sphinx(sources: Path, pages: Path, out: Path, whole: bool) -> None:
+    """Make the pages, in a process of its own: Sphinx changes docutils for good.
+
+    Raises:
+        DannError: if it fails, with what it said.
+    """
+    command = [sys.executable, "-m", "sphinx", "-c", str(NOTEBOOKS), "-d", str(pages.with_name("doctrees")),
+               "-q", "-A", f"out={out}", *(["-t", "whole"] if whole else []), str(sources), str(pages)]
+    paths = os.pathsep.join([str(NOTEBOOKS.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths})
+    if done.stderr.strip():
+        print(done.stderr.replace(f"{sources}{os.sep}", "").strip(), file=sys.stderr, flush=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+        raise DannError(f"the pages could not be made (Sphinx ended with {done.returncode}): {last}")
+
+
+def kept_lessons(out: Path) -> list[Lesson]:
+    """The lessons of a folder of pages, in the order of their names.
+
+    Args:
+        out: folder of the pages.
+    """
+    lessons = []
+    for path in (out / KEPT).rglob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        run = notebook.metadata["dann"]
+        seconds = float("nan") if run["seconds"] is None else run["seconds"]
+        lessons.append(Lesson(Path(os.path.normpath(out / run["source"])), notebook, seconds, run["error"]))
+    return sorted(lessons, key=lambda lesson: lesson.page)
+
+
+def fill_pages(sources: Path, lessons: list[Lesson], whole: bool) -> None:
+    """Write the pages that follow from others: the index, of a whole book also the ledger and the reference.
+
+    Args:
+        sources: folder that Sphinx reads.
+        lessons: of the book, solutions among them.
+        whole: as in `build_book`.
+
+    Raises:
+        DannError: if evidence of the ledger is missing.
+    """
+    _fill("index.md", sources / "index.md", lessons=lessons, time_of=_time, whole=whole)
+    if whole:
+        from dann_lib.reproduce.drawing import draw
+        from dann_lib.reproduce.evidence import Evidence
+        from dann_lib.reproduce.ledger import counts, ledger
+
+        evidence = Evidence.stored()
+        entries = ledger(evidence)
+        pages = {lesson.page[:2]: lesson.page for lesson in lessons if not lesson.is_solution}
+        words = {entry.figure: draw(evidence, entry.claim.figure).description
+                 for entry in entries if entry.figure}
+        _fill("ledger.md", sources / "ledger.md", entries=entries, counts=counts(entries), words=words, pages=pages)
+        names = [each.name for each in pkgutil.walk_packages(dann_lib.__path__, "dann_lib.") if each.name not in HIDDEN]
+        modules = [name for name in names if name.count(".") == 1]
+        _fill("api_index.rst", sources / "api" / "index.rst", modules=modules)
+        for module in modules:
+            package = importlib.import_module(module)
+            handed_on = [name for name in getattr(package, "__all__", ()) if not ismodule(getattr(package, name))]
+            parts = [name for name in names if name.startswith(f"{module}.")]
+            _fill("api_module.rst", sources / "api" / f"{module}.rst", module=module, parts=parts, handed_on=handed_on)
+
+
+def _fill(template: str, page: Path, **context: Any) -> None:
+    from jinja2 import Environment
+
+    environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    text = (NOTEBOOKS / f"{template}.j2").read_text(encoding="utf-8")
+    page.parent.mkdir(exist_ok=True)
+    page.write_text(environment.from_string(text).render(**context), encoding="utf-8")
+
+
+def _time(lesson: Lesson) -> str:
+    """`ran here in 40 s`, `ran here in 1.5 min`; where it did not run, what the lesson says that it needs."""
+    if math.isnan(lesson.seconds):
+        texts = "".join(cell.source for cell in lesson.notebook.cells[:1])
+        found = re.search(r"\*\*What you need\*\*: (about [^,.(]+)", texts)
+        return " ".join(found[1].split()) if found else ""
+    is_short = lesson.seconds < 60
+    return "ran here in " + (f"{lesson.seconds:.0f} s" if is_short else f"{lesson.seconds / 60:.1f} min")
