@@ -346,7 +346,7 @@ COMMANDS: tuple[Command, ...] = (
             "the ledger of claims. It can be stopped at any time; the same command goes on.",
             _reproduce_arguments, _reproduce),
     Command("bench", "speed and memory of this machine, as ratios",
-            "Measure training, separation, the command line, preparation and opening against baselines of the same run.",
+            "Measure training, separation, preparation and opening against baselines of the same run.",
             bench.add_arguments, bench.run),
     Command("course", "run the lessons and write them as pages",
             "Run the seven lessons from top to bottom, in order, and write them as pages that work offline.",

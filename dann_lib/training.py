@@ -184,6 +184,7 @@ class Trainer:
         return losses
 
     def lowest_loss(self) -> float:
+        """Of the held-out songs, so far."""
         return min(row["test_loss"] for row in self.history)
 
     def resume(self, state: dict[str, Any]) -> None:
@@ -258,6 +259,7 @@ class Trainer:
         return self.plain_network.state_dict()
 
     def save(self) -> None:
+        """Write checkpoint and history."""
         if not self.accelerator.is_main_process:
             return
         state: dict[str, Any] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dann_lib.errors import DannError
-from dann_lib.files import reference_folder, replace_between
+from dann_lib.files import atomic_write, reference_folder, replace_between
 from dann_lib.reproduce.claims import CLAIMS, VERDICTS, Claim
 from dann_lib.reproduce.evidence import CLAIMS_FILE, Evidence
 
