@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import jupytext
@@ -87,10 +88,7 @@ def stored_lesson(source: Path) -> Lesson:
     path = Path(source).with_suffix(".ipynb")
     if not path.is_file():
         raise DannError(f"{path} does not exist; run the lesson once: python -m dann_lib course --write {source}")
-    try:
-        return Lesson(Path(source), nbformat.read(path, as_version=4))
-    except (OSError, ValueError, nbformat.ValidationError) as error:
-        raise DannError(f"{path} cannot be read as a notebook ({error}); restore it") from error
+    return Lesson(Path(source), _read(path))
 
 
 def read_lesson(source: Path) -> NotebookNode:
@@ -104,18 +102,22 @@ def read_lesson(source: Path) -> NotebookNode:
         DannError: if it is no notebook.
     """
     source = Path(source)
-    try:
-        notebook = jupytext.read(source)
-        stored = source.with_suffix(".ipynb")
-        if source.suffix == ".py" and stored.is_file():
-            notebook = combine_inputs_with_outputs(notebook, nbformat.read(stored, as_version=4), fmt=FORMAT)
-    except (OSError, ValueError, nbformat.ValidationError) as error:
-        raise DannError(f"{source} cannot be read as a notebook ({error}); restore it") from error
+    notebook, stored = _read(source), source.with_suffix(".ipynb")
+    known = _read(stored) if stored.is_file() else nbformat.v4.new_notebook()
+    if source.suffix == ".py" and known.cells:
+        notebook = combine_inputs_with_outputs(notebook, known, fmt=FORMAT)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    _name_cells(notebook, source)
+    _name_cells(notebook, {cell.get("id") for cell in known.cells}, source.stem)
     return notebook
+
+
+def _read(path: Path) -> NotebookNode:
+    try:
+        return jupytext.read(path)
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise DannError(f"{path} cannot be read as a notebook ({error}); restore it") from error
 
 
 def write_lesson(notebook: NotebookNode, source: Path) -> Path:
@@ -144,9 +146,7 @@ def differs(source: Path) -> bool:
         return False
     try:
         compare_notebooks(jupytext.read(stored), jupytext.read(source), fmt=FORMAT)
-    except NotebookDifference:
-        return True
-    except (ValueError, nbformat.ValidationError):
+    except (NotebookDifference, ValueError, nbformat.ValidationError):
         return True
     return False
 
@@ -172,17 +172,12 @@ def _is_noise(output: NotebookNode) -> bool:
     return output.get("name") == "stderr" and re.search(r"\d+%\|", output.text) is not None
 
 
-def _name_cells(notebook: NotebookNode, source: Path) -> None:
-    """Give new cells an identity that follows from their text, so that no two runs differ."""
-    stored = source.with_suffix(".ipynb")
-    known = {cell.get("id") for cell in nbformat.read(stored, as_version=4).cells} if stored.is_file() else set()
+def _name_cells(notebook: NotebookNode, known: set[str], name: str) -> None:
+    """Give cells that are not `known` an identity that follows from their text, so that no two runs differ."""
     used: set[str] = set()
     for cell in notebook.cells:
-        identity, attempt = cell.get("id"), 0
-        while identity not in known or identity in used:
-            text = f"{source.stem}\n{cell.cell_type}\n{cell.source}\n{attempt}"
-            identity, attempt = hashlib.sha256(text.encode()).hexdigest()[:8], attempt + 1
-            if identity not in used:
-                break
-        cell.id = identity
-        used.add(identity)
+        if cell.get("id") not in known - used:
+            texts = (f"{name}\n{cell.cell_type}\n{cell.source}\n{attempt}" for attempt in count())
+            hashes = (hashlib.sha256(text.encode()).hexdigest()[:8] for text in texts)
+            cell.id = next(identity for identity in hashes if identity not in used)
+        used.add(cell.id)

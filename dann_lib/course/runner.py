@@ -64,10 +64,8 @@ def build(
         OutputError: if the pages or notebooks cannot be written.
         KeyboardInterrupt: on Ctrl-C; the pages of the lessons that were finished are written.
     """
-    sources = _find(notebooks)
     out = Path(out or data_folder() / "course")
-    if write:
-        sources = [each for source in sources for each in _with_solutions(source)]
+    sources = [each for source in _find(notebooks) for each in (_with_solutions(source) if write else [source])]
     lessons: list[Lesson] = []
     try:
         for number, source in enumerate(sources, start=1):
