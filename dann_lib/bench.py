@@ -126,9 +126,9 @@ def measure_separation(options: argparse.Namespace) -> dict[str, Any]:
     one = _in_a_process(_separate, options.song_seconds, 1, options.precision, threads=1)
     speed = options.song_seconds / every["seconds"]
     return {**every, "times_real_time": speed, "scaling": one["seconds"] / every["seconds"],
-            "text": f"separation {speed:.0f} x real time, from a file of {options.song_seconds:.0f} s, 44.1 kHz stereo, "
-                    f"to four; {one['seconds'] / every['seconds']:.1f} x with {every['threads']} threads of the network in "
-                    f"place of 1; peak {every['peak_mb']:.0f} MB"}
+            "text": f"separation {speed:.0f} x real time, {options.song_seconds:.0f} s of 44.1 kHz stereo, from a file "
+                    f"to four; {one['seconds'] / every['seconds']:.1f} x with {every['threads']} threads for the network "
+                    f"in place of 1; peak {every['peak_mb']:.0f} MB"}
 
 
 def measure_preparation(options: argparse.Namespace) -> dict[str, Any]:
@@ -177,8 +177,8 @@ def measure_song_length(options: argparse.Namespace) -> dict[str, Any]:
 def measure_corpus_size(options: argparse.Namespace) -> dict[str, Any]:
     """How opening, memory and the first batch grow with the number of prepared songs (links to the same songs)."""
     rows = {n_songs: _in_a_process(_open, options.corpus, n_songs) for n_songs in N_SONGS}
-    text = "; ".join(f"{n_songs}: opened in {1000 * row['seconds']:.0f} ms, first batch "
-                     f"{1000 * row['batch_s']:.0f} ms, {row['peak_mb'] - row['before_mb']:.0f} MB more" for n_songs, row in rows.items())
+    text = "; ".join(f"{n_songs}: opened in {1000 * row['seconds']:.0f} ms, first batch {1000 * row['batch_s']:.0f} "
+                     f"ms, {row['peak_mb'] - row['before_mb']:.0f} MB more" for n_songs, row in rows.items())
     return {"songs": rows, "text": f"prepared songs, {text}"}
 
 
