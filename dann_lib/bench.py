@@ -127,8 +127,8 @@ def measure_separation(options: argparse.Namespace) -> dict[str, Any]:
     speed = options.song_seconds / every["seconds"]
     return {**every, "times_real_time": speed, "scaling": one["seconds"] / every["seconds"],
             "text": f"separation {speed:.0f} x real time, {options.song_seconds:.0f} s of 44.1 kHz stereo, from a file "
-                    f"to four; {one['seconds'] / every['seconds']:.1f} x with {every['threads']} threads for the network "
-                    f"in place of 1; peak {every['peak_mb']:.0f} MB"}
+                    f"to four; {one['seconds'] / every['seconds']:.1f} x with {every['threads']} threads "
+                    f"for the network in place of 1; peak {every['peak_mb']:.0f} MB"}
 
 
 def measure_preparation(options: argparse.Namespace) -> dict[str, Any]:
