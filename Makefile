@@ -17,8 +17,10 @@ endif
 ifdef PIP_EXTRA_INDEX_URL
 export UV_INDEX ?= $(PIP_EXTRA_INDEX_URL)
 endif
+# Commands start several seconds sooner with the compiled code of what they import.
+unexport PYTHONDONTWRITEBYTECODE
 PIP = $(RUN) -m pip install --disable-pip-version-check
-INSTALL = { $(PIP) --quiet "$(UV)" && $(RUN) -m uv pip install --python $(RUN) -r $(1); } || \
+INSTALL = { $(PIP) --quiet "$(UV)" && $(RUN) -m uv pip install --compile-bytecode --python $(RUN) -r $(1); } || \
 	  { echo "uv could not; pip goes on, which takes some minutes."; $(PIP) -r $(1); }
 
 .PHONY: course test check lab app clean
