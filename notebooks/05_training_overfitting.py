@@ -389,7 +389,7 @@ Markdown(
 # *What to notice.* What is learned from the training songs helps with the test songs too: both curves fall.
 # The distance between them is not overfitting yet (the songs differ in level; and the training loss is an
 # average over an epoch in which the network still changes). Overfitting is when they part: one goes on
-# falling, the other turns. Eight epochs do not get that far. The reference run went on for the report's 100
+# falling, the other turns. A few epochs do not get that far. The reference run went on for the report's 100
 # epochs, on 80 real songs of 7 s, with chunks and batches as in the report and more than one seed:
 
 # %%

@@ -122,7 +122,8 @@ def test_interrupting_is_exit_code_130(monkeypatch, capsys):
     assert "goes on from there" in capsys.readouterr().err
 
 
-def test_bench_compares_with_baselines_and_names_the_machine(synthetic_root, tmp_path, capsys):
+def test_bench_compares_with_baselines_and_names_the_machine(synthetic_root, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(bench, "ROUNDS", 1)
     readme = tmp_path / "README.md"
     readme.write_text("before\n" + "\nold\n".join(bench.MARKS) + "\nafter\n")
     code, out, _ = run(capsys, "bench", "--only", "opening", "--only", "preparation", "--runs", "1", "--json",

@@ -247,7 +247,7 @@ def test_the_singer_keeps_to_chord_tones_on_long_notes_and_to_the_range():
 def test_the_sung_pitch_follows_the_melody(rendered):
     for song, signals in rendered:
         mono = librosa.resample(signals["vocals"].mean(axis=1), orig_sr=SONG_RATE, target_sr=11025)
-        tracked, _, _ = librosa.pyin(mono, fmin=70, fmax=900, sr=11025, frame_length=1024, hop_length=256)
+        tracked = librosa.yin(mono, fmin=70, fmax=900, sr=11025, frame_length=1024, hop_length=256)
         time = np.arange(len(tracked)) * 256 / 11025
         errors = []
         for note in song.melody:
