@@ -213,7 +213,7 @@ print("equal")
 
 # %%
 EXPERIMENT = TrainingConfig(
-    network_options={"skips": (3,), **SMALL}, n_chunk_frames=22, batch_size=2, epochs=5, held_out="test"
+    network_options={"skips": (3,), **SMALL}, n_chunk_frames=22, batch_size=2, epochs=4, held_out="test"
 )
 silence, best = {"train": 0.0, "test": 0.0}, {"train": 0.0, "test": 0.0}
 for subset in silence:
@@ -300,7 +300,7 @@ lessons.reference("figure_7")
 # %% [markdown]
 # *What to notice.* Compare starts and ends separately: "learns faster" is a statement about the left of the
 # figure, "converges to a higher loss" one about the right. The band in figure 7 reaches from one seed to the
-# other. And five epochs are no convergence.
+# other. And four epochs are no convergence.
 #
 # ## 5. All at once
 #
@@ -400,7 +400,7 @@ player.tracks(
 #
 # ## The report says / we find
 #
-# Your run is short: five epochs on twelve songs of 11 s, networks with a tenth of DANN's parameters, one or
+# Your run is short: four epochs on twelve songs of 11 s, networks with a tenth of DANN's parameters, one or
 # two seeds.
 
 
