@@ -8,9 +8,6 @@ APP_HEADERS = {'headers': {'Content-Security-Policy': \"style-src 'self' 'unsafe
 # uv installs in a tenth of pip's time; where pip was told where to look for packages, it looks there too.
 UV = $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.txt)
 export UV_INDEX_STRATEGY ?= unsafe-best-match
-ifdef PIP_FIND_LINKS
-export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
-endif
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
@@ -20,7 +17,8 @@ endif
 # Commands start several seconds sooner with the compiled code of what they import.
 unexport PYTHONDONTWRITEBYTECODE
 PIP = $(RUN) -m pip install --disable-pip-version-check
-INSTALL = { $(PIP) --quiet "$(UV)" && $(RUN) -m uv pip install --compile-bytecode --python $(RUN) -r $(1); } || \
+LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(RUN) -m pip config get global.find-links 2> /dev/null)}}
+INSTALL = { $(PIP) --quiet "$(UV)" && UV_FIND_LINKS="$(LINKS)" $(RUN) -m uv pip install --compile-bytecode --python $(RUN) -r $(1); } || \
 	  { echo "uv could not; pip goes on, which takes some minutes."; $(PIP) -r $(1); }
 
 .PHONY: course test check lab app clean
