@@ -18,6 +18,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side: threads that wait
 LONG = ("test_notebooks_run", "test_book_browser", "test_reproduce", "test_runner", "test_explore_sound_browser",
         "test_player_browser", "test_lab_browser", "test_training", "test_synthetic")
 
+SLOW = ("test_lesson_", "test_exercises", "test_cli", "test_own_song")
+"""Beginnings of more names of files that `make check` leaves out: they run lessons or commands, or train."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take long, so that two workers end together.
@@ -27,7 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
     for item in items:
-        if item.path.stem in places or "browser" in item.path.stem or "chromium" in getattr(item, "fixturenames", ()):
+        if (item.path.stem in places or item.path.stem.startswith(SLOW) or "browser" in item.path.stem
+                or "chromium" in getattr(item, "fixturenames", ())):
             item.add_marker("slow")
 
 

@@ -211,6 +211,7 @@ print(done.duration_s, peak_memory() / 1e6, done.duration_s / done.elapsed_s)
 """
 
 
+@pytest.mark.slow
 def test_the_length_of_a_song_takes_no_memory(tmp_path):
     weights, song = tmp_path / "weights.safetensors", tmp_path / "long.wav"
     save_weights(weights, build("dann", **SMALL), TrainingConfig(network_options=SMALL))

@@ -252,6 +252,7 @@ def test_the_excerpts_are_found_at_musdb_path(root, tmp_path, monkeypatch):
     assert open_corpus("musdb18-7", progress=False).root == tmp_path / "musdb18-7"
 
 
+@pytest.mark.slow
 def test_opening_a_corpus_of_10_hours_keeps_nothing_but_its_index_in_memory(tmp_path):
     """60 songs of 10 minutes: 6.35 GB of waveforms, in sparse files that take no room on the disk."""
     folder, root = _simulated_corpus(tmp_path, n_songs=60, seconds=600)
