@@ -41,7 +41,7 @@ def memory_format(precision: str, learning: bool) -> torch.memory_format:
     slower, since normalisation copies the features on the way back; without gradients it is faster.
 
     Args:
-        precision: `"bf16"` or `"float32"`.
+        precision: `"bf16"`, or the name of another one, such as `"float32"` or `accelerate`'s `"no"`.
         learning: whether gradients are computed.
     """
     return torch.channels_last if precision == "bf16" or not learning else torch.contiguous_format

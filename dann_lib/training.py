@@ -150,7 +150,7 @@ class Trainer:
         self.chunks = Chunks(corpus.select(config.train_on), config.n_chunk_frames)
         self.held_out = Chunks(corpus.select(config.held_out), config.n_chunk_frames)
         torch.manual_seed(config.seed)
-        self.layout = memory_format("bf16" if accelerator.mixed_precision == "bf16" else "float32", learning=True)
+        self.layout = memory_format(accelerator.mixed_precision, learning=True)
         network = build(config.network, **config.network_options).to(memory_format=self.layout)
         optimizer = _optimizer(network, config)
         self.network, self.optimizer = accelerator.prepare(network, optimizer)

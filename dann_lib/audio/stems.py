@@ -217,11 +217,12 @@ def _write(
 ) -> int:
     """Write the stem `index` of a block at a gain; the number of samples beyond full scale."""
     samples = estimates[index] if index < len(estimates) else _rest(mixture, estimates)
-    scaled = samples * np.float32(gain * PCM[file.subtype])
+    full_scale = PCM[file.subtype]
+    scaled = samples * np.float32(gain * full_scale)
     n_clipped = 0
-    if max(scaled.max(initial=0.0), -scaled.min(initial=0.0)) > PCM[file.subtype]:
-        n_clipped = int(np.count_nonzero(np.abs(scaled) > PCM[file.subtype]))
-        np.clip(scaled, -PCM[file.subtype], PCM[file.subtype], out=scaled)
+    if max(scaled.max(initial=0.0), -scaled.min(initial=0.0)) > full_scale:
+        n_clipped = int(np.count_nonzero(np.abs(scaled) > full_scale))
+        np.clip(scaled, -full_scale, full_scale, out=scaled)
     np.rint(scaled, out=scaled)
     file.write(scaled.astype(np.int16) if file.subtype == "PCM_16" else scaled.astype(np.int32) << 8)
     return n_clipped

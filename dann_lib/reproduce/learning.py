@@ -240,7 +240,7 @@ def seconds_per_second(machine: Machine) -> float:
     torch.set_num_threads(max(1, threads // machine.jobs))
     try:
         noise = torch.randn(2, 1 + len(report.SOURCES), report.N_FRAMES * report.HOP, device=accelerator.device)
-        layout = memory_format("bf16" if accelerator.mixed_precision == "bf16" else "float32", learning=True)
+        layout = memory_format(accelerator.mixed_precision, learning=True)
         step = training_step(build("dann").to(accelerator.device), noise, accelerator.autocast, layout=layout)
         fastest = min(step() for _ in range(3))
     finally:
