@@ -138,9 +138,9 @@ class Chunks:
         return np.stack((np.sum(stems, axis=0), *stems[: len(report.SOURCES)]))
 
     def _batch(self, pieces: list[np.ndarray], n_global: int) -> Batch:
-        if pieces:
-            return Batch(torch.from_numpy(np.stack(pieces)), n_global)
-        return Batch(torch.zeros(0, 1 + len(report.SOURCES), self.n_chunk_samples), n_global)
+        if not pieces:  # more processes than chunks: silence adds neither to the loss nor to the gradients
+            pieces = [np.zeros((1 + len(report.SOURCES), self.n_chunk_samples), dtype=np.float32)]
+        return Batch(torch.from_numpy(np.stack(pieces)), n_global)
 
 
 def _varied(waveform: np.ndarray, n_samples: int, random: np.random.Generator) -> np.ndarray:

@@ -38,7 +38,7 @@ def memory_format(precision: str, learning: bool) -> torch.memory_format:
     """How features lie in memory: with the channels last where that is faster.
 
     Convolutions of few channels are faster so, and in bfloat16 a whole training step is. In float32 a step is
-    slower, since normalisation copies the features on the way back; without gradients it is faster.
+    slower, since normalisation takes longer on the way back; without gradients it is faster.
 
     Args:
         precision: `"bf16"`, or the name of another one, such as `"float32"` or `accelerate`'s `"no"`.

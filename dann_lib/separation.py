@@ -7,13 +7,12 @@ the rest, so that the stems add up to the song. Memory does not grow with the le
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,9 @@ class Separator:
         """Make a separator of a network in memory; arguments as in `load`."""
         chosen = torch.device(device or best_device())
         keep_freed_memory()
-        return cls(network.to(chosen).eval(), config, chosen, precision or choose_precision(chosen))
+        precision = precision or choose_precision(chosen)
+        layout = memory_format(precision, learning=False)
+        return cls(network.to(chosen, memory_format=layout).eval(), config, chosen, precision)
 
     @property
     def fingerprint(self) -> str:
@@ -141,23 +142,7 @@ class Separator:
         """Masks `(chunk, source, part, freq, frame)` of `(chunk, part, freq, frame)`, as float32."""
         chunks = chunks.contiguous(memory_format=memory_format(self.precision, learning=False))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            return self._fast_network(chunks).float()
-
-    @cached_property
-    def _fast_network(self) -> nn.Module:
-        """The same network, laid out for use without gradients.
-
-        Instance normalisation is group normalisation with a group for each channel, and PyTorch computes
-        that one without copies where the channels come last.
-        """
-        network = copy.deepcopy(self.network)
-        for module in list(network.modules()):
-            for name, norm in module.named_children():
-                if isinstance(norm, nn.InstanceNorm2d):
-                    group = nn.GroupNorm(norm.num_features, norm.num_features, norm.eps)
-                    group.weight, group.bias = norm.weight, norm.bias
-                    setattr(module, name, group)
-        return network.to(memory_format=memory_format(self.precision, learning=False))
+            return self.network(chunks).float()
 
 
 def separate_stream(separator: Separator, pieces: Iterable[np.ndarray], n_channels: int) -> Iterator[np.ndarray]:

@@ -233,12 +233,8 @@ class Trainer:
 
     def loss(self, batch: Batch) -> Tensor:
         """The part of this process of the mean loss over the batch of all processes."""
-        waveforms = batch.waveforms.to(self.accelerator.device)
-        if len(waveforms) == 0:
-            # More processes than chunks: take part in the exchange of gradients without adding to them.
-            mixture, _ = pretreat(waveforms.new_zeros(1, *waveforms.shape[1:]), self.config.gain)
-            return self.network(mixture).sum() * 0.0
-        return self.loss_of(*pretreat(waveforms, self.config.gain), batch.n_global)
+        planes = pretreat(batch.waveforms.to(self.accelerator.device), self.config.gain)
+        return self.loss_of(*planes, batch.n_global)
 
     def loss_of(self, mixture: Tensor, sources: Tensor, n_global: int) -> Tensor:
         """The same of spectrograms `(batch, part, freq, frame)` and `(batch, source, part, freq, frame)`."""

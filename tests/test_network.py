@@ -8,7 +8,7 @@ from torch import nn
 
 from dann_lib import report
 from dann_lib.baselines import NETWORKS, build
-from dann_lib.network import DANN, apply_masks, n_parameters, up_sample
+from dann_lib.network import DANN, apply_masks, convolution, n_parameters, up_sample
 
 
 def test_equation_1_max_pooling_takes_the_highest_value():
@@ -39,6 +39,13 @@ def test_layers_grow_thinner_towards_the_bottleneck():
     network(torch.zeros(1, 2, 64, 32))
     assert sizes == sorted(sizes, reverse=True)
     assert len(set(sizes)) == 4
+
+
+def test_each_feature_map_of_each_chunk_is_normalised_by_itself():
+    layer, features = convolution(2, 3, 3), 5 + torch.randn(2, 2, 9, 7)
+    with torch.no_grad():
+        expected = nn.functional.instance_norm(layer[0](features)).relu()
+        torch.testing.assert_close(layer(features), expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("skips", [(), (1,), (2,), (3,), (2, 3), (1, 2, 3), (4,), (1, 2, 3, 4)])
