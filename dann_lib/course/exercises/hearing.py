@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dann_lib import report
-from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_shape, wrong_value
+from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_value
 
 Waveform = np.ndarray
 """`(sample,)`; 1 is full scale."""
@@ -29,14 +29,12 @@ def check_level(answer: Callable[[Waveform, Waveform], Waveform]) -> Mistakes:
     """7.1: a sound at the level of another one."""
     random = np.random.default_rng(0)
     sound, reference = random.standard_normal(2000), 0.3 * random.laplace(size=3000)
-    found = ask(answer, sound, reference)
-    yield wrong_shape(found, sound.shape, f"the sound has {sound.shape}.", {
-        (): "The result is one number, the gain. Give the sound back, multiplied by it.",
-        reference.shape: "The result is as long as the reference. Only the level is to be taken from it.",
-    })
     gain, peaks = _rms(reference) / _rms(sound), np.abs(reference).max() / np.abs(sound).max()
+    found = ask(answer, sound, reference)
     yield wrong_value(found, gain * sound, f"The result has a root mean square of {_rms(found):.3f}, the reference "
                       f"{_rms(reference):.3f}. Multiply all samples by one gain that makes them equal.", {
+        "The result is one number, the gain. Give the sound back, multiplied by it.": gain,
+        "The result is as long as the reference. Only the level is to be taken from it.": reference,
         "The sound comes back as it was.": sound,
         "The gain is squared with you: a ratio of energies needs a root before it multiplies samples.": gain**2 * sound,
         "The wrong way round: what is quieter than the reference has to become louder.": sound / gain,
@@ -44,7 +42,7 @@ def check_level(answer: Callable[[Waveform, Waveform], Waveform]) -> Mistakes:
         "squares.": peaks * sound,
         "Longer sounds come out louder: take the mean of the squares, not their sum.":
             gain * np.sqrt(len(reference) / len(sound)) * sound,
-    })
+    }, shape=f"the sound has {sound.shape}.")
 
 
 @self_check("7.2", solved="All that is left to hear now is the separation; the low rate is on both sides.")
@@ -78,9 +76,10 @@ def check_band_limit(answer: Callable[[Waveform], Waveform]) -> Mistakes:
 @self_check("7.3", solved="Two masks are one mask for both parts, and one more for the same frame played backwards.")
 def check_echo(answer: Separate) -> Mistakes:
     """7.3: the direct and the reversed part of masked planes."""
-    planes, masks = _planes_and_masks()
-    even, odd = (masks[:, :1] + masks[:, 1:]) / 2, (masks[:, :1] - masks[:, 1:]) / 2
-    flipped = planes * torch.tensor([1.0, -1.0])[:, None, None]
+    random = torch.Generator().manual_seed(0)
+    planes, masks = torch.randn(2, 9, 7, generator=random), torch.rand(3, 2, 9, 7, generator=random)
+    even = masks.mean(dim=1, keepdim=True).expand_as(masks)
+    odd, flipped = masks[:, :1] - even, planes * torch.tensor([1.0, -1.0])[:, None, None]
     found = ask(answer, planes, masks)
     yield (not isinstance(found, (tuple, list)) or len(found) != 2) and (
         "Return two spectrograms: the direct part, and the echo.")
@@ -133,9 +132,43 @@ def check_four_stems(answer: Callable[[Waveform, np.ndarray], np.ndarray]) -> Mi
 
 @self_check("7.5", solved="Drawn fairly, and counted fairly. What you now can tell apart, you can hear.")
 def check_blind_test(draw_key: DrawKey, by_luck: ByLuck) -> Mistakes:
-    """7.5: a key drawn at random, and the probability of a result by luck."""
-    yield from _mistakes_in_key(draw_key)
-    yield from _mistakes_in_luck(by_luck)
+    """7.5: a key with the right letters and no pattern, and the probability of at least so many right answers."""
+    found = ask(draw_key, 9, np.random.default_rng(0))
+    yield (not isinstance(found, str) or bool(set(found) - set("AB"))) and (
+        f"The key is {found!r}; expected a text of the letters A and B, such as 'ABBAB'.")
+    yield len(found) != 9 and f"The key of 9 trials has {len(found)} letters."
+    keys = [{ask(draw_key, 40, np.random.default_rng(seed)) for _ in range(3)} for seed in (0, 1)]
+    yield any(len(each) > 1 for each in keys) and (
+        "The same generator gives different keys. Draw with the one that your function is given.")
+    yield keys[0] == keys[1] and "All generators give the same key. Draw it, do not write it down."
+    random = np.random.default_rng(2)
+    letters = np.array([list(ask(draw_key, 10, random)) for _ in range(2000)]) == "A"
+    share, same = letters.mean(), np.mean(letters[:, 1:] == letters[:, :-1])
+    yield abs(share - 0.5) > 0.03 and (
+        f"{100 * share:.0f} % of the letters are A: who always says A would seem to hear something.")
+    yield set(letters.sum(axis=1)) == {5} and (
+        "There are as many A as B in every key, so who counts knows the last answer. Draw each letter anew.")
+    yield not abs(same - 0.5) < 0.03 and (
+        f"{100 * same:.0f} % of the letters are like the one before. A listener could follow the pattern; draw each "
+        "letter anew.")
+    found, all_right, none = (float(ask(by_luck, *result)) for result in ((3, 4), (10, 10), (0, 10)))
+    yield not 0 <= found <= 1 and f"by_luck(3, 4) is {found:.3g}; a probability lies between 0 and 1."
+    yield wrong_value((none, all_right), (1, all_right), "0 of 10 or more is always reached; "
+                                                         f"by_luck(0, 10) is {none:.3g}.", {
+        "by_luck(0, 10) is as small as by_luck(10, 10): you compute the probability of exactly so many. Better results "
+        "count as well.": (0.5**10, 0.5**10),
+        "That is the probability of at most so many right answers; who does as well has at least as many.":
+            (0.5**10, 1),
+        "By luck, nobody gets all right with you. Who does as well has at least as many, not more.": (none, 0),
+    })
+    for n_right, n_trials in ((9, 12), (6, 10), (20, 20), (1, 1)):
+        found = float(ask(by_luck, n_right, n_trials))
+        true = sum(comb(n_trials, k) for k in range(n_right, n_trials + 1)) / 2**n_trials
+        yield wrong_value(found, true, f"by_luck({n_right}, {n_trials}) is {found:.4g}; {true:.4g} was expected. Of "
+                          f"all 2^{n_trials} ways to answer, how many have {n_right} or more right?", {
+            "Twice the probability, a test on both sides. Only more right answers than by luck are a sign.":
+                2 * true if true < 0.5 else np.nan,
+        }, rtol=1e-6)
 
 
 def reveal(answers: str, draw: Callable[[], str], by_luck: ByLuck) -> str:
@@ -157,49 +190,6 @@ def reveal(answers: str, draw: Callable[[], str], by_luck: ByLuck) -> str:
             f"{100 * by_luck(n_right, len(key)):.1f} %.")
 
 
-def _mistakes_in_key(draw_key: DrawKey) -> Mistakes:
-    """A key has the right letters, as many as wanted, and no pattern."""
-    found = ask(draw_key, 9, np.random.default_rng(0))
-    yield (not isinstance(found, str) or bool(set(found) - set("AB"))) and (
-        f"The key is {found!r}; expected a text of the letters A and B, such as 'ABBAB'.")
-    yield len(found) != 9 and f"The key of 9 trials has {len(found)} letters."
-    keys = [{ask(draw_key, 40, np.random.default_rng(seed)) for _ in range(3)} for seed in (0, 1)]
-    yield any(len(each) > 1 for each in keys) and (
-        "The same generator gives different keys. Draw with the one that your function is given.")
-    yield keys[0] == keys[1] and "All generators give the same key. Draw it, do not write it down."
-    random = np.random.default_rng(2)
-    letters = np.array([list(ask(draw_key, 10, random)) for _ in range(2000)]) == "A"
-    share, same = letters.mean(), np.mean(letters[:, 1:] == letters[:, :-1])
-    yield abs(share - 0.5) > 0.03 and (
-        f"{100 * share:.0f} % of the letters are A: who always says A would seem to hear something.")
-    yield set(letters.sum(axis=1)) == {5} and (
-        "There are as many A as B in every key, so who counts knows the last answer. Draw each letter anew.")
-    yield not abs(same - 0.5) < 0.03 and (
-        f"{100 * same:.0f} % of the letters are like the one before. A listener could follow the pattern; draw each "
-        "letter anew.")
-
-
-def _mistakes_in_luck(by_luck: ByLuck) -> Mistakes:
-    """A probability, of at least so many right answers."""
-    found, all_right, none = (float(ask(by_luck, *result)) for result in ((3, 4), (10, 10), (0, 10)))
-    yield not 0 <= found <= 1 and f"by_luck(3, 4) is {found:.3g}; a probability lies between 0 and 1."
-    yield wrong_value((none, all_right), (1, all_right), "0 of 10 or more is always reached; "
-                                                         f"by_luck(0, 10) is {none:.3g}.", {
-        "by_luck(0, 10) is as small as by_luck(10, 10): you compute the probability of exactly so many. Better results "
-        "count as well.": (0.5**10, 0.5**10),
-        "That is the probability of at most so many right answers; who does as well has at least as many.":
-            (0.5**10, 1),
-        "By luck, nobody gets all right with you. Who does as well has at least as many, not more.": (none, 0),
-    })
-    for n_right, n_trials in ((9, 12), (6, 10), (20, 20), (1, 1)):
-        found = float(ask(by_luck, n_right, n_trials))
-        true = sum(comb(n_trials, k) for k in range(n_right, n_trials + 1)) / 2**n_trials
-        yield np.isclose(found, 2 * true) and true < 0.5 and (
-            "Twice the probability, a test on both sides. Only more right answers than by luck are a sign.")
-        yield wrong_value(found, true, f"by_luck({n_right}, {n_trials}) is {found:.4g}; {true:.4g} was expected. Of "
-                          f"all 2^{n_trials} ways to answer, how many have {n_right} or more right?", rtol=1e-6)
-
-
 def _rms(waveform: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(waveform))))
 
@@ -209,9 +199,3 @@ def _level_db(waveform: Waveform, hz: float) -> float:
     wave = np.exp(-2j * np.pi * hz * np.arange(len(waveform)) / report.SONG_RATE)
     found = np.abs(np.sum(np.hanning(len(waveform)) * waveform * wave)) / (len(waveform) / 4)
     return float(20 * np.log10(max(found, 1e-9)))
-
-
-def _planes_and_masks() -> tuple[Tensor, Tensor]:
-    """Random planes `(part, freq, frame)`, and masks `(source, part, freq, frame)` for them."""
-    random = torch.Generator().manual_seed(0)
-    return torch.randn(2, 9, 7, generator=random), torch.rand(3, 2, 9, 7, generator=random)

@@ -45,9 +45,9 @@ def check_projection(answer: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> 
     """6.1: the multiple of one vector that is closest to another one."""
     x, s = np.random.default_rng(0).standard_normal((2, 50)) + 0.4
     found, product = ask(answer, x, s), x @ s
-    yield wrong_shape(found, s.shape, f"the source has {s.shape}.", {
-        (): "The result is one number, the gain. The projection is a vector: the gain times the source.",
-    })
+    yield np.shape(found) == () and (
+        "The result is one number, the gain. The projection is a vector: the gain times the source.")
+    yield wrong_shape(found, s.shape, f"the source has {s.shape}.")
     left = abs((x - found) @ s) / np.linalg.norm(x) / np.linalg.norm(s)
     yield wrong_value(found, product / (s @ s) * s, f"The rest should be orthogonal to the source, and the cosine of "
                       f"their angle is {left:.2f}. Look at step 2 of the five in section 1.", {
@@ -63,17 +63,26 @@ def check_projection(answer: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> 
 @self_check("6.2", solved="The same as the library's, even for sources that are not orthogonal.")
 def check_three_ratios(answer: Callable[[Waveform, np.ndarray, int], tuple[float, float, float]]) -> Mistakes:
     """6.2: SDR, SIR and SAR of equations (5) to (7)."""
-    sources = _related_sources()
-    estimate = 0.7 * sources[1] + 0.3 * sources[2] + 0.3 * np.random.default_rng(1).standard_normal(sources.shape[1])
-    found, true = np.array(ask(answer, estimate, sources, 1), float), _ratios(estimate, sources)
+    noise = np.random.default_rng(0).standard_normal((4, 2000))
+    sources = noise + 0.5 * noise[[1, 2, 3, 0]]  # they share something, so they are not orthogonal
+    estimate = 0.7 * sources[1] + 0.3 * sources[2] + 0.3 * np.random.default_rng(1).standard_normal(2000)
+    own = [estimate @ source / (source @ source) * source for source in sources]
+    floor = np.linalg.lstsq(sources.T, estimate, rcond=None)[0] @ sources
+    found = np.array(ask(answer, estimate, sources, 1), float)
     yield wrong_shape(found, (3,), "return SDR, SIR and SAR, three numbers.")
-    for value, right, (name, mistake) in zip(found, true, _mistakes_in_ratios(estimate, sources).items(), strict=True):
+    for value, right, name, (mistake, above, below) in zip(found, _ratios(estimate, sources), ("SDR", "SIR", "SAR"), (
+        ("that is the plain signal-to-noise ratio. Compare with the projection, not with the source itself.",
+         sources[1], sources[1] - estimate),
+        ("you project on each source by itself and add up, which is right for orthogonal sources only. These are not; "
+         "solve G c = d for all gains at once.", own[1], sum(own) - own[1]),
+        ("above the line stands target plus interference, equation (7).", own[1], estimate - floor),
+    ), strict=True):
         yield wrong_value(value, right, f"{name}: {right:.2f} dB were expected, {value:.2f} found. Compute the three "
                           "parts of (4) first, and make sure that they add up to the estimate.", {
             "Each is twice what it should be: for energies it is 10 log₁₀, not 20.": 2 * right,
             "The signs are turned: what is wanted stands above the line.": -right,
             "These are ratios; give them in dB, 10 log₁₀ of them.": 10 ** (right / 10),
-            **mistake,
+            f"{name}: {mistake}": 10 * np.log10(above @ above / (below @ below)),
         }, atol=0.02)
     yield wrong_value(ask(answer, estimate, sources, 2), _ratios(estimate, sources, 2), atol=0.02, otherwise=
                       "For another target the ratios are wrong. Does your function use the target that it is given?")
@@ -144,7 +153,6 @@ def check_metric(answer: Callable[[Waveform, np.ndarray, int], float]) -> Mistak
     sources = _tones()
     mixture, truth = (ask(answer, each, sources, 1) for each in (sources.sum(axis=0), sources[1] * (1 - 1e-9)))
     yield wrong_shape(mixture, (), "a score is one number.")
-    mixture, truth = float(mixture), float(truth)
     yield np.isnan(mixture) and "For the mixture it gives NaN; a score is a number."
     yield truth == mixture and (
         f"The true source and the mixture both get {truth:.2f}. A score has to tell these two apart.")
@@ -168,40 +176,14 @@ def _ratios(estimate: Waveform, sources: np.ndarray, target: int = 1) -> np.ndar
     return np.array([float(ratio[0]) for ratio in sdr_sir_sar(estimate[None], sources, targets=[target])])
 
 
-def _mistakes_in_ratios(estimate: Waveform, sources: np.ndarray) -> dict[str, dict[str, float]]:
-    """What each of the three ratios becomes by its most likely mistake, with a sentence on it."""
-    def decibel(above: Waveform, below: Waveform) -> float:
-        return 10 * np.log10(above @ above / (below @ below))
-
-    own = [estimate @ source / (source @ source) * source for source in sources]
-    floor = np.linalg.lstsq(sources.T, estimate, rcond=None)[0] @ sources
-    return {
-        "SDR": {
-            "SDR: that is the plain signal-to-noise ratio. Compare with the projection, not with the source itself.":
-                decibel(sources[1], sources[1] - estimate)},
-        "SIR": {
-            "SIR: you project on each source by itself and add up, which is right for orthogonal sources only. These "
-            "are not; solve G c = d for all gains at once.": decibel(own[1], sum(own) - own[1])},
-        "SAR": {
-            "SAR: above the line stands target plus interference, equation (7).": decibel(own[1], estimate - floor)},
-    }
-
-
 def _wrong_interval(found: Interval, true: Interval, mistakes: Mapping[str, Interval]) -> str | None:
     """What is wrong with a bootstrap interval: the sentence of the mistake that comes closest; `None` if nothing is."""
-    candidates = {None: true, **mistakes}
-    off = {sentence: np.abs(np.subtract(found, ends)).max() for sentence, ends in candidates.items()}
-    width = {sentence: np.ptp(ends) for sentence, ends in candidates.items()}
-    best = None if off[None] < SURE * width[None] else min(off, key=off.get)
-    return best if off[best] < CLOSE * width[best] else (
+    intervals = {"": true, **mistakes}
+    off = {sentence: np.abs(np.subtract(found, ends)).max() for sentence, ends in intervals.items()}
+    best = "" if off[""] < SURE * np.ptp(true) else min(off, key=off.get)
+    return best if off[best] < CLOSE * np.ptp(intervals[best]) else (
         f"About {true[0]:.2f} to {true[1]:.2f} were expected, and {found[0]:.2f} to {found[1]:.2f} found. "
         "Are there enough draws, each of as many songs as there are?")
-
-
-def _related_sources() -> np.ndarray:
-    """Four noises `(stem, sample)` that share something, so that they are not orthogonal."""
-    noise = np.random.default_rng(0).standard_normal((4, 2000))
-    return noise + 0.5 * noise[[1, 2, 3, 0]]
 
 
 def _two_systems() -> tuple[pd.Series, pd.Series]:
