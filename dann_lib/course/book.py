@@ -10,7 +10,6 @@ look is in `notebooks/conf.py`, what the index and the ledger say in the templat
 from __future__ import annotations
 
 import importlib
-import math
 import os
 import pkgutil
 import re
@@ -24,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jinja2 import Environment
 
 import dann_lib
-from dann_lib.course.lesson_files import NOTEBOOKS, Lesson, cleaned
+from dann_lib.course.lesson_files import NOTEBOOKS, Lesson, cleaned, python_environment
 from dann_lib.errors import DannError
 from dann_lib.files import atomic_write
 
@@ -70,8 +70,7 @@ def _with_run(lesson: Lesson, out: Path) -> nbformat.NotebookNode:
     """What the page is made from, with what is known of the run; a lesson that failed says so below its title."""
     notebook = cleaned(lesson.notebook)
     source = Path(os.path.relpath(lesson.source.resolve(), out)).as_posix()
-    seconds = None if math.isnan(lesson.seconds) else round(lesson.seconds, 1)
-    notebook.metadata["dann"] = {"source": source, "error": lesson.error, "seconds": seconds}
+    notebook.metadata["dann"] = {"source": source, "error": lesson.error, "seconds": lesson.seconds}
     if lesson.error:
         fence = ":::{admonition} This run stopped\n:class: error\n\n"
         notebook.cells.insert(1, nbformat.v4.new_markdown_cell(f"{fence}{lesson.error}\n:::", id="stopped"))
@@ -86,8 +85,7 @@ def _run_sphinx(sources: Path, pages: Path, out: Path, whole: bool) -> None:
     """
     command = [sys.executable, "-m", "sphinx", "-c", str(NOTEBOOKS), "-d", str(pages.with_name("doctrees")),
                "-q", "-A", f"out={out}", *(["-t", "whole"] if whole else []), str(sources), str(pages)]
-    paths = os.pathsep.join([str(NOTEBOOKS.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths})
+    done = subprocess.run(command, capture_output=True, text=True, env=python_environment())
     if done.stderr.strip():
         print(done.stderr.replace(f"{sources}{os.sep}", "").strip(), file=sys.stderr, flush=True)
     if done.returncode:
@@ -96,17 +94,13 @@ def _run_sphinx(sources: Path, pages: Path, out: Path, whole: bool) -> None:
 
 
 def kept_lessons(out: Path) -> list[Lesson]:
-    """The lessons of a folder of pages, in the order of their names.
-
-    Args:
-        out: folder of the pages.
-    """
+    """The lessons of a folder of pages, in the order of their names."""
     lessons = []
     for path in (out / KEPT).rglob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         run = notebook.metadata["dann"]
-        seconds = float("nan") if run["seconds"] is None else run["seconds"]
-        lessons.append(Lesson(Path(os.path.normpath(out / run["source"])), notebook, seconds, run["error"]))
+        source = Path(os.path.normpath(out / run["source"]))
+        lessons.append(Lesson(source, notebook, run["seconds"], run["error"]))
     return sorted(lessons, key=lambda lesson: lesson.page)
 
 
@@ -144,8 +138,6 @@ def fill_pages(sources: Path, lessons: list[Lesson], whole: bool) -> None:
 
 
 def _fill(template: str, page: Path, **context: Any) -> None:
-    from jinja2 import Environment
-
     environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     text = (NOTEBOOKS / f"{template}.j2").read_text(encoding="utf-8")
     page.parent.mkdir(exist_ok=True)
@@ -154,7 +146,7 @@ def _fill(template: str, page: Path, **context: Any) -> None:
 
 def _time(lesson: Lesson) -> str:
     """`ran here in 40 s`, `ran here in 1.5 min`; where it did not run, what the lesson says that it needs."""
-    if math.isnan(lesson.seconds):
+    if lesson.seconds is None:
         texts = "".join(cell.source for cell in lesson.notebook.cells[:1])
         found = re.search(r"\*\*What you need\*\*: (about [^,.(]+)", texts)
         return " ".join(found[1].split()) if found else ""

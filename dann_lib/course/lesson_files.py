@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from itertools import count
@@ -34,19 +35,14 @@ class Lesson:
     Attributes:
         source: its `.py`, or its `.ipynb` where there is no other; relative links start there.
         notebook: with outputs, up to the cell that failed.
-        seconds: from the start of the kernel to its end; NaN if it was not run here.
+        seconds: from the start of the kernel to its end; `None` if it was not run here.
         error: what failed and where; empty if nothing did.
     """
 
     source: Path
     notebook: NotebookNode
-    seconds: float = float("nan")
+    seconds: float | None = None
     error: str = ""
-
-    @property
-    def name(self) -> str:
-        """As in the name of the file."""
-        return self.source.stem
 
     @property
     def is_solution(self) -> bool:
@@ -56,7 +52,7 @@ class Lesson:
     @property
     def page(self) -> str:
         """Its page in the book, without suffix: `03_unet`, `solutions/03_unet`."""
-        return f"{SOLUTIONS}/{self.name}" if self.is_solution else self.name
+        return f"{SOLUTIONS}/{self.source.stem}" if self.is_solution else self.source.stem
 
     @property
     def title(self) -> str:
@@ -70,10 +66,16 @@ class Lesson:
 
     @property
     def _opening(self) -> tuple[str, str]:
-        texts = [cell.source for cell in self.notebook.cells if cell.cell_type == "markdown"]
-        found = re.search(r"^# +([^\n]+)(?:\n+((?:(?!#|\n\n).)+))?", "".join(texts[:1]), re.MULTILINE | re.DOTALL)
-        title, result = found.groups() if found else (self.name, "")
+        first = next((cell.source for cell in self.notebook.cells if cell.cell_type == "markdown"), "")
+        found = re.search(r"^# +([^\n]+)(?:\n+((?:(?!#|\n\n).)+))?", first, re.MULTILINE | re.DOTALL)
+        title, result = found.groups() if found else (self.source.stem, None)
         return title.strip(), " ".join((result or "").split())
+
+
+def python_environment() -> dict[str, str]:
+    """For another Python: variables with which it can import this package."""
+    paths = [str(NOTEBOOKS.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def stored_lesson(source: Path) -> Lesson:
