@@ -79,10 +79,7 @@ def python_environment() -> dict[str, str]:
 
 
 def stored_lesson(source: Path) -> Lesson:
-    """A lesson as its `.ipynb` has it: with the outputs of the run that was stored.
-
-    Args:
-        source: its `.py` or its `.ipynb`.
+    """A lesson, given as `.py` or `.ipynb`, with the outputs of the run that was stored.
 
     Raises:
         DannError: if there is no `.ipynb`, or it is no notebook.
@@ -122,28 +119,19 @@ def _read(path: Path) -> NotebookNode:
         raise DannError(f"{path} cannot be read as a notebook ({error}); restore it") from error
 
 
-def write_lesson(notebook: NotebookNode, source: Path) -> Path:
+def write_lesson(notebook: NotebookNode, source: Path) -> None:
     """Store a lesson that was run as `.ipynb` beside its source, without what changes from run to run.
-
-    Args:
-        notebook: with outputs.
-        source: its `.py`, or the `.ipynb` itself.
-
-    Returns:
-        The file.
 
     Raises:
         OutputError: if it cannot be written.
     """
-    path = Path(source).with_suffix(".ipynb")
-    with atomic_write(path) as temporary:
+    with atomic_write(source.with_suffix(".ipynb")) as temporary:
         nbformat.write(cleaned(notebook), temporary)
-    return path
 
 
 def differs(source: Path) -> bool:
     """Whether a lesson's `.py` and its `.ipynb` have different text."""
-    stored = Path(source).with_suffix(".ipynb")
+    stored = source.with_suffix(".ipynb")
     if source.suffix != ".py" or not stored.is_file():
         return False
     try:
@@ -154,7 +142,7 @@ def differs(source: Path) -> bool:
 
 
 def cleaned(notebook: NotebookNode) -> NotebookNode:
-    """A copy without widgets, progress bars, times, versions."""
+    """A copy without widgets, which show nothing without a kernel, progress bars, times, versions."""
     copy = nbformat.from_dict(notebook)
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     copy.metadata = nbformat.from_dict({"kernelspec": copy.metadata.get("kernelspec", kernel)})
@@ -163,15 +151,9 @@ def cleaned(notebook: NotebookNode) -> NotebookNode:
         kept = {key: cell.metadata[key] for key in ("tags", "jupyter") if cell.metadata.get(key)}
         cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not _is_noise(output)]
+            cell.outputs = [each for each in cell.outputs if WIDGET_VIEW not in each.get("data", {})
+                            and not (each.get("name") == "stderr" and re.search(r"\d+%\|", each.text))]
     return copy
-
-
-def _is_noise(output: NotebookNode) -> bool:
-    """A widget, which shows nothing without a kernel, or what a progress bar left."""
-    if WIDGET_VIEW in output.get("data", {}):
-        return True
-    return output.get("name") == "stderr" and re.search(r"\d+%\|", output.text) is not None
 
 
 def _name_cells(notebook: NotebookNode, known: set[str], name: str) -> None:

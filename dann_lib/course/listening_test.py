@@ -54,9 +54,7 @@ class Item:
     ratios: dict[str, tuple[float | None, ...]]
 
 
-def item(
-    name: str, mixture: ArrayLike, sources: ArrayLike, which: int, estimates: Mapping[str, ArrayLike]
-) -> Item:
+def item(name: str, mixture: ArrayLike, sources: ArrayLike, which: int, estimates: Mapping[str, ArrayLike]) -> Item:
     """Prepare an excerpt: add hidden reference and anchors, match the levels, score.
 
     Args:
@@ -79,9 +77,9 @@ def item(
     if _rms(reference) < 1e-4:
         raise AudioError(f"{name} is silent in this excerpt; choose another place, there is nothing to rate")
     ratios = {key: _ratios(value, sources, which) for key, value in versions.items()}
-    loudest = max(np.abs(value).max() * _rms(reference) / max(_rms(value), 1e-9) for value in versions.values())
-    scale = min(1.0, 1 / loudest)
-    matched = {key: scale * value * _rms(reference) / max(_rms(value), 1e-9) for key, value in versions.items()}
+    levels = {key: max(_rms(value), 1e-9) for key, value in versions.items()}
+    loudest = max(np.abs(value).max() * _rms(reference) / levels[key] for key, value in versions.items())
+    matched = {key: min(1.0, 1 / loudest) * value * _rms(reference) / levels[key] for key, value in versions.items()}
     return Item(name, matched[REFERENCE], matched, ratios)
 
 
@@ -153,8 +151,7 @@ def ratings_figure(ratings: pd.DataFrame) -> Drawing:
 
 def _ratios(estimate: np.ndarray, sources: np.ndarray, which: int) -> tuple[float | None, ...]:
     """SDR, SIR, SAR in dB; `None` for what is not finite, as of the reference itself."""
-    ratios = sdr_sir_sar(estimate[None], sources, targets=[which])
-    values = (float(each[0]) for each in (ratios.sdr, ratios.sir, ratios.sar))
+    values = (float(ratio[0]) for ratio in sdr_sir_sar(estimate[None], sources, targets=[which]))
     return tuple(value if np.isfinite(value) and value < 100 else None for value in values)
 
 
