@@ -107,11 +107,6 @@ def kept_lessons(out: Path) -> list[Lesson]:
 def fill_pages(sources: Path, lessons: list[Lesson], whole: bool) -> None:
     """Write the pages that follow from others: the index, of a whole book also the ledger and the reference.
 
-    Args:
-        sources: folder that Sphinx reads.
-        lessons: of the book, solutions among them.
-        whole: as in `build_book`.
-
     Raises:
         DannError: if evidence of the ledger is missing.
     """

@@ -54,12 +54,7 @@ class Shown:
 
 
 class Verdict(NamedTuple):
-    """What a lesson found about a claim of the report.
-
-    Attributes:
-        found: what was measured, with numbers and units.
-        agrees: True, False, or `None` where the measurement cannot tell.
-    """
+    """What a lesson found about a claim, with numbers and units, and whether it agrees; `None` if that is open."""
 
     found: str
     agrees: bool | None
@@ -140,11 +135,7 @@ def show_source(*objects: Callable[..., object] | type) -> Code:
 
 
 def claims_table(lesson: int, verdicts: Mapping[str, Verdict]) -> Markdown:
-    """The claims of the report that a lesson looks at: what your run found, what the reference run measured.
-
-    Args:
-        lesson: its number.
-        verdicts: id of the claim → what was found.
+    """The claims of the report that a lesson looks at: what your run found (by id), what the reference run measured.
 
     Raises:
         ValueError: if a claim of the lesson has no verdict, or a verdict no claim.
@@ -185,10 +176,7 @@ def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markd
 
 
 def reference(name: str) -> Drawing:
-    """A figure of the reference run, drawn from the stored evidence by the functions that draw yours.
-
-    Args:
-        name: such as "figure_8"; the files in `data/reference/figures` bear these names.
+    """A figure of the reference run, such as "figure_8", drawn from the stored evidence as yours is.
 
     Raises:
         DannError: if there is no such figure, or no evidence.

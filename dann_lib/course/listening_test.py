@@ -68,9 +68,9 @@ def item(name: str, mixture: ArrayLike, sources: ArrayLike, which: int, estimate
         AudioError: if lengths differ, or the source is silent in this excerpt.
     """
     mixture, sources = np.asarray(mixture, np.float32), np.asarray(sources, np.float32)
-    reference = sources[which]
+    reference, low_pass = sources[which], firwin(255, ANCHOR_HZ, fs=report.SAMPLE_RATE)
     versions = {REFERENCE: reference, **{key: np.asarray(value, np.float32) for key, value in estimates.items()},
-                MIXTURE: mixture, ANCHOR: _low_pass(reference)}
+                MIXTURE: mixture, ANCHOR: oaconvolve(reference, low_pass, mode="same").astype(np.float32)}
     wrong = {key: value.shape for key, value in versions.items() if value.shape != mixture.shape}
     if wrong or sources.shape[1:] != mixture.shape:
         raise AudioError(f"{wrong or sources.shape} beside a mixture of {mixture.shape}; all have to be as long")
@@ -125,11 +125,7 @@ def read_ratings(path: Path) -> pd.DataFrame:
 
 
 def ratings_figure(ratings: pd.DataFrame) -> Drawing:
-    """Ratings against SDR, SIR and SAR, with the rank correlation of each.
-
-    Args:
-        ratings: as `read_ratings` gives them.
-    """
+    """Ratings, as `read_ratings` gives them, against SDR, SIR and SAR, with the rank correlation of each."""
     from scipy.stats import spearmanr
 
     from dann_lib import figures
@@ -153,11 +149,6 @@ def _ratios(estimate: np.ndarray, sources: np.ndarray, which: int) -> tuple[floa
     """SDR, SIR, SAR in dB; `None` for what is not finite, as of the reference itself."""
     values = (float(ratio[0]) for ratio in sdr_sir_sar(estimate[None], sources, targets=[which]))
     return tuple(value if np.isfinite(value) and value < 100 else None for value in values)
-
-
-def _low_pass(waveform: np.ndarray) -> np.ndarray:
-    taps = firwin(255, ANCHOR_HZ, fs=report.SAMPLE_RATE)
-    return oaconvolve(waveform, taps, mode="same").astype(np.float32)
 
 
 def _rms(waveform: np.ndarray) -> float:

@@ -23,6 +23,9 @@ _LOOKS = {
 Mistakes = Iterator[str | bool | None]
 """Sentences that help, one for each mistake in an answer; `None` and `False` where there is none."""
 
+Waveform = np.ndarray
+"""`(sample,)`; 1 is full scale."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -55,11 +58,8 @@ def self_check(
     """Make a self-check of a generator of mistakes: it explains the first one.
 
     The generator gets what the reader wrote, usually a function or a class, and looks from the coarse to the fine,
-    at the shape first, at the value last. What an answer raises is explained as well.
-
-    Args:
-        exercise: its number, such as "2.1".
-        solved: what to say if there are none: what the reader has now shown; or a function of the answer.
+    at the shape first, at the value last. What an answer raises is explained as well. If there is no mistake, `solved`
+    says what the reader has now shown; it may be a function of the answer.
     """
     def explaining(mistakes: Callable[..., Mistakes]) -> Callable[..., Outcome]:
         @wraps(mistakes)
@@ -81,11 +81,7 @@ def self_check(
 
 
 def ask(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call what the reader wrote, and say so if it gives nothing back.
-
-    Raises:
-        TypeError: if it returns `None`.
-    """
+    """Call what the reader wrote; a `TypeError` says so if it gives nothing back."""
     result = function(*arguments)
     if result is None or result is ...:
         raise TypeError(f"{getattr(function, '__name__', 'your function')} gives nothing back; end it with “return …”")
@@ -95,10 +91,7 @@ def ask(function: Callable[..., Any], *arguments: Any) -> Any:
 def wrong_shape(found: Any, expected: tuple[int, ...], otherwise: str) -> str | None:
     """What is wrong with the shape of a number, a sequence, an array or a tensor; `None` if nothing is.
 
-    Args:
-        found: the result.
-        expected: the right shape, `()` for one number.
-        otherwise: what to say after "The result has shape …;".
+    What to say `otherwise` comes after "The result has shape …;". The shape of one number is `()`.
     """
     shape = tuple(np.shape(found))
     return None if shape == expected else f"The result has shape {shape}; {otherwise}"
@@ -108,7 +101,7 @@ def wrong_value(
     found: Any, true: Any, otherwise: str, mistakes: Mapping[str, Any] | None = None, *, shape: str = "",
     rtol: float = 1e-5, atol: float = 1e-8,
 ) -> str | None:
-    """What is wrong with a number, a sequence, an array or a tensor; `None` if nothing is.
+    """What is wrong with `found`, a number, a sequence, an array or a tensor; `None` if nothing is.
 
     Args:
         found: the result.

@@ -7,10 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from dann_lib import report
-from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_value
-
-Waveform = np.ndarray
-"""`(sample,)`; 1 is full scale."""
+from dann_lib.course.exercises.checking import Mistakes, Waveform, ask, self_check, wrong_value
 
 
 @self_check("1.1", solved="Four stems that add up: three of them decide the fourth.")

@@ -11,12 +11,8 @@ import torch
 from torch import Tensor
 
 from dann_lib import report
-from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_value
+from dann_lib.course.exercises.checking import Mistakes, Waveform, ask, self_check, wrong_value
 
-Waveform = np.ndarray
-"""`(sample,)`; 1 is full scale."""
-
-Separate = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 DrawKey = Callable[[int, np.random.Generator], str]
 ByLuck = Callable[[int, int], float]
 
@@ -74,7 +70,7 @@ def check_band_limit(answer: Callable[[Waveform], Waveform]) -> Mistakes:
 
 
 @self_check("7.3", solved="Two masks are one mask for both parts, and one more for the same frame played backwards.")
-def check_echo(answer: Separate) -> Mistakes:
+def check_echo(answer: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> Mistakes:
     """7.3: the direct and the reversed part of masked planes."""
     random = torch.Generator().manual_seed(0)
     planes, masks = torch.randn(2, 9, 7, generator=random), torch.rand(3, 2, 9, 7, generator=random)

@@ -8,11 +8,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_shape, wrong_value
+from dann_lib.course.exercises.checking import Mistakes, Waveform, ask, self_check, wrong_shape, wrong_value
 from dann_lib.evaluation import interval, sdr_sir_sar
-
-Waveform = np.ndarray
-"""`(sample,)`; 1 is full scale."""
 
 Interval = tuple[float, float]
 
@@ -115,21 +112,18 @@ def check_median_interval(answer: Callable[[np.ndarray, np.random.Generator], In
 
 
 @self_check("6.4", solved="What makes songs easy or hard cancels; what remains is the difference of the systems.")
-def check_compare(
-    answer: Callable[[pd.Series, pd.Series, np.random.Generator], tuple[float, float, float]]
-) -> Mistakes:
+def check_compare(answer: Callable[[pd.Series, pd.Series, np.random.Generator], tuple[float, ...]]) -> Mistakes:
     """6.4: two systems on the same songs."""
     first, second = _two_systems()
-    shared = (first - second).dropna().to_numpy()
-    apart = [column.to_numpy() for column in (first, second)]
+    shared, apart = (first - second).dropna().to_numpy(), (first.to_numpy(), second.to_numpy())
     found = np.array(ask(answer, first, second, np.random.default_rng(0)), float)
     yield wrong_shape(found, (3,), "return the difference and both ends of its interval.")
     yield np.isnan(found).any() and (
         "There is a NaN. Some songs were scored for one of the systems only; leave those out.")
-    true = np.median(shared)
     yield wrong_value(
-        found[0], true, f"The median of the differences is {true:.2f} dB; you find {found[0]:.2f} dB.", {
-            "The sign is turned: first minus second, so that it is positive where the first is better.": -true,
+        found[0], np.median(shared), "The median of the differences is {true:.2f} dB; you find {found:.2f} dB.", {
+            "The sign is turned: first minus second, so that it is positive where the first is better.":
+                -np.median(shared),
             "That is the difference of the medians, of two different songs. Subtract song by song first.":
                 np.median(apart[0]) - np.median(apart[1]),
             "You subtract by position, but the tables have their songs in different orders. Pair them by name.":
@@ -138,7 +132,7 @@ def check_compare(
         }, atol=1e-6)
     yield _wrong_interval(found[1:], interval((shared,), np.median), {
         "This interval is as wide as if the two had been scored on different songs. Draw the differences.":
-            interval(tuple(apart), lambda a, b, axis: np.median(a, axis) - np.median(b, axis), paired=False),
+            interval(apart, lambda a, b, axis: np.median(a, axis) - np.median(b, axis), paired=False),
     })
 
 

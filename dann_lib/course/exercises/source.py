@@ -37,9 +37,6 @@ _REGION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION",
 def write_exercises(lesson: Path) -> bool:
     """Bring the exercises of a lesson's `.py` up to date with its solutions; whether that changed the file.
 
-    Args:
-        lesson: such as `notebooks/02_stft.py`.
-
     Raises:
         DannError: if lesson or solutions lack the headings, or a solution stands where none can be taken out.
     """
