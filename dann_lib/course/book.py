@@ -1,8 +1,5 @@
 """The course as a book of HTML pages: Sphinx and myst-nb on lessons that were run before.
 
-    build_book(lessons, out)                  # lessons, texts, ledger and API reference
-    build_book(lessons, out, whole=False)     # the lessons alone, in seconds
-
 The pages need no network: figures and sounds are inside them, equations are set by MathJax from a wheel. How they
 look is in `notebooks/conf.py`, what the index and the ledger say in the templates beside it.
 """
@@ -26,7 +23,7 @@ import nbformat
 from jinja2 import Environment
 
 import dann_lib
-from dann_lib.course.lesson_files import NOTEBOOKS, Lesson, cleaned, python_environment
+from dann_lib.course.lesson_files import NOTEBOOKS, Lesson, cleaned
 from dann_lib.errors import DannError
 from dann_lib.files import atomic_write
 
@@ -93,14 +90,19 @@ def _run_sphinx(sources: Path, pages: Path, out: Path, whole: bool) -> None:
         raise DannError(f"the pages could not be made (Sphinx ended with {done.returncode}): {last}")
 
 
+def python_environment() -> dict[str, str]:
+    """For another Python: variables with which it can import this package."""
+    paths = [str(NOTEBOOKS.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 def kept_lessons(out: Path) -> list[Lesson]:
     """The lessons of a folder of pages, in the order of their names."""
     lessons = []
     for path in (out / KEPT).rglob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         run = notebook.metadata["dann"]
-        source = Path(os.path.normpath(out / run["source"]))
-        lessons.append(Lesson(source, notebook, run["seconds"], run["error"]))
+        lessons.append(Lesson(Path(os.path.normpath(out / run["source"])), notebook, run["seconds"], run["error"]))
     return sorted(lessons, key=lambda lesson: lesson.page)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from dataclasses import dataclass
 from itertools import count
@@ -70,12 +69,6 @@ class Lesson:
         found = re.search(r"^# +([^\n]+)(?:\n+((?:(?!#|\n\n).)+))?", first, re.MULTILINE | re.DOTALL)
         title, result = found.groups() if found else (self.source.stem, None)
         return title.strip(), " ".join((result or "").split())
-
-
-def python_environment() -> dict[str, str]:
-    """For another Python: variables with which it can import this package."""
-    paths = [str(NOTEBOOKS.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def stored_lesson(source: Path) -> Lesson:

@@ -1,11 +1,4 @@
-"""The course: runs the lessons in order on fresh kernels and writes them as a book that works offline.
-
-In short:
-
-    build()                     # all lessons → data/course/index.html
-    build(["05"], write=True)   # one lesson, and store it with its outputs beside its source
-    build(execute=False)        # the pages alone, from the lessons as they are stored
-"""
+"""The course: runs the lessons in order on fresh kernels and writes them as a book that works offline."""
 
 from __future__ import annotations
 
@@ -24,18 +17,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from dann_lib.course.book import KEPT, build_book
+from dann_lib.course.book import KEPT, build_book, python_environment
 from dann_lib.course.exercises.source import write_exercises
-from dann_lib.course.lesson_files import (
-    NOTEBOOKS,
-    SOLUTIONS,
-    Lesson,
-    differs,
-    python_environment,
-    read_lesson,
-    stored_lesson,
-    write_lesson,
-)
+from dann_lib.course.lesson_files import NOTEBOOKS, SOLUTIONS, Lesson, differs, read_lesson, stored_lesson, write_lesson
 from dann_lib.errors import DannError
 from dann_lib.files import data_folder
 
@@ -95,8 +79,7 @@ def _take(source: Path, title: str, write: bool) -> Lesson:
 
 def _write_pages(lessons: list[Lesson], out: Path) -> Path:
     """The book: of the whole course if these are lessons of it, else of these alone."""
-    ours = any(lesson.source.resolve().is_relative_to(NOTEBOOKS) for lesson in lessons)
-    if not ours:
+    if not any(lesson.source.resolve().is_relative_to(NOTEBOOKS) for lesson in lessons):
         return build_book(lessons, out, whole=False)
     print("Writing the pages …", flush=True)
     newer = {lesson.page for lesson in lessons}

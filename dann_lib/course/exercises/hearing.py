@@ -16,9 +16,6 @@ from dann_lib.course.exercises.checking import Mistakes, Waveform, ask, self_che
 DrawKey = Callable[[int, np.random.Generator], str]
 ByLuck = Callable[[int, int], float]
 
-TONES_HZ = (1000, 6000, 12_000)
-"""Tones to try a band limit with: one that 8.82 kHz can hold, two that it cannot."""
-
 
 @self_check("7.1", solved="Now the louder one can no longer win by being louder.")
 def check_level(answer: Callable[[Waveform, Waveform], Waveform]) -> Mistakes:
@@ -45,28 +42,26 @@ def check_level(answer: Callable[[Waveform, Waveform], Waveform]) -> Mistakes:
 def check_band_limit(answer: Callable[[Waveform], Waveform]) -> Mistakes:
     """7.2: what 8.82 kHz can hold of a sound at 44.1 kHz, at 44.1 kHz again."""
     seconds = np.arange(report.SONG_RATE) / report.SONG_RATE
-    inside, *above = (np.sin(2 * np.pi * hz * seconds) for hz in TONES_HZ)
+    inside, *above = (np.sin(2 * np.pi * hz * seconds) for hz in (1000, 6000, 12_000))  # 8.82 kHz can hold one of them
     found = np.asarray(ask(answer, inside), float)
     yield found.shape == (len(inside) // report.DOWNSAMPLING,) and (
         "The result is at 8.82 kHz. Bring it back to 44.1 kHz, so that it can be compared sample by sample.")
     yield found.shape != inside.shape and f"{len(inside)} samples go in, {found.shape} come out."
-    loud, image_hz, middle = _level_db(found, TONES_HZ[0]), report.SAMPLE_RATE - TONES_HZ[0], slice(5000, -5000)
-    yield _level_db(found, image_hz) > -40 and (
-        f"A tone of {TONES_HZ[0]} Hz brings a new one at {image_hz} Hz. On the way up, samples have to be interpolated "
-        "by a filter, not repeated or filled with zeros.")
-    yield abs(loud) > 0.1 and (
-        f"A tone of {TONES_HZ[0]} Hz, which 8.82 kHz can hold, changes its level by {loud:.1f} dB.")
+    loud, middle = _level_db(found, 1000), slice(5000, -5000)
+    yield _level_db(found, 7820) > -40 and (
+        "A tone of 1000 Hz brings a new one at 7820 Hz. On the way up, samples have to be interpolated by a filter, "
+        "not repeated or filled with zeros.")
+    yield abs(loud) > 0.1 and f"A tone of 1000 Hz, which 8.82 kHz can hold, changes its level by {loud:.1f} dB."
     yield wrong_value(found[middle], inside[middle], atol=0.02, otherwise=
                       "A tone that should stay as it is comes at another time. Use a filter without delay.")
-    for tone, hz in zip(above, TONES_HZ[1:], strict=True):
+    for tone, hz in zip(above, (6000, 12_000), strict=True):
         found = np.asarray(ask(answer, tone), float)
         folded = abs(hz - report.SAMPLE_RATE * round(hz / report.SAMPLE_RATE))
         yield _level_db(found, folded) > -40 and (
             f"A tone of {hz} Hz comes back as one of {folded} Hz. Taking every fifth sample folds it down (lesson 1); "
             "it has to be filtered first, as a resampler does.")
         yield _level_db(found, hz) > -40 and (
-            f"A tone of {hz} Hz is still there. The highest frequency is half of the sample rate: "
-            f"{report.SAMPLE_RATE // 2} Hz, not {report.SAMPLE_RATE}.")
+            f"A tone of {hz} Hz is still there. The highest frequency is half of the sample rate: 4410 Hz, not 8820.")
 
 
 @self_check("7.3", solved="Two masks are one mask for both parts, and one more for the same frame played backwards.")
@@ -168,13 +163,7 @@ def check_blind_test(draw_key: DrawKey, by_luck: ByLuck) -> Mistakes:
 
 
 def reveal(answers: str, draw: Callable[[], str], by_luck: ByLuck) -> str:
-    """What a listener's answers are worth.
-
-    Args:
-        answers: a letter for each trial, such as "ABBA"; empty before the test.
-        draw: gives the key, the true letters; not called before there are answers.
-        by_luck: the reader's function.
-    """
+    """What a listener's answers, such as "ABBA", are worth; `draw` gives the true letters, once there are answers."""
     given = answers.strip().upper()
     if not given:
         return "Listen to the trials above, write a letter for each, and run this cell again."

@@ -9,9 +9,6 @@ import numpy as np
 from dann_lib.batches import REMIX_DB
 from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_value
 
-CLOSE = 1.001
-"""A mask is accepted whose loss is at most so many times the lowest one."""
-
 LOSSES = (5.0, 4.0, 4.2, 4.1, 3.0, 3.2, 3.1, 3.3, 2.0, 1.0)
 """Losses with two pauses, of two and of three epochs."""
 
@@ -31,19 +28,18 @@ def check_momentum_step(answer: Callable[[float, float, float, float, float], tu
         "Without momentum you go uphill: the gradient points to where the loss grows.": weight + rate * gradient,
     })
     new, damped = momentum * velocity + gradient, momentum * velocity + (1 - momentum) * gradient
-    yield wrong_value(
-        found, (weight - rate * new, new),
-        f"From weight {weight:g} and velocity {velocity:g}, {weight - rate * new:.2f} and {new:.2f} were expected, "
-        f"{found[0]:.2f} and {found[1]:.2f} found. What is left of the old velocity, and what comes to it?", {
-            "The weight moves by the old velocity; bring that up to date first.": (weight - rate * velocity, new),
-            "The weight does not feel the velocity; it follows the gradient alone.": (below, new),
-            "That looks ahead once more (Nesterov's variant).": (weight - rate * (gradient + momentum * new), new),
-            "The rate is inside your velocity. With a constant rate that is nearly the same; PyTorch keeps it outside, "
-            "so that a rate that changes acts on all of the velocity at once.":
-                (below - momentum * velocity, momentum * velocity + rate * gradient),
-            "You weaken the new gradient by 1 − momentum, a running mean. Here all of it is added to the velocity.":
-                (weight - rate * damped, damped),
-        })
+    yield wrong_value(found, (weight - rate * new, new), f"From weight {weight:g} and velocity {velocity:g}, "
+                      "{true[0]:.2f} and {true[1]:.2f} were expected, {found[0]:.2f} and {found[1]:.2f} found. What is "
+                      "left of the old velocity, and what comes to it?", {
+        "The weight moves by the old velocity; bring that up to date first.": (weight - rate * velocity, new),
+        "The weight does not feel the velocity; it follows the gradient alone.": (below, new),
+        "That looks ahead once more (Nesterov's variant).": (weight - rate * (gradient + momentum * new), new),
+        "The rate is inside your velocity. With a constant rate that is nearly the same; PyTorch keeps it outside, "
+        "so that a rate that changes acts on all of the velocity at once.":
+            (below - momentum * velocity, momentum * velocity + rate * gradient),
+        "You weaken the new gradient by 1 − momentum, a running mean. Here all of it is added to the velocity.":
+            (weight - rate * damped, damped),
+    })
 
 
 @self_check("5.2", solved="A weighted median and a weighted mean: the two losses ask different questions.")
@@ -66,7 +62,7 @@ def check_best_masks(answer: Callable[[np.ndarray, np.ndarray], tuple[float, flo
          "L2: the weights are the squares of the mixture, not its absolute values.": weighted},
     ), strict=True):
         ours, lowest = (np.sum(np.abs(each * mixture - source) ** power) for each in (mask, best))
-        yield wrong_value(mask, mask if ours <= CLOSE * lowest else np.nan, f"L{power}: your mask {mask:.3f} has a "
+        yield wrong_value(mask, mask if ours <= 1.001 * lowest else np.nan, f"L{power}: your mask {mask:.3f} has a "
                           f"loss of {ours:.5g}; the lowest there is, is {lowest:.5g}.", mistakes, rtol=1e-3)
     with np.errstate(divide="ignore", invalid="ignore"):
         again = ask(answer, *with_rest)

@@ -16,9 +16,6 @@ from dann_lib.network import n_parameters, up_sample
 Picture = np.ndarray
 """`(freq, frame)`."""
 
-LEAST_SPENT = 0.8
-"""Share of a budget of weights that a design should use."""
-
 
 @self_check("3.1", solved="The same as PyTorch's, and as equation (1).")
 def check_max_pool(answer: Callable[[Picture], Picture]) -> Mistakes:
@@ -69,21 +66,20 @@ def check_n_weights(answer: Callable[[int, int, int, bool], int]) -> Mistakes:
     cases = [(8, 24, 5), (2, 8, 3), (104, 48, 5)]
     for n_in, n_out, kernel in cases:
         found, true = int(ask(answer, n_in, n_out, kernel, False)), n_in * n_out * kernel**2
-        yield wrong_value(
-            found, true,
-            f"From {n_in} to {n_out} maps with {kernel} × {kernel} kernels: {true:,}, you count {found:,}.", {
-                "You have one kernel for each map that comes out. It has a layer for each map in.": n_out * kernel**2,
-                "You have one kernel. There is one for each map that comes out.": n_in * kernel**2,
-                "A kernel of size k has k × k places, not k.": n_in * n_out * kernel,
-                "Without bias, nothing is added.": true + n_out,
-            }, rtol=0)
+        yield wrong_value(found, true, f"From {n_in} to {n_out} maps with {kernel} × {kernel} kernels: {true:,}, you "
+                                       f"count {found:,}.", {
+            "You have one kernel for each map that comes out. It has a layer for each map in.": n_out * kernel**2,
+            "You have one kernel. There is one for each map that comes out.": n_in * kernel**2,
+            "A kernel of size k has k × k places, not k.": n_in * n_out * kernel,
+            "Without bias, nothing is added.": true + n_out,
+        }, rtol=0)
     for n_in, n_out, kernel in cases:
-        yield wrong_value(
-            int(ask(answer, n_in, n_out, kernel, True)), n_parameters(nn.Conv2d(n_in, n_out, kernel)),
-            "With bias it is {true:,}, you count {found:,}: one number more for each map that comes out.", {
-                "You have a bias for each pair of maps. It is one number for each map that comes out.":
-                    n_in * n_out * (kernel**2 + 1),
-            }, rtol=0)
+        found, true = int(ask(answer, n_in, n_out, kernel, True)), n_parameters(nn.Conv2d(n_in, n_out, kernel))
+        yield wrong_value(found, true, f"With bias it is {true:,}, you count {found:,}: one number more for each map "
+                                       "that comes out.", {
+            "You have a bias for each pair of maps. It is one number for each map that comes out.":
+                n_in * n_out * (kernel**2 + 1),
+        }, rtol=0)
 
 
 @self_check("3.4", solved="Figure 4 finds it too: the last planes of the decoder's input are the encoder's output.")
@@ -92,7 +88,16 @@ def check_skip(answer: type[nn.Module]) -> Mistakes:
     spectrogram = torch.randn(1, 2, 9, 7, generator=torch.Generator().manual_seed(0))
     shape = tuple(ask(answer(), spectrogram).shape)
     yield shape != (1, 3, 2, 9, 7) and f"The masks have shape {shape}; expected (1, 3, 2, 9, 7)."
-    kept, narrow, found = _what_the_decoder_gets(answer(), spectrogram)
+    network, seen = answer(), dict.fromkeys(("encoder", "bottleneck", "decoder"))
+    network.encoder.register_forward_hook(lambda _module, _given, output: seen.update(encoder=output))
+    network.bottleneck.register_forward_hook(lambda _module, _given, output: seen.update(bottleneck=output))
+    network.decoder.register_forward_pre_hook(lambda _module, given: seen.update(decoder=given[0]))
+    with torch.inference_mode():
+        network(spectrogram)
+    for part, maps in seen.items():
+        if maps is None:
+            raise ValueError(f"forward does not use self.{part}")
+    kept, narrow, found = seen.values()
     up = up_sample(narrow, kept.shape[-2:])
     yield found.shape == up.shape and torch.allclose(found, up) and (
         "The decoder gets what has passed the narrow layer, and nothing else. Join the encoder's maps.")
@@ -116,26 +121,11 @@ def check_design(answer: Callable[[int], nn.Module]) -> Mistakes:
         where, most = max(sizes.items(), key=itemgetter(1))
         yield n_weights > budget and (
             f"{n_weights:,} weights for a budget of {budget:,}. Most of them, {most:,}, sit in {where}.")
-        yield n_weights < LEAST_SPENT * budget and (
-            f"{n_weights:,} weights use {n_weights / budget:.0%} of a budget of {budget:,}; "
-            f"spend {LEAST_SPENT:.0%} of it or more.")
+        yield n_weights < 0.8 * budget and (
+            f"{n_weights:,} weights use {n_weights / budget:.0%} of a budget of {budget:,}; spend 80% of it or more.")
     shape = tuple(network(torch.randn(1, 2, 65, 32)).shape)
     yield shape != (1, 3, 2, 65, 32) and (
         f"From (1, 2, 65, 32) it makes {shape}; three sources with two parts are (1, 3, 2, 65, 32).")
-
-
-def _what_the_decoder_gets(network: nn.Module, spectrogram: Tensor) -> list[Tensor]:
-    """What comes out of encoder and bottleneck, and what goes into the decoder."""
-    seen: dict[str, Tensor] = {}
-    network.encoder.register_forward_hook(lambda _module, _given, output: seen.update(encoder=output))
-    network.bottleneck.register_forward_hook(lambda _module, _given, output: seen.update(bottleneck=output))
-    network.decoder.register_forward_pre_hook(lambda _module, given: seen.update(decoder=given[0]))
-    with torch.inference_mode():
-        network(spectrogram)
-    for part in ("encoder", "bottleneck", "decoder"):
-        if part not in seen:
-            raise ValueError(f"forward does not use self.{part}")
-    return [seen[part] for part in ("encoder", "bottleneck", "decoder")]
 
 
 def _has(maps: Tensor, some: Tensor) -> bool:
