@@ -35,15 +35,12 @@ HIDDEN = ("dann_lib.__main__",)
 
 
 def build_book(lessons: Iterable[Lesson], out: Path, whole: bool = True) -> Path:
-    """Write lessons as HTML pages with an index, a search, and all that they need to be read offline.
+    """Write lessons as HTML pages with an index, a search, and all that they need to be read offline; give the index.
 
     Args:
         lessons: with their outputs; nothing is executed.
         out: folder of the pages. Lessons that were written there before stay in the book.
         whole: with the texts of the course, the ledger of the claims and the reference of `dann_lib`.
-
-    Returns:
-        The index.
 
     Raises:
         OutputError: if the folder cannot be written.
@@ -75,11 +72,7 @@ def _with_run(lesson: Lesson, out: Path) -> nbformat.NotebookNode:
 
 
 def _run_sphinx(sources: Path, pages: Path, out: Path, whole: bool) -> None:
-    """Make the pages, in a process of its own: Sphinx changes docutils for good.
-
-    Raises:
-        DannError: if it fails, with what it said.
-    """
+    """Make the pages, in a process of its own: Sphinx changes docutils for good. If it fails, say what it said."""
     command = [sys.executable, "-m", "sphinx", "-c", str(NOTEBOOKS), "-d", str(pages.with_name("doctrees")),
                "-q", "-A", f"out={out}", *(["-t", "whole"] if whole else []), str(sources), str(pages)]
     done = subprocess.run(command, capture_output=True, text=True, env=python_environment())

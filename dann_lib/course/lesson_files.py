@@ -84,11 +84,9 @@ def stored_lesson(source: Path) -> Lesson:
 
 
 def read_lesson(source: Path) -> NotebookNode:
-    """Read a lesson without outputs.
+    """Read a lesson, `.py` in percent format or `.ipynb`, without outputs.
 
-    Args:
-        source: `.py` in percent format, or `.ipynb`. The identities of cells come from the `.ipynb` where
-            there is one, so that they stay the same.
+    The identities of cells come from the `.ipynb` where there is one, so that they stay the same.
 
     Raises:
         DannError: if it is no notebook.

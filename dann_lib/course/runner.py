@@ -91,14 +91,10 @@ def _write_pages(lessons: list[Lesson], out: Path) -> Path:
 
 
 def run_lesson(source: Path, title: str = "") -> Lesson:
-    """Run one lesson on a fresh kernel of this Python, in the lesson's own folder; say how it goes.
+    """Run a lesson, `.py` in percent format or `.ipynb`, on a fresh kernel of this Python, in the lesson's own folder.
 
-    Args:
-        source: a `.py` in percent format, or an `.ipynb`.
-        title: what the line begins with; on a terminal, it also counts cells.
-
-    Returns:
-        The lesson; of one that failed, with the outputs up to there.
+    A line that begins with `title` says how it goes; on a terminal, it also counts cells. A lesson that failed has its
+    outputs up to there.
 
     Raises:
         DannError: if the file cannot be read as a notebook.
@@ -167,11 +163,7 @@ def _first_line(text: str) -> str:
 
 
 def _find(notebooks: Sequence[str | Path] | None) -> list[Path]:
-    """Sources of lessons, in the order of their names or as asked for.
-
-    Raises:
-        DannError: if there are none, or one is unknown.
-    """
+    """Sources of lessons, in the order of their names or as asked for; `DannError` where one is unknown."""
     known, chosen = _known(), []
     if notebooks is None and not known:
         raise DannError(f"there are no lessons in {NOTEBOOKS}; clone the whole repository")

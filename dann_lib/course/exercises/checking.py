@@ -126,12 +126,7 @@ def wrong_value(
 
 @dataclass(frozen=True)
 class Aim:
-    """The output that a solution gives, and yours above it where there is one.
-
-    Attributes:
-        example: HTML of the stored output of the solution.
-        yours: what your code gives; `None` as long as nothing is written.
-    """
+    """The output that a solution gives, as HTML, and above it what your code gives, if something is written."""
 
     example: str
     yours: Any = None
@@ -167,11 +162,7 @@ def aim(solutions: str, exercise: str, make: Callable[[], Any]) -> Aim:
 
 @cache
 def _stored_example(solutions: str, exercise: str) -> str:
-    """HTML of the output of the cell with the tags "example" and the exercise's number.
-
-    Raises:
-        LookupError: if the stored solutions have none.
-    """
+    """HTML of the output of the cell with the tags "example" and the exercise's number."""
     for cell in json.loads((SOLUTIONS / f"{solutions}.ipynb").read_text(encoding="utf-8"))["cells"]:
         if {"example", exercise} <= set(cell["metadata"].get("tags", [])) and cell["outputs"]:
             data = {"text/plain": "", **cell["outputs"][-1].get("data", {})}

@@ -8,6 +8,7 @@ import numpy as np
 
 from dann_lib import report
 from dann_lib.course.exercises.checking import Mistakes, Waveform, ask, self_check, wrong_value
+from dann_lib.spectrogram import n_frames
 
 
 @self_check("1.1", solved="Four stems that add up: three of them decide the fourth.")
@@ -41,14 +42,14 @@ def check_level_against_the_rest(answer: Callable[[Waveform, Waveform], float]) 
 @self_check("1.3", solved="100 songs of 4 minutes make about as many chunks as the report says, at 8.82 kHz only.")
 def check_chunks(answer: Callable[[float, int], int]) -> Mistakes:
     """1.3: how many whole chunks a song gives."""
+    true, twice, at_full_rate = (n_frames(240 * rate_hz) // report.N_FRAMES
+                                 for rate_hz in (report.SAMPLE_RATE, 2 * report.SAMPLE_RATE, report.SONG_RATE))
     found = ask(answer, 240.0, report.SAMPLE_RATE)
     yield int(found) != found and f"{found} chunks: only whole ones count."
-    yield wrong_value(int(found), _chunks(240.0, report.SAMPLE_RATE),
-                      "A song of 240 s at 8.82 kHz makes {true} whole chunks; you count {found}.", {
-        "Twice too many: are neighbouring frames half a window, 1024 samples, apart with you?":
-            _chunks(240.0, report.SAMPLE_RATE * 2),
+    yield wrong_value(int(found), true, "A song of 240 s at 8.82 kHz makes {true} whole chunks; you count {found}.", {
+        "Twice too many: are neighbouring frames half a window, 1024 samples, apart with you?": twice,
     }, rtol=0)
-    yield wrong_value(int(ask(answer, 240.0, report.SONG_RATE)), _chunks(240.0, report.SONG_RATE), rtol=0, otherwise=
+    yield wrong_value(int(ask(answer, 240.0, report.SONG_RATE)), at_full_rate, rtol=0, otherwise=
                       "At 44.1 kHz it would be {true} chunks, you count {found}. "
                       "Does your function use the rate it is given?")
 
@@ -70,7 +71,3 @@ def check_remix(answer: Callable[[Mapping[str, Waveform], Mapping[str, float]], 
 
 def _noise(n_signals: int) -> np.ndarray:
     return 0.1 * np.random.default_rng(0).standard_normal((n_signals, 2 * report.SAMPLE_RATE))
-
-
-def _chunks(seconds: float, rate_hz: int) -> int:
-    return int(seconds * rate_hz / report.HOP + 1) // report.N_FRAMES

@@ -16,12 +16,7 @@ Interval = tuple[float, float]
 
 
 def attempts(sources: np.ndarray, target: int) -> dict[str, Waveform]:
-    """Estimates of a source that are wrong in one way each, from the right one to the mixture.
-
-    Args:
-        sources: `(stem, sample)`, all true sources.
-        target: which of them is estimated.
-    """
+    """Estimates of one of all true sources `(stem, sample)`, each wrong in its own way, the mixture last."""
     truth, others = sources[target], sources.sum(axis=0) - sources[target]
     noise = np.random.default_rng(0).standard_normal(truth.shape)
     return {
