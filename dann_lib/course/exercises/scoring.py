@@ -115,8 +115,8 @@ def check_compare(answer: Callable[[pd.Series, pd.Series, np.random.Generator], 
     yield wrong_shape(found, (3,), "return the difference and both ends of its interval.")
     yield np.isnan(found).any() and (
         "There is a NaN. Some songs were scored for one of the systems only; leave those out.")
-    yield wrong_value(found[0], true := np.median(shared), "The median of the differences is {true:.2f} dB; you find "
-                      "{found:.2f} dB.", {
+    true = np.median(shared)
+    yield wrong_value(found[0], true, "The median of the differences is {true:.2f} dB; you find {found:.2f} dB.", {
         "The sign is turned: first minus second, so that it is positive where the first is better.": -true,
         "That is the difference of the medians, of two different songs. Subtract song by song first.":
             np.median(apart[0]) - np.median(apart[1]),
