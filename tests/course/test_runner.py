@@ -153,16 +153,10 @@ def test_mathjax_lies_beside_the_pages(built):
     assert "_static/tex-svg.js" in (built.out / "01_good.html").read_text()
 
 
-def test_figures_and_sounds_are_inside(built):
+def test_figures_and_sounds_are_inside_and_a_widget_leaves_nothing(built):
     page = (built.out / "01_good.html").read_text()
-    assert 'src="data:image/png;base64,' in page
-    assert 'src="data:audio/mpeg;base64,' in page
-
-
-def test_a_widget_leaves_nothing(built):
-    page = (built.out / "01_good.html").read_text()
-    assert "interactive(children" not in page
-    assert "widget-view" not in page
+    assert 'src="data:image/png;base64,' in page and 'src="data:audio/mpeg;base64,' in page
+    assert "interactive(children" not in page and "widget-view" not in page
 
 
 def test_links_lead_to_pages_and_files(built):
