@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from dann_lib import bench
-from dann_lib.__main__ import COMMANDS, main, newest_weights
+from dann_lib.__main__ import COMMANDS, MEASUREMENTS, main, newest_weights
 from dann_lib.files import reference_folder
 
 
@@ -103,12 +103,16 @@ def test_a_song_that_is_no_audio(trained, tmp_path, capsys):
     assert "is no audio that can be read" in err
 
 
-@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
     assert stop.value.code == 0
     assert len(capsys.readouterr().out) > 300
+
+
+def test_bench_offers_every_measurement():
+    assert list(MEASUREMENTS) == sorted(bench.MEASUREMENTS)
 
 
 def test_interrupting_is_exit_code_130(monkeypatch, capsys):
