@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import json
 import multiprocessing
 import os
@@ -43,7 +44,7 @@ ROUNDS = 2
 """Times that the processes of a comparison take turns."""
 
 Result = dict[str, Any]
-"""Numbers by name; those of a measurement hold a sentence, `text`, too."""
+"""Numbers by name; the sentence about them is `text`."""
 
 
 def run(options: argparse.Namespace) -> None:
@@ -59,13 +60,9 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(results))
     if options.readme:
-        replace_between(options.readme, MARKS, table(results))
-
-
-def table(results: dict[str, Result]) -> str:
-    """The results as a Markdown table, the machine above it."""
-    rows = [f"| {name} | {result['text']} |" for name, result in results.items() if name != "machine"]
-    return "\n".join([f"*{results['machine']['text']}.*", "", "| `bench` | measured |", "|---|---|", *rows])
+        head = [f"*{results.pop('machine')['text']}.*", "", "| `bench` | measured |", "|---|---|"]
+        rows = [f"| {name} | {result['text']} |" for name, result in results.items()]
+        replace_between(options.readme, MARKS, "\n".join(head + rows))
 
 
 def machine(precision: str | None = None) -> Result:
@@ -293,10 +290,10 @@ def _open(root: Path | str, cache: Path | None = None) -> Result:
 def _part_of(corpus: str, folder: Path, n_songs: int = 8) -> Path:
     """A corpus of links to the songs of another one, again and again until there are enough."""
     whole, part = open_corpus(corpus, progress=False), folder / "part"
-    for number in range(n_songs):
-        track = whole.tracks[number % len(whole.tracks)]
-        place = track.path.relative_to(whole.root)
-        link = part / place if number < len(whole.tracks) else part / place.parent / f"{number} {place.name}"
+    for number, track in zip(range(n_songs), itertools.cycle(whole.tracks), strict=False):
+        link = part / track.path.relative_to(whole.root)
+        if number >= len(whole.tracks):
+            link = link.with_name(f"{number} {link.name}")
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(track.path, target_is_directory=track.path.is_dir())
     return part

@@ -157,7 +157,7 @@ def _blocks(
     """The same samples of both, in double precision, block by block."""
     for start in range(0, references.shape[-1], BLOCK):
         part = slice(start, start + BLOCK)
-        yield estimates[:, part].astype(np.float64), references[:, part].astype(np.float64)
+        yield tuple(np.asarray(each[:, part], np.float64) for each in (estimates, references))
 
 
 def _decibels(above: np.ndarray, below: np.ndarray) -> np.ndarray:
@@ -169,17 +169,19 @@ def _checked(
     estimates: np.ndarray, references: np.ndarray, targets: Sequence[int] | None
 ) -> np.ndarray:
     """The stem that each estimate is meant to be, `(source,)`."""
-    if np.ndim(estimates) != 2 or np.ndim(references) != 2 or estimates.shape[-1] != references.shape[-1]:
+    shapes = np.shape(estimates), np.shape(references)
+    if [len(shape) for shape in shapes] != [2, 2] or shapes[0][1] != shapes[1][1]:
         raise ValueError(
-            f"estimates {np.shape(estimates)} and references {np.shape(references)} must both be "
+            f"estimates {shapes[0]} and references {shapes[1]} must both be "
             "(source, sample), with the same number of samples"
         )
     if references.shape[-1] == 0:
         raise ValueError("the waveforms have no samples; at least one is needed")
-    chosen = np.arange(len(estimates)) if targets is None else np.asarray(targets, dtype=int)
-    if len(chosen) != len(estimates) or np.any((chosen < 0) | (chosen >= len(references))):
+    n_sources, n_stems = len(estimates), len(references)
+    chosen = np.asarray(range(n_sources) if targets is None else targets, dtype=int)
+    if len(chosen) != n_sources or np.any((chosen < 0) | (chosen >= n_stems)):
         raise ValueError(
-            f"{len(estimates)} estimates need as many targets, each among the {len(references)} references; "
-            f"got {chosen.tolist()}"
+            f"{n_sources} estimates need as many targets, each among the {n_stems} "
+            f"references; got {chosen.tolist()}"
         )
     return chosen
