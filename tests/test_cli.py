@@ -103,15 +103,12 @@ def test_a_song_that_is_no_audio(trained, tmp_path, capsys):
     assert "is no audio that can be read" in err
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help(command, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main([command, "--help"])
-    assert stop.value.code == 0
-    assert len(capsys.readouterr().out) > 300
-
-
-def test_bench_offers_every_measurement():
+def test_every_command_has_help(capsys):
+    for command in COMMANDS:
+        with pytest.raises(SystemExit) as stop:
+            main([command, "--help"])
+        assert stop.value.code == 0
+        assert len(capsys.readouterr().out) > 300
     assert list(MEASUREMENTS) == sorted(bench.MEASUREMENTS)
 
 
@@ -148,8 +145,7 @@ def test_the_module_runs_from_any_folder(tmp_path):
     root = Path(__file__).parents[1]
     result = subprocess.run([sys.executable, "-m", "dann_lib", "--help"], cwd=tmp_path, capture_output=True, text=True,
                             env={**os.environ, "PYTHONPATH": str(root)}, check=True)
-    for command in ("prepare", "train", "separate", "evaluate", "reproduce", "bench", "course"):
-        assert command in result.stdout
+    assert all(f"\n    {command} " in result.stdout for command in COMMANDS)
 
 
 def test_without_weights_it_separates_with_the_network_that_comes_with_the_course():
