@@ -307,17 +307,12 @@ def _take_turns(*tasks: tuple[Any, ...]) -> list[Result]:
 
 def _in_a_process(function: Callable[..., Result], *arguments: Any, threads: int | None = None) -> Result:
     """Run a function in a fresh process, and add its peak memory."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+    before = (os.putenv, ("OMP_NUM_THREADS", str(threads))) if threads else ()  # PyTorch, not yet imported, reads it
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), *before) as pool:
         try:
-            return pool.submit(_child, function, arguments, threads).result()
+            return {**pool.submit(function, *arguments).result(), "peak_mb": pool.submit(peak_memory).result() / 1e6}
         except BrokenProcessPool:
             raise DannError(f"{function.__name__} ended without a result; is there enough memory?") from None
-
-
-def _child(function: Callable[..., Result], arguments: tuple[Any, ...], threads: int | None) -> Result:
-    if threads is not None:
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # PyTorch, which the function imports, reads it
-    return {**function(*arguments), "peak_mb": peak_memory() / 1e6}
 
 
 def peak_memory() -> int:
