@@ -147,14 +147,18 @@ class Trainer:
     def __init__(self, corpus: Corpus, config: TrainingConfig, folder: Path, accelerator: Accelerator) -> None:
         self.config, self.folder, self.accelerator = config, folder, accelerator
         self.fingerprint = corpus.fingerprint
+        self.share = accelerator.process_index, accelerator.num_processes
         self.chunks = Chunks(corpus.select(config.train_on), config.n_chunk_frames)
         self.held_out = Chunks(corpus.select(config.held_out), config.n_chunk_frames)
         torch.manual_seed(config.seed)
         self.layout = memory_format(accelerator.mixed_precision, learning=True)
         network = build(config.network, **config.network_options).to(memory_format=self.layout)
-        optimizer = _optimizer(network, config)
+        optimizer = (torch.optim.SGD(network.parameters(), config.learning_rate, config.momentum)
+                     if config.optimizer == "sgd" else torch.optim.Adam(network.parameters(), config.learning_rate))
+        self.schedule = None if config.schedule == "constant" else torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, config.learning_rate, total_steps=config.epochs * -(-len(self.chunks) // config.batch_size),
+            cycle_momentum=False)
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
-        self.schedule = _schedule(self.optimizer, config, updates=-(-len(self.chunks) // config.batch_size))
         self.epoch, self.update, self.seconds = 0, 0, 0.0
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
@@ -179,7 +183,7 @@ class Trainer:
             )
         self.history.append(losses)
         if self.config.held_out == "valid" and test_loss == self.lowest_loss():
-            self.best = {name: value.detach().cpu().clone() for name, value in self._weights().items()}
+            self.best = {name: value.detach().cpu().clone() for name, value in self.plain_network.state_dict().items()}
         self.save()
         return losses
 
@@ -199,7 +203,7 @@ class Trainer:
 
     def finish(self) -> Run:
         """Write the weights and hand over the network."""
-        weights = self.best or {name: value.cpu() for name, value in self._weights().items()}
+        weights = self.best or {name: value.cpu() for name, value in self.plain_network.state_dict().items()}
         run = _run(self.config, self.folder, weights, self.history)
         if self.accelerator.is_main_process:
             save_weights(run.weights, run.network, self.config)
@@ -211,7 +215,7 @@ class Trainer:
         """Train on the chunks of one epoch; the mean of the loss over them."""
         self.network.train()
         total = torch.zeros((), device=self.accelerator.device)
-        for batch in self.chunks.at_random(self.config, self.epoch, *self._share()):
+        for batch in self.chunks.at_random(self.config, self.epoch, *self.share):
             loss = self.loss(batch)
             # Processes average their gradients, and may hold unequal shares of a batch.
             self.accelerator.backward(loss * self.accelerator.num_processes)
@@ -227,7 +231,7 @@ class Trainer:
     def _held_out_loss(self) -> float:
         self.network.eval()
         total = torch.zeros((), device=self.accelerator.device)
-        for batch in self.held_out.in_order(self.config, *self._share()):
+        for batch in self.held_out.in_order(self.config, *self.share):
             total += self.loss(batch) * batch.n_global
         return self._mean(total, len(self.held_out))
 
@@ -248,18 +252,12 @@ class Trainer:
     def _mean(self, total: Tensor, n_chunks: int) -> float:
         return float(self.accelerator.reduce(total, reduction="sum")) / n_chunks
 
-    def _share(self) -> tuple[int, int]:
-        return self.accelerator.process_index, self.accelerator.num_processes
-
-    def _weights(self) -> dict[str, Tensor]:
-        return self.plain_network.state_dict()
-
     def save(self) -> None:
         """Write checkpoint and history."""
         if not self.accelerator.is_main_process:
             return
         state: dict[str, Any] = {
-            "network": self._weights(), "optimizer": self.optimizer.state_dict(),
+            "network": self.plain_network.state_dict(), "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict() if self.schedule is not None else None,
             "random": torch.get_rng_state(), "epoch": self.epoch, "update": self.update,
             "seconds": self.seconds, "history": self.history, "best": self.best,
@@ -283,20 +281,3 @@ def _is_over(history: list[dict[str, float]], config: TrainingConfig) -> bool:
         return False
     losses = [row["test_loss"] for row in history]
     return len(losses) - 1 - losses.index(min(losses)) >= config.patience
-
-
-def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(network.parameters(), lr=config.learning_rate, momentum=config.momentum)
-    return torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-
-
-def _schedule(
-    optimizer: torch.optim.Optimizer, config: TrainingConfig, updates: int
-) -> torch.optim.lr_scheduler.LRScheduler | None:
-    if config.schedule == "constant":
-        return None
-    return torch.optim.lr_scheduler.OneCycleLR(
-        getattr(optimizer, "optimizer", optimizer), config.learning_rate, total_steps=config.epochs * updates,
-        cycle_momentum=False,
-    )
