@@ -243,7 +243,7 @@ class Song:
         return self.to_seconds(self.bars * BEATS_PER_BAR) + TAIL
 
     def to_seconds(self, beats: float) -> float:
-        """Convert musical time to seconds."""
+        """Seconds of a time or a length in beats."""
         return beats * 60.0 / self.tempo_bpm
 
     def section_at(self, beat: float) -> Section:
