@@ -53,9 +53,10 @@ def network_explorer(
     description = (f"{sentence} Choose a stage to see its feature maps for this song, up to {max_hz:.0f} Hz, and a map "
                    "to see it with axes.")
     data = {
-        "title": title, "stages": shown, "links": links,
+        "title": title,
         "legend": f"{n_parameters(network):,} weights. Numbers are planes × bins × frames, bars the number of planes. "
                   "In the U, ↓ is max pooling (1), ↑ up-sampling (2), a dashed line a skip connection.",
+        "stages": shown, "links": links,
         "colours": {**PART_COLOURS, "input": COLOURS["mixture"], "estimates": COLOURS["vocals"]},
     }
     frame = Frame("network_explorer.js", data, title, description, height_px=1100)
