@@ -58,8 +58,7 @@ class Prepared:
         n_samples: length at `report.SAMPLE_RATE`.
         n_bytes: size of the prepared file.
         checksum: CRC-32 of the prepared file.
-        rate_hz: sample rate of the original.
-        n_channels: channels of the original.
+        rate_hz, n_channels: of the original.
         content: CRC-32 of each of the original's files, in the order of `stamp`.
     """
 
@@ -74,15 +73,9 @@ class Prepared:
 
 
 def cache_folder(parent: Path, root: Path, kind: str) -> Path:
-    """Where the prepared songs of a corpus lie.
+    """Where the prepared songs of the corpus at `root` lie in the folder of all prepared corpora.
 
-    Args:
-        parent: folder of all prepared corpora.
-        root: the corpus.
-        kind: its layout.
-
-    Returns:
-        `<parent>/<name of the corpus>-<key>`; the key stands for the place and `PREPARATION`.
+    That is `<parent>/<name of the corpus>-<key>`; the key stands for the place, the layout and `PREPARATION`.
     """
     made_from = json.dumps([str(root.resolve()), kind, PREPARATION])
     name = re.sub(r"[^\w.-]+", "_", root.resolve().name)[:60] or "corpus"
