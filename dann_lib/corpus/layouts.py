@@ -33,13 +33,7 @@ DOWNLOAD_TIMEOUT_S = 30.0
 def find_root(
     name_or_path: str | Path, *, download: bool = False, jobs: int | None = None, progress: bool = True
 ) -> Path:
-    """The folder of a corpus.
-
-    Args:
-        name_or_path: `"synthetic"`, `"musdb18-7"`, or a folder.
-        download: fetch `"musdb18-7"` if it is not there.
-        jobs: processes that render the embedded corpus.
-        progress: show bars.
+    """The folder of a corpus; arguments as in `open_corpus`, `jobs` render the embedded one.
 
     Raises:
         CorpusError: if there is no such corpus, or the download fails.

@@ -108,12 +108,9 @@ def audio(waveform: ArrayLike, rate_hz: int = report.SAMPLE_RATE, title: str = "
 
 
 def tracks(waveforms: Mapping[str, ArrayLike], rate_hz: int = report.SAMPLE_RATE, description: str = "") -> Clips:
-    """Several sounds to compare, below each other; none is made louder or quieter.
+    """Several sounds to compare, below each other: title → `(sample,)` or `(sample, channel)`, all at `rate_hz`.
 
-    Args:
-        waveforms: title → `(sample,)` or `(sample, channel)`.
-        rate_hz: sample rate of all.
-        description: what to listen for.
+    None is made louder or quieter; `description` says what to listen for.
 
     Raises:
         AudioError: as `audio`, or if there are none.

@@ -119,10 +119,6 @@ class Explorer:
     """A frame and its static twin, for a printout and where no scripts run; the last line of a cell shows it.
 
     Once the module runs, the twin is hidden, and takes the place of the frame in print (`frame.js`).
-
-    Attributes:
-        frame: the interactive part.
-        still: the picture, described in words.
     """
 
     frame: Frame
