@@ -153,10 +153,7 @@ def evaluate(options: argparse.Namespace) -> None:
     summary = evaluation.summarise(scores)
     result = {"scores": str(path), "songs": int(scores["song"].nunique()), "failed": scores.attrs.get("failed", {}),
               "summary": json.loads(summary.to_json(orient="records"))}
-    summary["text"] = [f"{row.median:.1f} [{row.low:.1f}, {row.high:.1f}]" for row in summary.itertuples()]
-    table = summary.pivot(index=["run", "source"], columns="metric", values="text")
-    rows = [(run, source) for run in summary["run"].unique() for source in report.SOURCES]
-    text = table.reindex(index=rows, columns=summary["metric"].unique()).to_string()
+    text = evaluation.as_text(summary)
     for name in networks if "mixture" in separators else ():
         closed = evaluation.gap_closed(scores, name)
         result[f"gap_closed {name}"] = json.loads(closed.to_json(orient="records"))

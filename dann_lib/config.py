@@ -35,11 +35,7 @@ class TrainingConfig:
     seed: int = 0                                       # of the first weights, the order of chunks, the remixing
 
     def __post_init__(self) -> None:
-        """Refuse values that cannot be meant.
-
-        Raises:
-            ValueError: naming the value, what was expected, and why.
-        """
+        """Refuse values that cannot be meant: a `ValueError` names the value, what was expected, and why."""
         for name in ("learning_rate", "gain", "n_chunk_frames", "batch_size", "epochs"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")

@@ -36,11 +36,8 @@ def memory_format(precision: str, learning: bool) -> torch.memory_format:
     """How features lie in memory: with the channels last where that is faster.
 
     Convolutions of few channels are faster so, and in bfloat16 a whole training step is. In float32 a step is
-    slower, since normalisation takes longer on the way back; without gradients it is faster.
-
-    Args:
-        precision: `"bf16"`, or the name of another one, such as `"float32"` or `accelerate`'s `"no"`.
-        learning: whether gradients are computed.
+    slower, since normalisation takes longer on the way back; without gradients it is faster. Each precision but
+    `"bf16"` counts as float32.
     """
     return torch.channels_last if precision == "bf16" or not learning else torch.contiguous_format
 
@@ -50,7 +47,7 @@ def keep_freed_memory() -> bool:
     """Let this process keep the memory that it frees, for the next time; whether it does.
 
     The C library of Linux (glibc) gives each large block back to the system, which clears it before it comes again:
-    half the time of a training step in float32. Threads share one pool, so that none keeps its own.
+    up to half the time of a training step in float32. Threads share one pool, so that none keeps its own.
     Other systems stay as they are.
     """
     m_trim_threshold, m_mmap_threshold, m_arena_max = -1, -3, -8

@@ -32,18 +32,14 @@ _CHECKPOINT, _WEIGHTS = "checkpoint.pt", "weights.safetensors"
 class Run(NamedTuple):
     """A finished training run.
 
-    Attributes:
-        network: with the weights of the last epoch, or of the lowest loss on the validation songs where
-            those were held out; in evaluation mode.
-        config: what it was trained with.
-        history: a row for each epoch: epoch, update, seconds, train_loss, test_loss.
-        folder: where weights, checkpoint and history are.
+    The network has the weights of the last epoch, or of the lowest loss on the validation songs where those were
+    held out, and is in evaluation mode.
     """
 
     network: nn.Module
     config: TrainingConfig
-    history: pd.DataFrame
-    folder: Path
+    history: pd.DataFrame  # a row for each epoch: epoch, update, seconds, train_loss, test_loss
+    folder: Path  # of weights, checkpoint and history
 
     @property
     def weights(self) -> Path:
@@ -75,9 +71,6 @@ def train(
         precision: `"bf16"` or `"float32"`; chosen by the device if `None` (see `devices.choose_precision`).
         restart: forget what `folder` holds.
         progress: show a bar with the losses.
-
-    Returns:
-        The run.
 
     Raises:
         CorpusError: if a subset has no songs.
@@ -182,14 +175,10 @@ class Trainer:
                 f"the loss is not a number in epoch {self.epoch}; lower the learning rate or the gain"
             )
         self.history.append(losses)
-        if self.config.held_out == "valid" and test_loss == self.lowest_loss():
+        if self.config.held_out == "valid" and test_loss == min(row["test_loss"] for row in self.history):
             self.best = {name: value.detach().cpu().clone() for name, value in self.plain_network.state_dict().items()}
         self.save()
         return losses
-
-    def lowest_loss(self) -> float:
-        """Of the held-out songs, so far."""
-        return min(row["test_loss"] for row in self.history)
 
     def resume(self, state: dict[str, Any]) -> None:
         """Take over what `save` has written."""

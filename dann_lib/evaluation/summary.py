@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dann_lib import report
 from dann_lib.evaluation.scores import EXCLUDED, WINDOWS
 
 if TYPE_CHECKING:
@@ -59,6 +60,14 @@ def summarise(scores: pd.DataFrame, *, seed: int = 0, n_resamples: int = N_RESAM
         n_songs = (len(counted), len(values) - len(counted))
         rows.append((*group, metric, *_centre(counted, seed, n_resamples), *n_songs, *windows))
     return pd.DataFrame(rows, columns=[*keys, "metric", *STATISTICS])
+
+
+def as_text(summary: pd.DataFrame) -> str:
+    """A table of `summarise` to be read: a row for each run and source, medians with their intervals."""
+    text = [f"{row.median:.1f} [{row.low:.1f}, {row.high:.1f}]" for row in summary.itertuples()]
+    table = summary.assign(text=text).pivot(index=["run", "source"], columns="metric", values="text")
+    rows = [(run, source) for run in summary["run"].unique() for source in report.SOURCES]
+    return table.reindex(index=rows, columns=summary["metric"].unique()).to_string()
 
 
 def gap_closed(
