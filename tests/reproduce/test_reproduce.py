@@ -28,7 +28,7 @@ from dann_lib.reproduce import evidence as stored
 from dann_lib.reproduce.claims import CLAIMS, VERDICTS
 from dann_lib.reproduce.drawing import DRAWINGS
 from dann_lib.reproduce.evidence import Evidence, publish
-from dann_lib.reproduce.experiments import EMBEDDED, EXCERPTS, FULL, GENRE_CORPORA, MAIN_RUNS, Length
+from dann_lib.reproduce.experiments import EMBEDDED, EMBEDDED_SONGS, EXCERPTS, EXPERIMENTS, FULL, MAIN_RUNS, Length
 from dann_lib.reproduce.findings import Finding
 from dann_lib.reproduce.learning import Machine, part_of, train_all
 from dann_lib.separation import Separator
@@ -56,9 +56,8 @@ def copy(tmp_path, evidence) -> Evidence:
 
 
 SMALLEST = Budget(
-    skips=Length(1, 4, (0, 1)), gains=Length(1, 4, (0,)), report=Length(2, 4, (0,)), modern=Length(1, 4, (0,)),
-    networks=Length(1, 4, (0,)), controlled=Length(1, 4, (0,)), gain_values=(1.0, 300.0), composed=1,
-    instruments=(4, 8), dann={"channels": (2, 4, 4, 4), "bottleneck": 4}, chunk_frames=88, v4=False,
+    dict.fromkeys(EXPERIMENTS, Length(1, 4, (0,))) | {"skips": Length(1, 4, (0, 1)), "report": Length(2, 4, (0,))},
+    composed=1, instruments=(4, 8), dann={"channels": (2, 4, 4, 4), "bottleneck": 4}, trends=False, v4=False,
 )
 
 
@@ -105,8 +104,8 @@ def test_the_main_run_has_the_hyper_parameters_of_the_report(budget):
     defaults = TrainingConfig(held_out="test")
     assert len(runs) >= 2
     for run in runs:
-        assert run.config == replace(defaults, seed=run.config.seed, epochs=budget.report.epochs)
-    assert budget.report.epochs >= report.EPOCHS
+        assert run.config == replace(defaults, seed=run.config.seed, epochs=budget.lengths["report"].epochs)
+    assert budget.lengths["report"].epochs >= report.EPOCHS
 
 
 def test_the_ablation_has_three_seeds_and_differs_in_nothing_but_the_skips():
@@ -131,7 +130,7 @@ def test_a_corpus_gets_the_budget_that_fits_it(kind, hours, budget):
 
 def test_the_controlled_corpora_have_equal_numbers_of_songs_and_instruments(synthetic_root):
     corpus = open_corpus(synthetic_root, progress=False)
-    parts = {songs: part_of(corpus, songs) for songs in GENRE_CORPORA}
+    parts = {songs: part_of(corpus, songs) for songs in EMBEDDED_SONGS.values()}
     counts = {}
     for songs, part in parts.items():
         learned = part.select("train")
