@@ -41,9 +41,6 @@ def reproduce(
         runs_folder: where runs and scored songs are kept; in `data/runs/reproduce` if `None`.
         progress: show bars.
 
-    Returns:
-        The evidence, as read back from `out`.
-
     Raises:
         CorpusError: if the corpus cannot be opened.
         OutputError: if a folder cannot be written.
