@@ -70,8 +70,7 @@ def _skip_histories(evidence: Evidence, *names: str) -> dict[str, list[pd.DataFr
 
 
 def _figure_9(evidence: Evidence, run: str) -> Drawing:
-    table = evidence.scores
-    return figures.figure_9(table[(table["run"] == run) & (table["rate_hz"] == report.SAMPLE_RATE)])
+    return figures.figure_9(evidence.scores.query("run == @run and rate_hz == @report.SAMPLE_RATE"))
 
 
 def _skips(evidence: Evidence) -> Drawing:

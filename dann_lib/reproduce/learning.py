@@ -37,13 +37,7 @@ SCORING_S = {True: 40.0, False: 2.0}
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the runs are trained.
-
-    Attributes:
-        device: as of `training.train`; chosen by itself if `None`.
-        precision: likewise.
-        jobs: runs at the same time, which share the processors.
-    """
+    """Where the runs are trained: device and precision of `training.train`, and how many at the same time."""
 
     device: str | None = None
     precision: str | None = None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dann_lib.errors import DannError
-from dann_lib.files import atomic_write, reference_folder, replace_between
+from dann_lib.files import atomic_write, reference_folder
 from dann_lib.reproduce.claims import CLAIMS, VERDICTS, Claim
 from dann_lib.reproduce.evidence import CLAIMS_FILE, Evidence
 from dann_lib.reproduce.findings import Finding
@@ -98,15 +98,6 @@ def markdown(outcomes: list[Outcome], reference: str, details: bool = False) -> 
         lines.append(f"| {number} | {outcome.claim.text} ({outcome.claim.section}) | {found} | "
                      f"**{outcome.verdict}**{figure} |")
     return "\n".join(lines)
-
-
-def write_readme(outcomes: list[Outcome], readme: Path) -> None:
-    """Put the ledger between its two marks in the README; without marks, or without README, nothing happens.
-
-    Raises:
-        OutputError: if it cannot be written.
-    """
-    replace_between(readme, MARKS, markdown(outcomes, "data/reference"))
 
 
 def counts(outcomes: list[Outcome]) -> dict[str, int]:

@@ -142,7 +142,7 @@ def spread_of_masks(track: Track, separator: Separator) -> list[Row]:
     signals = torch.from_numpy(np.array(track.waveforms[: 1 + len(report.SOURCES), :length], dtype=np.float32))
     mixture, *sources = spectrogram.stft(signals)                              # (part, freq, frame) each
     masks = _masks(separator, mixture[None])                                   # (source, part, freq, frame)
-    rows: list[Row] = []
+    rows = []
     for source, waveform, truth, mask in zip(report.SOURCES, signals[1:].numpy(), sources, masks, strict=True):
         cases = {"source itself": truth, "two masks": mask * truth, "phase kept": _with_phase_of(truth, mask * truth),
                  "one mask": mask.mean(dim=0) * truth}
