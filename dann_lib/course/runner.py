@@ -6,13 +6,12 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
+from joblib import cpu_count
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import ensure_event_loop
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -51,30 +50,42 @@ def build(
         OutputError: if the pages or notebooks cannot be written.
         KeyboardInterrupt: on Ctrl-C; the pages of the lessons that were finished are written.
     """
-    sources, lessons = _find(notebooks), []
+    sources = _find(notebooks)
     if write:  # the outputs of the solutions are the examples that a lesson shows
         solved = {source: source.parent / SOLUTIONS / source.name for source in sources}
         sources = [path for source in sources for path in (solved[source], source) if path.is_file()]
+    lessons = {} if execute else {source: stored_lesson(source) for source in sources}
     try:
-        for number, source in enumerate(sources, start=1):
-            title = f"[{number}/{len(sources)}] {source.stem}"
-            lessons.append(_take(source, title, write) if execute else stored_lesson(source))
+        if execute:
+            asyncio.run(_run_all(sources, lessons, write))
     finally:
-        index = _write_pages(lessons, Path(out or data_folder() / "course")) if lessons else None
+        done = [lessons[source] for source in sources if source in lessons]
+        index = _write_pages(done, Path(out or data_folder() / "course")) if done else None
     if execute:
-        _print_table(lessons)
+        _print_table(done)
     print(f"Open in a browser: {index}", flush=True)
-    return int(any(lesson.error for lesson in lessons))
+    return int(any(lesson.error for lesson in done))
 
 
-def _take(source: Path, title: str, write: bool) -> Lesson:
-    """Run a lesson, and store it if that is wanted and it did not fail."""
-    if write:
-        write_exercises(source)
-    lesson = run_lesson(source, title)
-    if write and not lesson.error:
-        write_lesson(lesson.notebook, source)
-    return lesson
+async def _run_all(sources: list[Path], lessons: dict[Path, Lesson], write: bool) -> None:
+    """Put each lesson among `lessons` when it is done; two at a time, or one where they are stored."""
+    n_kernels = 1 if write or cpu_count() == 1 else 2
+    places = asyncio.Semaphore(n_kernels)
+
+    async def take(source: Path) -> None:
+        async with places:
+            if write:
+                write_exercises(source)
+            lessons[source] = lesson = await _run(source, OMP_NUM_THREADS=str(cpu_count() // n_kernels))
+        if write and not lesson.error:
+            write_lesson(lesson.notebook, source)
+        result = f"FAILED\n      {lesson.error}" if lesson.error else "ok"
+        print(f"[{len(lessons)}/{len(sources)}] {source.stem} … {lesson.seconds:.0f} s {result}", flush=True)
+        if differs(source):
+            print(f"      {source.stem}.ipynb has other text than {source.name}, which is what ran; to take over "
+                  f"what was changed in Jupyter: jupytext --update --to py {source.stem}.ipynb", flush=True)
+
+    await asyncio.gather(*map(take, sources))
 
 
 def _write_pages(lessons: list[Lesson], out: Path) -> Path:
@@ -90,30 +101,24 @@ def _write_pages(lessons: list[Lesson], out: Path) -> Path:
     return build_book([*rest, *lessons], out)
 
 
-def run_lesson(source: Path, title: str = "") -> Lesson:
+def run_lesson(source: Path) -> Lesson:
     """Run a lesson, `.py` in percent format or `.ipynb`, on a fresh kernel of this Python, in the lesson's own folder.
 
-    A line that begins with `title` says how it goes; on a terminal, it also counts cells. A lesson that failed has its
-    outputs up to there.
+    A lesson that failed has its outputs up to there.
 
     Raises:
         DannError: if the file cannot be read as a notebook.
     """
-    notebook, title = read_lesson(source), title or source.stem
-    if differs(source):
-        print(f"      {source.stem}.ipynb has other text than {source.name}, which is what runs; "
-              f"to take over what was changed in Jupyter: jupytext --update --to py {source.stem}.ipynb", flush=True)
-    print(f"{title} … ", end="", flush=True)
-    start = time.perf_counter()
-    error = _run_cells(notebook, source, title)
-    lesson = Lesson(source, notebook, time.perf_counter() - start, error)
-    again = f"\r\x1b[K{title} … " if sys.stdout.isatty() else ""
-    print(f"{again}{lesson.seconds:.0f} s {'FAILED' if error else 'ok'}" + (f"\n      {error}" if error else ""),
-          flush=True)
-    return lesson
+    return asyncio.run(_run(source))
 
 
-def _run_cells(notebook: NotebookNode, source: Path, title: str) -> str:
+async def _run(source: Path, **variables: str) -> Lesson:
+    notebook, start = read_lesson(source), time.perf_counter()
+    error = await _run_cells(notebook, source, variables)
+    return Lesson(source, notebook, time.perf_counter() - start, error)
+
+
+async def _run_cells(notebook: NotebookNode, source: Path, variables: dict[str, str]) -> str:
     """Execute all cells in place; what went wrong, or nothing."""
     # a kernel of the Python that runs this, whatever kernels are installed elsewhere
     kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
@@ -121,18 +126,16 @@ def _run_cells(notebook: NotebookNode, source: Path, title: str) -> str:
         notebook, km=kernel, timeout=CELL_TIMEOUT_S, record_timing=False, coalesce_streams=True,
         resources={"metadata": {"path": str(source.parent.resolve())}},
     )
-    client.owns_km = True
     client.reset_execution_trackers()
     # progress bars leave nothing in stored outputs
-    environment = {**python_environment(), "TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    environment = {**python_environment(), **variables, "TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     n_code, first = 0, "".join(cell.source for cell in notebook.cells[:1])
-    try:
-        with client.setup_kernel(env=environment, stderr=subprocess.DEVNULL), _nothing_left_waiting():
-            for index, cell in enumerate(notebook.cells):
-                n_code, first = n_code + (cell.cell_type == "code" and bool(cell.source.strip())), cell.source
-                if sys.stdout.isatty():
-                    print(f"\r{title} … cell {index + 1} of {len(notebook.cells)} ", end="", flush=True)
-                client.execute_cell(cell, index)
+    try:  # without nbclient's `setup_kernel`, which takes Ctrl-C over
+        await client.async_start_new_kernel(env=environment, stderr=subprocess.DEVNULL)
+        await client.async_start_new_kernel_client()
+        for index, cell in enumerate(notebook.cells):
+            n_code, first = n_code + (cell.cell_type == "code" and bool(cell.source.strip())), cell.source
+            await client.async_execute_cell(cell, index)
     except CellExecutionError as error:
         reason = f"{error.ename}: {_first_line(error.evalue)}"
     except CellTimeoutError:
@@ -141,21 +144,12 @@ def _run_cells(notebook: NotebookNode, source: Path, title: str) -> str:
         reason = f"the kernel ended ({_first_line(str(error))}); often there was too little memory"
     else:
         return ""
+    finally:
+        if client.kc is not None:
+            client.kc.stop_channels()
+        if kernel.has_kernel:
+            await kernel.shutdown_kernel(now=True)
     return f"{source.stem}, cell [{n_code}] `{_first_line(first)}`: {reason}"
-
-
-@contextmanager
-def _nothing_left_waiting() -> Iterator[None]:
-    """On Ctrl-C end what still waits for an answer of the kernel; it would complain later that the kernel is gone."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        loop = ensure_event_loop()
-        waiting = asyncio.all_tasks(loop)
-        for task in waiting:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
-        raise
 
 
 def _first_line(text: str) -> str:
