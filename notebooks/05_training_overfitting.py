@@ -530,10 +530,10 @@ lessons.table(
 
 # %% [markdown]
 # *What to notice.* With one seed it has left silence behind, with the other hardly. Your run is no different: with
-# `dataclasses.replace(lessons.LIVE_REPORT, seed=1)`, or `seed=2`, SGD ends above 87, a step below silence, and Adam, with
-# the same seeds, below 84. So in two of three runs SGD is still stuck where L1 holds a network that knows nothing (step
-# 1), and Adam in none. That SGD wins here is the luck of seed 0. Lessons 6 and 7 therefore take the network that Adam has
-# trained, and the optimiser is not chosen by the test loss of one run: that would be the mistake of step 8.
+# `dataclasses.replace(lessons.LIVE_REPORT, seed=1)`, or `seed=2`, SGD ends above 87, a step below silence, and Adam,
+# with the same seeds, below 84. So in two of three runs SGD is still stuck where L1 holds a network that knows nothing
+# (step 1), and Adam in none. That SGD wins here is the luck of seed 0. Lessons 6 and 7 therefore take the network that
+# Adam has trained, and the optimiser is not chosen by the test loss of one run: that would be the mistake of step 8.
 #
 # ## 6. Hear what was learned
 #

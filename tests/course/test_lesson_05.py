@@ -84,7 +84,6 @@ def test_the_loop_of_the_lesson_learns_as_the_library_does(tmp_path, synthetic_r
     assert run.history["train_loss"][0] == pytest.approx(float(np.mean(course * silence)), rel=1e-4)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_with_other_seeds_sgd_stays_near_silence_and_adam_does_not(seed: int, tmp_path, synthetic_root):
     """Why lessons 6 and 7 take the network that Adam has trained, whose loss is the higher one with seed 0."""
