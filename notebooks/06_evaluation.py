@@ -107,17 +107,17 @@ assert np.isclose(sdr_2d, 20 * np.log10(1 / np.tan(angle)))  # step 5
 # %% jupyter={"source_hidden": true}
 figure, plane = figures.canvas(height_in=3.4)
 colours, beside = figures.COLOURS, {"textcoords": "offset points"}
+along, up = np.transpose([(0, 0), shadow]), np.transpose([shadow, estimate_2d])
+plane.plot(*along, color=colours["drums"], linewidth=6, alpha=0.4)
+plane.plot(*up, color=colours["vocals"], linestyle="--")
+plane.annotate("shadow αs", shadow / 2, xytext=(0, -18), **beside)
+plane.annotate("rest", (shadow + estimate_2d) / 2, xytext=(6, 0), **beside)
 for text, end, name in (
     ("truth s", truth_2d, "drums"), ("estimate ŝ", estimate_2d, "mixture")
 ):
     arrow = {"arrowstyle": "->", "color": colours[name], "lw": 1.8}
     plane.annotate("", end, (0, 0), arrowprops=arrow)
     plane.annotate(text, end, xytext=(5, 3), **beside)
-along, up = np.transpose([(0, 0), shadow]), np.transpose([shadow, estimate_2d])
-plane.plot(*along, color=colours["drums"], linewidth=6, alpha=0.4)
-plane.plot(*up, color=colours["vocals"], linestyle="--")
-plane.annotate("shadow αs", shadow / 2, xytext=(0, -18), **beside)
-plane.annotate("rest", (shadow + estimate_2d) / 2, xytext=(6, 0), **beside)
 
 # %% jupyter={"source_hidden": true}
 plane.set(xlim=(0, 5), ylim=(-0.3, 4), aspect="equal")
@@ -148,9 +148,8 @@ figures.curves(
 # infinitely high, at 90° infinitely low.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
-at_45, (ten_db, twenty_db) = 20 * np.log10(1 / np.tan(np.pi / 4)), (
-    np.degrees(np.arctan(10 ** (-score / 20))) for score in (10, 20)
-)
+at_45 = 20 * np.log10(1 / np.tan(np.pi / 4))
+ten_db, twenty_db = np.degrees(np.arctan(10 ** (-np.array([10, 20]) / 20)))
 lessons.quick_check(
     "An estimate stands at 45° to the truth. How many dB is that? At which angle are"
     " 10 dB reached, at which 20 dB?",
@@ -390,7 +389,7 @@ Markdown(
     " above SIR, since (5) has the same numerator and more in the denominator."
 )
 
-# %%
+# %% jupyter={"source_hidden": true}
 below_sdr, below_sir, below_sar = (10 ** (-ratio / 10) for ratio in (sdr, sir, sar))
 assert np.allclose(louder, by_library)  # the level does not matter
 assert np.isclose(below_sdr, below_sir + below_sar * (1 + below_sir))
@@ -503,7 +502,7 @@ sar_44 = at_44[at_44["metric"] == "sar"].groupby("source")["value"].median()
 rate_sar = pd.DataFrame({
     "true sources, resampled": np.median(ceilings[:, 2], axis=0),
     "DANN at 44.1 kHz": sar_44[list(report.SOURCES)],
-})
+}).rename_axis(None)
 lessons.table(rate_sar, "{:.1f} dB", "SAR, medians over the test songs")
 
 # %% jupyter={"source_hidden": true}
@@ -626,7 +625,7 @@ figures.curves(
     "songs",
     "width (dB)",
     "Width of box and 95 % interval if songs like these were more or fewer. The box"
-    f" stays as wide, {box[-1]:.1f} dB with 200 songs; the interval shrinks from"
+    f" stays about as wide, {box[-1]:.1f} dB with 200 songs; the interval shrinks from"
     f" {bar[0]:.1f} dB with 5 to {bar[3]:.1f} with 50 and {bar[-1]:.1f} with 200.",
 )
 
@@ -908,12 +907,12 @@ count = facts.loc[per_song.index, "instruments"].astype(float)
 
 # %% jupyter={"source_hidden": true}
 figure, axes = figures.canvas(1, 2, height_in=3.2, sharey=True)
+dashed = {"color": "#888888", "linewidth": 1, "linestyle": "--"}
+axes[0].axline((0, 0), slope=1, label="as the mixture", **dashed)
 for index, source in enumerate(report.SOURCES):
     dots = {"marker": "osD"[index], "linestyle": "", "color": colours[source]}
     axes[0].plot(level[source], per_song[source], label=source, **dots)
     axes[1].plot(count + 0.12 * (index - 1), per_song[source], **dots)
-dashed = {"color": "#888888", "linewidth": 1, "linestyle": "--"}
-axes[0].axline((0, 0), slope=1, label="as the mixture", **dashed)
 
 # %% jupyter={"source_hidden": true}
 axes[0].set(xlabel="SDR of the mixture: level of the source (dB)")

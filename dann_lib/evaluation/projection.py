@@ -102,7 +102,8 @@ def sdr_sir_sar(
         target = own[:, None] * reference_block[targets]
         projected = joint @ reference_block
         interference, artefacts = projected - target, estimate_block - projected
-        energies += [np.sum(part * part, axis=-1) for part in (target, interference, artefacts, projected)]
+        parts = (target, interference, artefacts, projected)  # each (source, sample)
+        energies += [np.sum(part * part, axis=-1) for part in parts]
     energies[energies <= NOTHING * estimate_energy] = 0.0
     return _ratios(*energies, audible[targets])
 
@@ -135,12 +136,13 @@ def _gains(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gains of the projection on one source `(source,)` and on all of them `(source, stem)`."""
     norms = np.sqrt(np.diag(reference_gram))
-    # Sources of length 1, so that a quiet source is not mistaken for a dependent one; silent ones drop out.
+    # Sources of length 1, so that a quiet one is not mistaken for a dependent one;
+    # silent ones drop out.
     scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=audible)
-    correlation = reference_gram * np.outer(scale, scale)
+    correlation = reference_gram * np.outer(scale, scale)             # (stem, stem)
     inverse = np.linalg.pinv(correlation, rcond=DEPENDENT, hermitian=True)
-    scaled = cross * scale
-    joint = scaled @ inverse * scale
+    scaled = cross * scale                                            # (source, stem)
+    joint = scaled @ inverse * scale                                  # (source, stem)
     own = np.take_along_axis(scaled, targets[:, None], axis=1)[:, 0] * scale[targets]
     return own, joint
 
