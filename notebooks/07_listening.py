@@ -83,8 +83,8 @@ Markdown(
 lessons.show_source(Separator.separate_spectrogram)
 
 # %% [markdown]
-# **Look for** what the network sees, and what its masks multiply. It sees `mono`, the mean of the channels with the gain
-# of lesson 5, in chunks as long as those it has learned from; what is left at the end of the song is shown to it
+# **Look for** what the network sees, and what its masks multiply. It sees `mono`, the mean of the channels with the
+# gain of lesson 5, in chunks as long as those it has learned from; what is left at the end of the song is shown to it
 # together with the frames before. The masks multiply *each channel* of the song, at the song's own level. By hand,
 # for one chunk:
 
@@ -572,8 +572,8 @@ assert abs(above) < 0.5
 Markdown(
     "*What to notice.* Above 4.41 kHz the drums are all still there"
     f" ({above:+.1f} dB): a mask that ends at 4.41 kHz cannot take cymbals away."
-    f" All that differs from the perfect track lies at {whole:+.1f} dB beside the drums:"
-    " drums that are left, and other instruments that are missing."
+    f" All that differs from the perfect track lies at {whole:+.1f} dB beside the"
+    " drums: drums that are left, and other instruments that are missing."
 )
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
