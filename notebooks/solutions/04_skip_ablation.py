@@ -36,7 +36,10 @@ from dann_lib.reproduce.evidence import Evidence
 
 # %%
 stored = Evidence.stored()
-lowest = {run: stored.losses(f"skips-{run}").min(axis=1).round(2) for run in ("none", "1", "3", "2+3")}
+lowest = {
+    run: stored.losses(f"skips-{run}").min(axis=1).round(2)
+    for run in ("none", "1", "3", "2+3")
+}
 pairs = list(combinations(lowest, 2))
 
 # %% [markdown]
@@ -52,15 +55,20 @@ pairs = list(combinations(lowest, 2))
 # </details>
 
 # %%
-def loss(masks: torch.Tensor, mixture: torch.Tensor, sources: torch.Tensor) -> torch.Tensor:
+def loss(
+    masks: torch.Tensor, mixture: torch.Tensor, sources: torch.Tensor
+) -> torch.Tensor:
     """Mean absolute difference of masked mixture and source, one number."""
     ### BEGIN SOLUTION
     return (masks * mixture[:, None] - sources).abs().mean()
     ### END SOLUTION
 
 # %% tags=["example", "4.1", "nbval-check-output"]
-[loss(level * torch.ones(1, 3, 2, 4, 4), torch.ones(1, 2, 4, 4), 0.25 * torch.ones(1, 3, 2, 4, 4)).item()
- for level in (0.0, 0.25, 1.0)]
+[
+    loss(level * ones, torch.ones(1, 2, 4, 4), 0.25 * ones).item()
+    for level in (0.0, 0.25, 1.0)
+    for ones in [torch.ones(1, 3, 2, 4, 4)]
+]
 
 # %% tags=["self-check"]
 ablation.check_loss(loss)
@@ -82,7 +90,7 @@ ablation.check_loss(loss)
 
 # %%
 def chance(first: Sequence[float], second: Sequence[float]) -> float:
-    """Share of all ways to deal the results in which the means are at least as far apart."""
+    """Share of the ways to deal the results in which the means are as far apart."""
     ### BEGIN SOLUTION
     everything = np.array([*first, *second])
     seen = abs(np.mean(first) - np.mean(second))
@@ -94,10 +102,17 @@ def chance(first: Sequence[float], second: Sequence[float]) -> float:
     ### END SOLUTION
 
 # %% tags=["example", "4.2", "nbval-check-output"]
-lessons.table(pd.DataFrame({
-    "lowest test losses": [f"{lowest[one]} and {lowest[other]}" for one, other in pairs],
-    "chance": [chance(lowest[one], lowest[other]) for one, other in pairs],
-}, index=[f"{one} against {other}" for one, other in pairs]), "{:.2f}", "skip connections of the reference run")
+lessons.table(
+    pd.DataFrame(
+        {
+            "lowest losses": [f"{lowest[a]} and {lowest[b]}" for a, b in pairs],
+            "chance": [chance(lowest[a], lowest[b]) for a, b in pairs],
+        },
+        index=[f"{a} against {b}" for a, b in pairs],
+    ),
+    "{:.2f}",
+    "skip connections of the reference run",
+)
 
 # %% tags=["self-check"]
 ablation.check_chance(chance)
@@ -117,7 +132,7 @@ ablation.check_chance(chance)
 
 # %%
 def bottleneck_for(n_weights: int) -> int:
-    """Feature maps of the bottleneck with which the network without skips has at least so many weights."""
+    """The narrowest bottleneck that gives a network without skips so many weights."""
     ### BEGIN SOLUTION
     width = 1
     while n_parameters(DANN((), channels=(4, 8, 16, 16), bottleneck=width)) < n_weights:
@@ -126,8 +141,10 @@ def bottleneck_for(n_weights: int) -> int:
     ### END SOLUTION
 
 # %% tags=["example", "4.3", "nbval-check-output"]
-{skips: bottleneck_for(n_parameters(DANN(skips, channels=(4, 8, 16, 16), bottleneck=12)))
- for skips in ((), (3,), (2, 3))}
+{
+    skips: bottleneck_for(n_parameters(DANN(skips, (4, 8, 16, 16), bottleneck=12)))
+    for skips in ((), (3,), (2, 3))
+}
 
 # %% tags=["self-check"]
 ablation.check_same_size(bottleneck_for)
@@ -143,13 +160,27 @@ ablation.check_same_size(bottleneck_for)
 def variants(experiment: TrainingConfig) -> Mapping[str, TrainingConfig]:
     """At least three configurations that differ from each other in one option."""
     ### BEGIN SOLUTION
-    return {f"gain {gain}": dataclasses.replace(experiment, gain=gain) for gain in (30.0, 300.0, 3000.0)}
+    return {
+        f"gain {gain}": dataclasses.replace(experiment, gain=gain)
+        for gain in (30.0, 300.0, 3000.0)
+    }
     ### END SOLUTION
 
 # %% tags=["example", "4.4", "nbval-check-output"]
-pd.DataFrame({name: {"network": config.network, "gain": config.gain, "momentum": config.momentum,
-                     "batch": config.batch_size, "frames": config.n_chunk_frames}
-              for name, config in variants(TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=6)).items()})
+pd.DataFrame(
+    {
+        name: {
+            "network": config.network,
+            "gain": config.gain,
+            "momentum": config.momentum,
+            "batch": config.batch_size,
+            "frames": config.n_chunk_frames,
+        }
+        for name, config in variants(
+            dataclasses.replace(TrainingConfig(), n_chunk_frames=22)
+        ).items()
+    }
+)
 
 # %% tags=["self-check"]
 ablation.check_ablation(variants)
