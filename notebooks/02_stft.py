@@ -188,8 +188,9 @@ right.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
 figures.show(
     figure,
     "A steady tone in the bin of 440 Hz. Left: the first six frames as arrows of equal "
-    "length, each turned a little further. Right: real and imaginary part swing between"
-    " plus and minus, a quarter of a swing apart; the magnitude above them is constant.",
+    "length, each turned a little further. Right: real and imaginary part swing "
+    "between plus and minus, a quarter of a swing apart; the magnitude above them is "
+    "constant.",
 )
 
 
@@ -873,8 +874,7 @@ lessons.quick_check(
     f"2 parts × {report.N_BINS} bins × {report.N_FRAMES} frames = {in_spectrogram:,}, "
     f"from {report.N_FRAMES} × {report.HOP} = {in_waveform:,} samples: "
     f"{in_spectrogram / in_waveform:.0f} times as many, since neighbouring frames share"
-    " half
- of their samples. That is also why not every spectrogram belongs to a sound.",
+    " half of their samples. That is also why not every spectrogram belongs to a sound.",
 )
 
 # %% [markdown]
@@ -1053,8 +1053,8 @@ def through_mask(source: str) -> torch.Tensor:
 # %% tags=["example", "2.3"]
 exercises.aim("02_stft", "2.3", lambda: (
     player.tracks({
-        f"{name}, {above_error_db(song[name], each):.1f} dB above the error": each[heard]
-        for name in report.SOURCES for each in [through_mask(name)]
+        f"{name}, {above_error_db(song[name], each):.1f} dB above the error":
+        each[heard] for name in report.SOURCES for each in [through_mask(name)]
     }, description="The three sources through their binary masks.")
 ))
 

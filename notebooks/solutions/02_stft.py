@@ -155,8 +155,8 @@ def through_mask(source: str) -> torch.Tensor:
 
 # %% tags=["example", "2.3"]
 player.tracks({
-    f"{name}, {above_error_db(song[name], each):.1f} dB above the error": each[heard]
-    for name in report.SOURCES for each in [through_mask(name)]
+    f"{name}, {above_error_db(song[name], each):.1f} dB above the error":
+    each[heard] for name in report.SOURCES for each in [through_mask(name)]
 }, description="The three sources through their binary masks.")
 
 # %% tags=["self-check"]
