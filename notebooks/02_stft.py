@@ -874,7 +874,7 @@ lessons.quick_check(
     f"2 parts × {report.N_BINS} bins × {report.N_FRAMES} frames = {in_spectrogram:,}, "
     f"from {report.N_FRAMES} × {report.HOP} = {in_waveform:,} samples: "
     f"{in_spectrogram / in_waveform:.0f} times as many, since neighbouring frames share"
-    " half of their samples. That is also why not every spectrogram belongs to a sound.",
+    " half of their samples. That is why not every spectrogram is that of a sound.",
 )
 
 # %% [markdown]
