@@ -97,8 +97,8 @@ chosen = [list(views.items())[times] for times in (0, 1, 2, 4)]
 figures.spectrograms(
     {title: view[0, 0].numpy() for title, view in chosen},
     "The magnitudes of a song up to 2 kHz: as they are, and after one, two and four "
-    "max poolings and up-samplings. The picture loses first the gaps between harmonics, "
-    "then the harmonics and single drum hits.",
+    "max poolings and up-samplings. The picture loses first the gaps between "
+    "harmonics, then the harmonics and single drum hits.",
     max_hz=2000, columns=2,
 )
 
@@ -112,9 +112,10 @@ n_all, n_left = loud.numel(), small.numel()
 lessons.quick_check(
     f"A plane has 1025 × 88 = {n_all:,} numbers. How many are left after four "
     "poolings?",
-    f"{small.shape[-2]} × {small.shape[-1]} = {n_left}, or {100 * n_left / n_all:.2f} %:"
-    " each pooling keeps one of four, and drops a last row or column without a partner. "
-    "So a network has to use *many* planes down there, each for something else.",
+    f"{small.shape[-2]} × {small.shape[-1]} = {n_left}, or "
+    f"{100 * n_left / n_all:.2f} %: each pooling keeps one of four, and drops a last "
+    "row or column without a partner. So a network has to use *many* planes down "
+    "there, each for something else.",
 )
 
 # %% [markdown]
@@ -240,8 +241,8 @@ lessons.quick_check(
     "A convolution may have a *bias*, a number that is added to the whole map. Why "
     "does this one do without?",
     "The normalisation takes the mean off the map, and the bias with it: with a bias "
-    f"of 1000 the map changes by no more than {bias_change:.0e}, which is rounding. The "
-    "shift that counts is that of the normalisation.",
+    f"of 1000 the map changes by no more than {bias_change:.0e}, which is rounding. "
+    "The shift that counts is that of the normalisation.",
 )
 
 # %% [markdown]
@@ -347,24 +348,23 @@ class Decoder(nn.Module):
             features = self.stages[stage](features)
         return features
 
-# %% tags=["nbval-check-output"]
+# %%
 bottleneck, decoder = conv_block(MAPS[-1], NARROW, 3), Decoder(report.SKIPS)
 mask_head = nn.Conv2d(MAPS[0], 6, 3, padding=1)
 with torch.inference_mode():
     narrow = bottleneck(small)
     features = decoder(narrow, kept)
     masks = mask_head(features).unflatten(1, (3, 2))
-print("bottleneck:", tuple(narrow.shape[1:]))
-for stage in (3, 2, 1, 0):
-    n_in = decoder.stages[stage][0].in_channels
-    print(f"decoder stage {stage + 1}: {n_in} maps in, {MAPS[stage]} out")
-print("decoded:   ", tuple(features.shape[1:]))
-print("masks:     ", tuple(masks.shape), "(batch, source, part, freq, frame)")
 
-# %% jupyter={"source_hidden": true}
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
 n_in = [stage[0].in_channels for stage in decoder.stages]
 assert n_in[1] == 56 + 24 and n_in[0] == 24
 assert narrow.shape[1:] == (24, 64, 5) and features.shape[2:] == (1025, 88)
+print("bottleneck:", tuple(narrow.shape[1:]))
+for stage in (3, 2, 1, 0):
+    print(f"decoder stage {stage + 1}: {n_in[stage]} maps in, {MAPS[stage]} out")
+print("decoded:   ", tuple(features.shape[1:]))
+print("masks:     ", tuple(masks.shape), "(batch, source, part, freq, frame)")
 
 # %% [markdown]
 # *What to notice.* 56 + 24 = 80 maps go into stage 2: a skip connection makes the next kernels deeper, and
@@ -527,6 +527,12 @@ means = pd.DataFrame({
     for name, three in masks.items()
     for source, mask in zip(report.SOURCES, three, strict=True)
 }).T.astype(float)
+
+# %% jupyter={"source_hidden": true}
+low, high = (means[band] for band in bands)
+assert abs(low["vocals, trained"]) < 0.05 < high["vocals, trained"]
+assert low["drums, trained"] > high["drums, trained"]
+assert low["bass, trained"] > high["bass, trained"]
 lessons.table(means, "{:.2f}", "mean of the masks of the real part")
 
 # %% [markdown]
@@ -540,12 +546,6 @@ lessons.table(means, "{:.2f}", "mean of the masks of the real part")
 
 # %%
 player.network_explorer(library, planes * config.gain, n_maps=12)
-
-# %% jupyter={"source_hidden": true}
-low, high = (means[band] for band in bands)
-assert abs(low["vocals, trained"]) < 0.05 < high["vocals, trained"]
-assert low["drums, trained"] > high["drums, trained"]
-assert low["bass, trained"] > high["bass, trained"]
 
 # %% [markdown]
 # *What to notice.* From left to right along the U, places become fewer and maps more abstract; on the way up they
@@ -602,8 +602,8 @@ sizes = {
 sizes["none"] = sizes.pop("Concat ")
 
 # %% jupyter={"source_hidden": true}
-between_hz, between_s = (skip_table[f"from {each}"] for each in (
-    "bin to bin (Hz)", "frame to frame (s)"))
+between_hz = skip_table["from bin to bin (Hz)"]
+between_s = skip_table["from frame to frame (s)"]
 # Two peaks need a bin between them.
 assert 2 * between_hz["Concat 3"] < 20 < 2 * between_hz["Concat 2"]
 assert between_s["Concat 3"] < 0.25 < between_s["Concat 2"]
@@ -694,6 +694,7 @@ def influence(model: nn.Module, picture: Tensor) -> Tensor:
     return picture.grad.abs().sum(dim=(0, 1))
 
 
+# %%
 def receptive_field(model: network.DANN) -> tuple[int, int]:
     """Bins and frames that convolutions and poolings join to one output."""
     touched = influence(let_all_pass(model), torch.ones(1, 2, 513, 257)) > 0
@@ -711,8 +712,8 @@ frames_s = frames_seen * report.HOP / report.SAMPLE_RATE
 Markdown(
     f"Convolutions and poolings join one output of DANN to **{bins_seen} bins** "
     f"({bins_hz:.0f} Hz) and up to **{frames_seen} frames** ({frames_s:.0f} s; a chunk "
-    f"has {report.N_FRAMES}). Without skip connections: {without[0]} bins, {without[1]} "
-    "frames."
+    f"has {report.N_FRAMES}). Without skip connections: {without[0]} bins, "
+    f"{without[1]} frames."
 )
 
 # %% [markdown]
@@ -735,10 +736,10 @@ for name, model, features in (("random", dann, song), ("trained", library, loude
 assert 0.05 < beyond["random"] < beyond["trained"] < 0.5
 assert set(bins_all.values()) == {report.N_BINS}
 Markdown(
-    f"With its normalisation, one output of DANN depends on **all {report.N_BINS} bins**: "
-    f"**{100 * beyond['random']:.0f} %** of its gradient come from beyond the kernels' "
-    f"reach with random weights, **{100 * beyond['trained']:.0f} %** with the trained "
-    "ones."
+    "With its normalisation, the output in the middle depends on **all "
+    f"{report.N_BINS} bins**. Of its gradient, **{100 * beyond['random']:.0f} %** come from beyond the "
+    f"kernels' reach with random weights, **{100 * beyond['trained']:.0f} %** with the "
+    "trained ones."
 )
 
 # %% [markdown]
