@@ -1037,6 +1037,7 @@ def design(budget: int) -> nn.Module:
     raise NotImplementedError("write this part")
 
 
+# %%
 def bill(budget: int) -> dict[str, str | float]:
     """What a design of yours spends."""
     yours = design(budget)

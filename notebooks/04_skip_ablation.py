@@ -29,11 +29,13 @@
 
 # %%
 import dataclasses
+import math
 
 import numpy as np
 import pandas as pd
 import torch
 from IPython.display import Markdown
+from torch.nn import functional
 
 # %%
 from dann_lib import figures, player, report, spectrogram
@@ -62,39 +64,38 @@ from dann_lib.training import Run, l1_loss
 
 # %%
 corpus = open_corpus("synthetic")
-track = corpus.select("test")[2]
-signals = np.array(track.waveforms)
-mixture, *stems = spectrogram.to_complex(spectrogram.stft(torch.from_numpy(signals)))
+signals = np.array(corpus.select("test")[2].waveforms)
+planes = spectrogram.to_complex(spectrogram.stft(torch.from_numpy(signals)))
+mixture, *stems = planes
 ideal = ratio_mask(torch.stack(stems))  # (source, freq, frame)
-
 
 # %%
 def coarse(mask: torch.Tensor, poolings: int) -> torch.Tensor:
-    """Known only at 1/2^poolings of the resolution, and brought back by up-sampling (2)."""
+    """Known only at 1/2^poolings of the resolution, and brought back by (2)."""
     if poolings == 0:
         return mask
-    small = torch.nn.functional.avg_pool2d(mask[None], 2**poolings, ceil_mode=True)
+    small = functional.avg_pool2d(mask[None], 2**poolings, ceil_mode=True)
     return up_sample(small, mask.shape[-2:])[0]
 
 
 def masked(mask: torch.Tensor) -> np.ndarray:
     """Waveforms (source, sample) of the masked mixture."""
-    return spectrogram.istft(spectrogram.from_complex(mask * mixture), signals.shape[-1]).numpy()
+    estimates = spectrogram.from_complex(mask * mixture)
+    return spectrogram.istft(estimates, signals.shape[-1]).numpy()
 
 
 estimates = {poolings: masked(coarse(ideal, poolings)) for poolings in range(5)}
-sdr = np.array([sdr_sir_sar(each, signals[1:]).sdr for each in estimates.values()])
 
-# %%
+# %% jupyter={"source_hidden": true}
+sdr = np.array([sdr_sir_sar(each, signals[1:]).sdr for each in estimates.values()])
+lines = dict(zip(report.SOURCES, sdr.T, strict=False))
+ends = [f"{name} {line[0]:.1f} → {line[4]:.1f} dB" for name, line in lines.items()]
 figures.curves(
-    {source: (list(estimates), sdr[:, index]) for index, source in enumerate(report.SOURCES)},
+    {name: (list(estimates), line) for name, line in lines.items()},
     "poolings that the mask has gone through",
     "SDR (dB)",
-    "SDR of ideal masks known at ever coarser resolution, in one song. No pooling → four poolings: "
-    + "; ".join(
-        f"{source} {sdr[0, i]:.1f} → {sdr[4, i]:.1f} dB" for i, source in enumerate(report.SOURCES)
-    )
-    + ".",
+    "SDR of ideal masks known at ever coarser resolution, in one song. No pooling → "
+    f"four poolings: {'; '.join(ends)}.",
 )
 
 # %%
@@ -105,25 +106,23 @@ player.tracks(
         "vocals, mask known at 1/4": estimates[2][0, excerpt],
         "vocals, mask known at 1/16": estimates[4][0, excerpt],
     },
-    description=(
-        "The same ideal mask, ever coarser: the other instruments come back between the harmonics of"
-        " the voice."
-    ),
+    description="The same ideal mask, ever coarser: the other instruments come back "
+    "between the harmonics of the voice.",
 )
 
-# %%
-show = slice(0, 60)
-vocals = {f"mask known at 1/{2**poolings}": coarse(ideal, poolings)[0, :400, show] for poolings in (0, 2, 4)}
+# %% jupyter={"source_hidden": true}
 figure, axes = figures.canvas(1, 3, height_in=2.9, sharey=True)
-for axis, (name, mask) in zip(axes, vocals.items(), strict=True):
-    image = axis.imshow(mask, origin="lower", aspect="auto", vmin=0, vmax=1, cmap="viridis")
-    axis.set(title=name, xlabel="frame")
+for axis, poolings in zip(axes, (0, 2, 4), strict=True):
+    mask = coarse(ideal, poolings)[0, :400, :60]
+    image = axis.imshow(mask, origin="lower", aspect="auto", vmin=0, vmax=1)
+    axis.set(title=f"mask known at 1/{2**poolings}", xlabel="frame")
 axes[0].set_ylabel("bin")
 figure.colorbar(image, ax=axes, label="mask of the vocals", pad=0.01)
 figures.show(
     figure,
-    "The ideal mask of the vocals up to 1.7 kHz, at three resolutions. At full resolution each harmonic of the voice "
-    "is a line of its own; at 1/4 the lines run together; at 1/16 there are only patches.",
+    "The ideal mask of the vocals up to 1.7 kHz, at three resolutions. At full "
+    "resolution each harmonic of the voice is a line of its own; at 1/4 the lines run "
+    "together; at 1/16 there are only patches.",
 )
 
 # %% [markdown]
@@ -132,12 +131,13 @@ figures.show(
 # without skip connections knows no more than these masks, and has to guess even those.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
-bin_hz = report.SAMPLE_RATE / report.N_FFT
+apart_hz = 16 * report.SAMPLE_RATE / report.N_FFT
 lessons.quick_check(
-    "A mask is known at 1/16 of the resolution. How far apart are its bins, and what interval is that for a voice "
-    "at 440 Hz?",
-    f"16 × {bin_hz:.1f} Hz = {16 * bin_hz:.0f} Hz: from 440 to {440 + 16 * bin_hz:.0f} Hz are "
-    f"{12 * np.log2(1 + 16 * bin_hz / 440):.1f} semitones. Two notes closer than that get the same mask.",
+    "A mask is known at 1/16 of the resolution. How far is it from one of its bins to "
+    "the next, and what interval is that for a voice at 440 Hz?",
+    f"16 × {apart_hz / 16:.1f} Hz = {apart_hz:.0f} Hz: from 440 to "
+    f"{440 + apart_hz:.0f} Hz are {12 * np.log2(1 + apart_hz / 440):.1f} semitones. "
+    "Two notes closer than that get the same mask.",
 )
 
 # %% [markdown]
@@ -162,13 +162,18 @@ VARIANTS = {
     "Concat 2+3": (2, 3), "Concat 1+2+3": (1, 2, 3), "Concat 4": (4,),
 }
 SMALL = {"channels": (4, 8, 16, 16), "bottleneck": 12}
-columns = {
-    "skips at": [", ".join(("1/8", "1/4", "1/2", "full")[skip - 1] for skip in skips) or "–"
-                 for skips in VARIANTS.values()],
-    "parameters": [n_parameters(DANN(skips, **SMALL)) for skips in VARIANTS.values()],
-    "of the whole DANN": [n_parameters(DANN(skips)) for skips in VARIANTS.values()],
+
+# %% jupyter={"source_hidden": true}
+RESOLUTIONS = {1: "1/8", 2: "1/4", 3: "1/2", 4: "full"}
+rows = {
+    name: {
+        "skips at": ", ".join(RESOLUTIONS[skip] for skip in skips) or "–",
+        "parameters": n_parameters(DANN(skips, **SMALL)),
+        "of the whole DANN": n_parameters(DANN(skips)),
+    }
+    for name, skips in VARIANTS.items()
 }
-lessons.table(pd.DataFrame(columns, index=list(VARIANTS)), caption="the networks of this lesson")
+lessons.table(pd.DataFrame(rows).T, caption="the networks of this lesson")
 
 # %% [markdown]
 # *What to notice.* The networks of this lesson have a tenth of DANN's parameters, so that seven of them train in a
@@ -200,10 +205,9 @@ print("loss (3) as a mean:", (mask * mixed - wanted).abs().mean().item())
 lessons.show_source(l1_loss)
 
 # %% tags=["nbval-check-output"]
-masks, planes, truth = mask.expand(1, 1, 2, 2, 2), mixed.expand(1, 2, 2, 2), wanted.expand(1, 1, 2, 2, 2)
-assert torch.allclose(l1_loss(masks, planes, truth), (mask * mixed - wanted).abs().mean())
-assert 3 * 2 * report.N_BINS * report.N_FRAMES == 541_200
-print("equal")
+masks, truth = (each.expand(1, 1, 2, 2, 2) for each in (mask, wanted))
+found = l1_loss(masks, mixed.expand(1, 2, 2, 2), truth)
+print("equal:", torch.allclose(found, (mask * mixed - wanted).abs().mean()))
 
 # %% [markdown]
 # A loss of 95: is that good? You cannot know without something to compare with. Two answers need no learning
@@ -213,31 +217,47 @@ print("equal")
 
 # %%
 EXPERIMENT = TrainingConfig(
-    network_options={"skips": (3,), **SMALL}, n_chunk_frames=22, batch_size=2, epochs=4, held_out="test"
+    network_options={"skips": (3,), **SMALL}, n_chunk_frames=22, batch_size=2, epochs=4,
+    held_out="test",
 )
-silence, best = {"train": 0.0, "test": 0.0}, {"train": 0.0, "test": 0.0}
-for subset in silence:
-    chunks = Chunks(corpus.select(subset), EXPERIMENT.n_chunk_frames)
+
+
+# %%
+def losses(subset: str) -> tuple[float, float]:
+    """Of silence and of the best masks within ±1, over all chunks of the songs."""
+    chunks, silent, best = Chunks(corpus.select(subset), 22), 0.0, 0.0
     for batch in chunks.in_order(EXPERIMENT):
         planes, truth = pretreat(batch.waveforms, EXPERIMENT.gain)
-        share = batch.n_global / len(chunks)
-        ideal_masks = torch.stack([part_masks(*pair, 1.0) for pair in zip(truth, planes, strict=True)])
-        silence[subset] += share * l1_loss(torch.zeros_like(truth), planes, truth).item()
-        best[subset] += share * l1_loss(ideal_masks, planes, truth).item()
-Markdown(f"Silence: **{silence['train']:.1f}** on the training songs, **{silence['test']:.1f}** on the "
-         f"test songs. Best masks within ±1: {best['train']:.1f} and {best['test']:.1f}.")
+        pairs = zip(truth, planes, strict=True)
+        masks = torch.stack([part_masks(*pair, 1.0) for pair in pairs])
+        silent += batch.n_global * l1_loss(0 * masks, planes, truth).item()
+        best += batch.n_global * l1_loss(masks, planes, truth).item()
+    return silent / len(chunks), best / len(chunks)
+
+# %% jupyter={"source_hidden": true}
+assert 3 * 2 * report.N_BINS * report.N_FRAMES == 541_200
+silence, best = {}, {}
+for subset in ("train", "test"):
+    silence[subset], best[subset] = losses(subset)
+Markdown(
+    f"Silence: **{silence['train']:.1f}** on the training songs, "
+    f"**{silence['test']:.1f}** on the test songs. Best masks within ±1: "
+    f"{best['train']:.1f} and {best['test']:.1f}."
+)
 
 # %% [markdown]
 # *What to notice.* Silence is a strong opponent: at most times and frequencies most sources *are* silent, and
 # an L1 loss rewards a network for getting those right. A curve that falls to the loss of silence and stays
-# there has learned to say nothing. Keep the dotted lines of the next figures in mind.
+# there has learned to say nothing. Keep the dash-dotted lines of the next figures in mind.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
 share = 100 * (1 - best["test"] / silence["test"])
 lessons.quick_check(
-    "Why does the loss of a *perfect* network not reach 0 here, if its masks stay between -1 and 1?",
-    f"Where the sources cancel each other, a source is larger than the mixture, and no mask within ±1 makes it so. The "
-    f"best masks of this kind take {share:.0f} % off the loss of silence on the test songs; the rest is out of reach.",
+    "Why does the loss of a *perfect* network not reach 0 here, if its masks stay "
+    "between -1 and 1?",
+    "Where the sources cancel each other, a source is larger than the mixture, and no "
+    f"mask within ±1 makes it so. The best masks of this kind take {share:.0f} % off "
+    "the loss of silence on the test songs; the rest is out of reach.",
 )
 
 # %% [markdown]
@@ -253,21 +273,24 @@ lessons.quick_check(
 
 # %%
 def run(skips: tuple[int, ...], seed: int) -> Run:
-    config = dataclasses.replace(EXPERIMENT, network_options={"skips": skips, **SMALL}, seed=seed)
+    options = {"skips": skips, **SMALL}
+    config = dataclasses.replace(EXPERIMENT, network_options=options, seed=seed)
     name = f"04-skips-{''.join(map(str, skips)) or 'none'}-seed-{seed}"
     return lessons.train_live(corpus, config, name)
 
 
-SEEDS = {name: (0, 1) if name in ("Concat 3", "Concat 2+3") else (0,) for name in VARIANTS}
-runs = {name: [run(skips, seed) for seed in SEEDS[name]] for name, skips in VARIANTS.items()}
+twice = ("Concat 3", "Concat 2+3")
+runs = {
+    name: [run(skips, seed) for seed in ((0, 1) if name in twice else (0,))]
+    for name, skips in VARIANTS.items()
+}
 histories = {name: [each.history for each in group] for name, group in runs.items()}
 
-
-# %%
+# %% jupyter={"source_hidden": true}
 def with_silence(names: list[str]) -> dict[str, list[pd.DataFrame]]:
     """Histories, and a line for silence."""
-    epochs = histories[names[0]][0]["epoch"]
-    flat = pd.DataFrame({"epoch": epochs, "train_loss": silence["train"], "test_loss": silence["test"]})
+    flat = histories[names[0]][0][["epoch"]].assign(
+        train_loss=silence["train"], test_loss=silence["test"])
     return {**{name: histories[name] for name in names}, "silence": [flat]}
 
 
@@ -319,9 +342,8 @@ def way(name: str) -> float:
     return 100 * (silence["test"] - lowest(name)) / (silence["test"] - best["test"])
 
 
-figures.bars(
-    {name: way(name) for name in VARIANTS}, "way from silence to the best masks (%)", form=".1f"
-)
+ways = {name: way(name) for name in VARIANTS}
+figures.bars(ways, "way from silence to the best masks (%)", form=".1f")
 
 # %% [markdown]
 # *What to notice.* There are two groups: networks that have left silence behind, and networks that have not
@@ -338,13 +360,18 @@ lessons.reference("skips")
 # between the two networks of figure 7 larger than that between two seeds of the same network?
 
 # %%
-ends = {name: [each["test_loss"].min() for each in histories[name]] for name in ("Concat 3", "Concat 2+3")}
+ends = {name: [each["test_loss"].min() for each in histories[name]] for name in twice}
 gap_seeds = max(abs(first - second) for first, second in ends.values())
 gap_networks = abs(lowest("Concat 3") - lowest("Concat 2+3"))
-chance = "is no larger than chance" if gap_networks <= gap_seeds else "is more than that between two seeds"
-values = "; ".join(f"{name}: {first:.2f} and {second:.2f}" for name, (first, second) in ends.items())
-Markdown(f"{values}. Two seeds differ by up to **{gap_seeds:.2f}**, the two networks by **{gap_networks:.2f}** in "
-         f"the mean: the difference {chance}.")
+
+# %% jupyter={"source_hidden": true}
+is_chance = gap_networks <= gap_seeds
+chance = "no larger than chance" if is_chance else "more than that between two seeds"
+values = [f"{name}: {one:.2f} and {other:.2f}" for name, (one, other) in ends.items()]
+Markdown(
+    f"{'; '.join(values)}. Two seeds differ by up to **{gap_seeds:.2f}**, the two "
+    f"networks by **{gap_networks:.2f}** in the mean: the difference is {chance}."
+)
 
 # %% [markdown]
 # *What to notice.* When a network leaves the loss of silence is a matter of luck to a good part. A figure
@@ -352,12 +379,16 @@ Markdown(f"{values}. Two seeds differ by up to **{gap_seeds:.2f}**, the two netw
 # merit.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
-n_splits = 20  # ways to choose 3 of 6
+n_ways = math.comb(6, 3)
 lessons.quick_check(
-    "You have three seeds of each of two networks. All three of the first end lower than all three of the second. How "
-    "likely is that by chance, if there is no difference?",
-    f"There are {n_splits} ways to deal six results to two networks of three, and two of them part them like this: "
-    f"{100 * 2 / n_splits:.0f} %. Three seeds can hint; they cannot prove. Exercise 4.2 computes it.",
+    "You have three seeds of each of two networks. All three of the first end lower "
+    "than all three of the second. How likely is that by chance, if there is no "
+    "difference?",
+    f"There are {n_ways} ways to deal six results to two networks of three, and one of "
+    f"them is this: 1 in {n_ways}, or {100 / n_ways:.0f} %. But had you not said before "
+    "which network should end lower, the opposite would have caught your eye as well: "
+    f"2 in {n_ways}, or {200 / n_ways:.0f} %. Exercise 4.2 computes this *two-sided* "
+    "chance. Three seeds can hint; they cannot prove.",
 )
 
 # %% [markdown]
@@ -372,25 +403,26 @@ lessons.quick_check(
 
 
 # %%
-def median_ratios(run: Run) -> pd.Series:
-    separator = Separator.of(run.network, run.config, device="cpu")
+def median_ratios(name: str) -> pd.Series:
+    """Median SDR, SIR and SAR of a network over test songs and sources, in dB."""
+    separator = Separator.of(runs[name][0].network, EXPERIMENT, device="cpu")
     songs = [np.array(each.waveforms) for each in corpus.select("test")]
     ratios = [sdr_sir_sar(separator(each), each[1:]) for each in songs]
-    median = np.median(ratios, axis=(0, 2))
-    return pd.Series(dict(zip(("SDR", "SIR", "SAR"), median, strict=True)))
+    return pd.Series(np.median(ratios, axis=(0, 2)), ["SDR", "SIR", "SAR"])
 
 
-ratios = pd.DataFrame({name: median_ratios(runs[name][0]) for name in ("Concat 3", "Concat 4")}).T
+pair = ("Concat 3", "Concat 4")
+ratios = pd.DataFrame({name: median_ratios(name) for name in pair}).T
 lessons.table(ratios, "{:.1f} dB", "median over test songs and sources")
 
 # %%
-stems = {
-    name: Separator.of(runs[name][0].network, EXPERIMENT, "cpu")(signals)[1, excerpt]
-    for name in ("no skip", "Concat 3", "Concat 4")
-}
+drums = {"true drums": signals[2, excerpt]}
+for name in ("no skip", "Concat 3", "Concat 4"):
+    separator = Separator.of(runs[name][0].network, EXPERIMENT, device="cpu")
+    drums[f"drums, {name}"] = separator(signals)[1, excerpt]
 player.tracks(
-    {"true drums": signals[2, excerpt], **{f"drums, {name}": stem for name, stem in stems.items()}},
-    description="Drums of a test song; compare the levels, which stand beside the names.",
+    drums,
+    description="Drums of a test song; compare the levels beside the names.",
 )
 
 # %% [markdown]
@@ -404,39 +436,44 @@ player.tracks(
 # two seeds.
 
 
-# %%
+# %% jupyter={"source_hidden": true}
 def compare(first: str, second: str) -> tuple[str, bool, bool]:
     """Numbers for a pair; whether the first is faster, and whether it ends lower."""
-    early = [float(np.mean([each["test_loss"][1] for each in histories[name]])) for name in (first, second)]
-    late = [lowest(name) for name in (first, second)]
-    text = (f"after 2 epochs {first} {early[0]:.1f}, {second} {early[1]:.1f}; "
-            f"lowest {late[0]:.1f} and {late[1]:.1f}")
+    early, late = [], []
+    for name in (first, second):
+        early.append(np.mean([each["test_loss"][1] for each in histories[name]]))
+        late.append(lowest(name))
+    text = (
+        f"after 2 epochs {first} {early[0]:.1f}, {second} {early[1]:.1f}; "
+        f"lowest {late[0]:.1f} and {late[1]:.1f}"
+    )
     return text, early[0] < early[1], late[0] < late[1]
 
 
-# %%
-furthest = max(map(way, VARIANTS))
+furthest = max(ways.values())
 text_23, faster_2, lower_2 = compare("Concat 2", "Concat 3")
 text_33, faster_23, lower_23 = compare("Concat 2+3", "Concat 3")
 sir = ratios["SIR"]
-
 found = {
-    "near-skip": (f"of the way from silence to the best masks, Concat 1 has gone {way('Concat 1'):.1f} %, the network "
-                  f"without any skip {way('no skip'):.1f} %, the best one {furthest:.1f} %"),
+    "near-skip": "of the way from silence to the best masks, Concat 1 has gone "
+    f"{way('Concat 1'):.1f} %, the network without any skip {way('no skip'):.1f} %, "
+    f"the best one {furthest:.1f} %",
     "concat-2-3": text_23,
     "concat-2+3": f"{text_33}; two seeds differ by up to {gap_seeds:.1f}",
-    "full-resolution": (f"Concat 4: lowest test loss {lowest('Concat 4'):.1f}, median SIR {sir['Concat 4']:.1f} dB; "
-                        f"Concat 3: {lowest('Concat 3'):.1f}, {sir['Concat 3']:.1f} dB"),
+    "full-resolution": f"Concat 4: lowest test loss {lowest('Concat 4'):.1f}, median "
+    f"SIR {sir['Concat 4']:.1f} dB; Concat 3: {lowest('Concat 3'):.1f}, "
+    f"{sir['Concat 3']:.1f} dB",
 }
 
 # %%
 agrees = {
     "near-skip": way("Concat 1") < 0.25 * furthest,
-    "concat-2-3": faster_2 and not lower_2,
-    "concat-2+3": None if gap_networks <= gap_seeds else lower_23 and not faster_23,
+    "concat-2-3": bool(faster_2 and not lower_2),
+    "concat-2+3": None if is_chance else bool(lower_23 and not faster_23),
     "full-resolution": bool(sir["Concat 4"] < sir["Concat 3"]),
 }
-lessons.claims_table(4, {claim: lessons.Verdict(found[claim], agrees[claim]) for claim in found})
+verdicts = {claim: lessons.Verdict(found[claim], agrees[claim]) for claim in found}
+lessons.claims_table(4, verdicts)
 
 # %% [markdown]
 # ## Exercises
@@ -462,8 +499,12 @@ from dann_lib.reproduce.evidence import Evidence
 
 # %%
 stored = Evidence.stored()
-lowest = {run: stored.losses(f"skips-{run}").min(axis=1).round(2) for run in ("none", "1", "3", "2+3")}
+lowest = {
+    run: stored.losses(f"skips-{run}").min(axis=1).round(2)
+    for run in ("none", "1", "3", "2+3")
+}
 pairs = list(combinations(lowest, 2))
+SMALL = {"channels": (4, 8, 16, 16), "bottleneck": 12}
 
 
 # %% [markdown]
@@ -479,15 +520,18 @@ pairs = list(combinations(lowest, 2))
 # </details>
 
 # %%
-def loss(masks: torch.Tensor, mixture: torch.Tensor, sources: torch.Tensor) -> torch.Tensor:
+def loss(
+    masks: torch.Tensor, mixture: torch.Tensor, sources: torch.Tensor
+) -> torch.Tensor:
     """Mean absolute difference of masked mixture and source, one number."""
     raise NotImplementedError("write this part")
 
 
+ones, mixture = torch.ones(1, 3, 2, 4, 4), torch.ones(1, 2, 4, 4)
+
 # %% tags=["example", "4.1", "nbval-check-output"]
 exercises.aim("04_skip_ablation", "4.1", lambda: (
-    [loss(level * torch.ones(1, 3, 2, 4, 4), torch.ones(1, 2, 4, 4), 0.25 * torch.ones(1, 3, 2, 4, 4)).item()
-     for level in (0.0, 0.25, 1.0)]
+    [loss(level * ones, mixture, 0.25 * ones).item() for level in (0.0, 0.25, 1.0)]
 ))
 
 # %% tags=["self-check"]
@@ -511,16 +555,19 @@ ablation.check_loss(loss)
 
 # %%
 def chance(first: Sequence[float], second: Sequence[float]) -> float:
-    """Share of all ways to deal the results in which the means are at least as far apart."""
+    """Share of all ways to deal the results with means at least as far apart."""
     raise NotImplementedError("write this part")
 
 
 # %% tags=["example", "4.2", "nbval-check-output"]
 exercises.aim("04_skip_ablation", "4.2", lambda: (
-    lessons.table(pd.DataFrame({
-        "lowest test losses": [f"{lowest[one]} and {lowest[other]}" for one, other in pairs],
-        "chance": [chance(lowest[one], lowest[other]) for one, other in pairs],
-    }, index=[f"{one} against {other}" for one, other in pairs]), "{:.2f}", "skip connections of the reference run")
+    lessons.table(
+        pd.DataFrame({
+            "lowest test losses": [f"{lowest[a]} and {lowest[b]}" for a, b in pairs],
+            "chance": [chance(lowest[a], lowest[b]) for a, b in pairs],
+        }, index=[f"{a} against {b}" for a, b in pairs]),
+        "{:.2f}", "skip connections of the reference run",
+    )
 ))
 
 # %% tags=["self-check"]
@@ -536,19 +583,19 @@ ablation.check_chance(chance)
 #
 # <details><summary>Hint</summary>
 #
-# Count upwards from 1 with `n_parameters(DANN((), channels=(4, 8, 16, 16), bottleneck=width))`.
+# Count upwards from 1 with `n_parameters(DANN((), **SMALL | {"bottleneck": width}))`.
 #
 # </details>
 
 # %%
 def bottleneck_for(n_weights: int) -> int:
-    """Feature maps of the bottleneck with which the network without skips has at least so many weights."""
+    """Maps of the bottleneck that give the network without skips as many weights."""
     raise NotImplementedError("write this part")
 
 
 # %% tags=["example", "4.3", "nbval-check-output"]
 exercises.aim("04_skip_ablation", "4.3", lambda: (
-    {skips: bottleneck_for(n_parameters(DANN(skips, channels=(4, 8, 16, 16), bottleneck=12)))
+    {skips: bottleneck_for(n_parameters(DANN(skips, **SMALL)))
      for skips in ((), (3,), (2, 3))}
 ))
 
@@ -569,11 +616,22 @@ def variants(experiment: TrainingConfig) -> Mapping[str, TrainingConfig]:
     raise NotImplementedError("write this part")
 
 
+# %%
+def options(config: TrainingConfig) -> dict[str, str | float]:
+    """Those that an ablation might change."""
+    return {
+        "network": config.network, "gain": config.gain, "momentum": config.momentum,
+        "batch": config.batch_size, "frames": config.n_chunk_frames,
+    }
+
+
+experiment = TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=6)
+
 # %% tags=["example", "4.4", "nbval-check-output"]
 exercises.aim("04_skip_ablation", "4.4", lambda: (
-    pd.DataFrame({name: {"network": config.network, "gain": config.gain, "momentum": config.momentum,
-                         "batch": config.batch_size, "frames": config.n_chunk_frames}
-                  for name, config in variants(TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=6)).items()})
+    pd.DataFrame({
+        name: options(config) for name, config in variants(experiment).items()
+    })
 ))
 
 # %% tags=["self-check"]

@@ -224,7 +224,7 @@ def design(budget: int) -> nn.Module:
         width *= 0.98
     ### END SOLUTION
 
-
+# %%
 def bill(budget: int) -> dict[str, str | float]:
     """What a design of yours spends."""
     yours = design(budget)

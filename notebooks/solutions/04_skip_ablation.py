@@ -36,8 +36,12 @@ from dann_lib.reproduce.evidence import Evidence
 
 # %%
 stored = Evidence.stored()
-lowest = {run: stored.losses(f"skips-{run}").min(axis=1).round(2) for run in ("none", "1", "3", "2+3")}
+lowest = {
+    run: stored.losses(f"skips-{run}").min(axis=1).round(2)
+    for run in ("none", "1", "3", "2+3")
+}
 pairs = list(combinations(lowest, 2))
+SMALL = {"channels": (4, 8, 16, 16), "bottleneck": 12}
 
 # %% [markdown]
 # ### 4.1 · Warm-up: the loss (3)
@@ -52,15 +56,19 @@ pairs = list(combinations(lowest, 2))
 # </details>
 
 # %%
-def loss(masks: torch.Tensor, mixture: torch.Tensor, sources: torch.Tensor) -> torch.Tensor:
+def loss(
+    masks: torch.Tensor, mixture: torch.Tensor, sources: torch.Tensor
+) -> torch.Tensor:
     """Mean absolute difference of masked mixture and source, one number."""
     ### BEGIN SOLUTION
     return (masks * mixture[:, None] - sources).abs().mean()
     ### END SOLUTION
 
+
+ones, mixture = torch.ones(1, 3, 2, 4, 4), torch.ones(1, 2, 4, 4)
+
 # %% tags=["example", "4.1", "nbval-check-output"]
-[loss(level * torch.ones(1, 3, 2, 4, 4), torch.ones(1, 2, 4, 4), 0.25 * torch.ones(1, 3, 2, 4, 4)).item()
- for level in (0.0, 0.25, 1.0)]
+[loss(level * ones, mixture, 0.25 * ones).item() for level in (0.0, 0.25, 1.0)]
 
 # %% tags=["self-check"]
 ablation.check_loss(loss)
@@ -82,7 +90,7 @@ ablation.check_loss(loss)
 
 # %%
 def chance(first: Sequence[float], second: Sequence[float]) -> float:
-    """Share of all ways to deal the results in which the means are at least as far apart."""
+    """Share of all ways to deal the results with means at least as far apart."""
     ### BEGIN SOLUTION
     everything = np.array([*first, *second])
     seen = abs(np.mean(first) - np.mean(second))
@@ -94,10 +102,13 @@ def chance(first: Sequence[float], second: Sequence[float]) -> float:
     ### END SOLUTION
 
 # %% tags=["example", "4.2", "nbval-check-output"]
-lessons.table(pd.DataFrame({
-    "lowest test losses": [f"{lowest[one]} and {lowest[other]}" for one, other in pairs],
-    "chance": [chance(lowest[one], lowest[other]) for one, other in pairs],
-}, index=[f"{one} against {other}" for one, other in pairs]), "{:.2f}", "skip connections of the reference run")
+lessons.table(
+    pd.DataFrame({
+        "lowest test losses": [f"{lowest[a]} and {lowest[b]}" for a, b in pairs],
+        "chance": [chance(lowest[a], lowest[b]) for a, b in pairs],
+    }, index=[f"{a} against {b}" for a, b in pairs]),
+    "{:.2f}", "skip connections of the reference run",
+)
 
 # %% tags=["self-check"]
 ablation.check_chance(chance)
@@ -111,22 +122,22 @@ ablation.check_chance(chance)
 #
 # <details><summary>Hint</summary>
 #
-# Count upwards from 1 with `n_parameters(DANN((), channels=(4, 8, 16, 16), bottleneck=width))`.
+# Count upwards from 1 with `n_parameters(DANN((), **SMALL | {"bottleneck": width}))`.
 #
 # </details>
 
 # %%
 def bottleneck_for(n_weights: int) -> int:
-    """Feature maps of the bottleneck with which the network without skips has at least so many weights."""
+    """Maps of the bottleneck that give the network without skips as many weights."""
     ### BEGIN SOLUTION
     width = 1
-    while n_parameters(DANN((), channels=(4, 8, 16, 16), bottleneck=width)) < n_weights:
+    while n_parameters(DANN((), **SMALL | {"bottleneck": width})) < n_weights:
         width += 1
     return width
     ### END SOLUTION
 
 # %% tags=["example", "4.3", "nbval-check-output"]
-{skips: bottleneck_for(n_parameters(DANN(skips, channels=(4, 8, 16, 16), bottleneck=12)))
+{skips: bottleneck_for(n_parameters(DANN(skips, **SMALL)))
  for skips in ((), (3,), (2, 3))}
 
 # %% tags=["self-check"]
@@ -143,13 +154,27 @@ ablation.check_same_size(bottleneck_for)
 def variants(experiment: TrainingConfig) -> Mapping[str, TrainingConfig]:
     """At least three configurations that differ from each other in one option."""
     ### BEGIN SOLUTION
-    return {f"gain {gain}": dataclasses.replace(experiment, gain=gain) for gain in (30.0, 300.0, 3000.0)}
+    return {
+        f"gain {gain}": dataclasses.replace(experiment, gain=gain)
+        for gain in (30.0, 300.0, 3000.0)
+    }
     ### END SOLUTION
 
+# %%
+def options(config: TrainingConfig) -> dict[str, str | float]:
+    """Those that an ablation might change."""
+    return {
+        "network": config.network, "gain": config.gain, "momentum": config.momentum,
+        "batch": config.batch_size, "frames": config.n_chunk_frames,
+    }
+
+
+experiment = TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=6)
+
 # %% tags=["example", "4.4", "nbval-check-output"]
-pd.DataFrame({name: {"network": config.network, "gain": config.gain, "momentum": config.momentum,
-                     "batch": config.batch_size, "frames": config.n_chunk_frames}
-              for name, config in variants(TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=6)).items()})
+pd.DataFrame({
+    name: options(config) for name, config in variants(experiment).items()
+})
 
 # %% tags=["self-check"]
 ablation.check_ablation(variants)
