@@ -30,6 +30,8 @@
 # Next lesson: [2 · Turn a song into a picture and back](02_stft.ipynb)
 
 # %%
+import itertools
+
 import numpy as np
 import pandas as pd
 import soundfile
@@ -47,15 +49,18 @@ from dann_lib.corpus import open_corpus
 # report uses MUSDB18: 150 songs, each with the **mixture** (what you would hear on the radio) and four
 # **stems**: vocals, drums, bass, and *other*, which is everything else.
 #
-# MUSDB18 takes 5 GB and its own licence, so these lessons come with a small corpus in the same layout: 24
-# invented songs of 11 s in four genres, with sampled instruments and a synthetic singer. It is no replacement
-# for real music, but everything that you do with it works the same with the real one (step 8).
+# MUSDB18 is 5 GB large and has a licence of its own, so these lessons come with a small corpus in the same
+# layout: 24 invented songs of 11 s in four genres, with sampled instruments and a synthetic singer. It is no
+# replacement for real music, but everything that you do with it works the same with the real one (step 8).
 #
 # **Predict:** how many numbers are a second of a song in stereo at 44.1 kHz, mixture and stems together?
 
 # %%
 corpus = open_corpus("synthetic")
-songs = pd.DataFrame([{"song": track.name, "split": track.split, **track.metadata} for track in corpus.tracks])
+songs = pd.DataFrame([
+    {"song": track.name, "split": track.split, **track.metadata}
+    for track in corpus.tracks
+])
 songs[["song", "split", "genre", "n_instruments", "tempo_bpm", "key"]]
 
 # %% [markdown]
@@ -66,7 +71,8 @@ track = corpus.select("train")[4]
 print(track.name)
 for path in sorted(track.path.iterdir()):
     facts = soundfile.info(path)
-    print(f"  {path.name:12} {facts.duration:5.2f} s  {facts.samplerate} Hz  {facts.channels} channels")
+    print(f"  {path.name:12} {facts.duration:5.2f} s", end="  ")
+    print(f"{facts.samplerate} Hz  {facts.channels} channels")
 
 # %% [markdown]
 # *What to notice.* Mixture and stems are files of the same length, rate and channels: they start together and can
@@ -75,10 +81,11 @@ for path in sorted(track.path.iterdir()):
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
 numbers = len(report.SIGNALS) * facts.channels * facts.samplerate
 lessons.quick_check(
-    "How many numbers are a second of a song, mixture and four stems, in stereo? How many of them does the "
-    "network of this course get?",
-    f"5 signals × {facts.channels} channels × {facts.samplerate} = {numbers:,} numbers. The network gets the mixture "
-    f"alone, in mono at {report.SAMPLE_RATE} Hz: {numbers // report.SAMPLE_RATE} times fewer.",
+    "How many numbers are a second of a song, mixture and four stems, in stereo? "
+    "How many of them does the network of this course get?",
+    f"5 signals × {facts.channels} channels × {facts.samplerate} = {numbers:,} numbers."
+    f" The network gets the mixture alone, in mono at {report.SAMPLE_RATE} Hz: "
+    f"{numbers // report.SAMPLE_RATE} times fewer.",
 )
 
 # %% [markdown]
@@ -88,18 +95,20 @@ lessons.quick_check(
 
 # %%
 excerpt = slice(0, 7 * report.SAMPLE_RATE)
+parts = {name: track.signal(name)[excerpt] for name in report.SIGNALS}
 player.stems(
-    {"stems": {signal: track.signal(signal)[excerpt] for signal in report.SIGNALS[1:]}},
-    mixture=track.signal("mixture")[excerpt], title=track.name,
-    description="The mixture and its four stems, mono at 8.82 kHz, at their own levels, nothing normalised. S plays a "
-                "stem alone, M leaves it out.",
+    {"stems": {name: parts[name] for name in report.SIGNALS[1:]}},
+    mixture=parts["mixture"],
+    title=track.name,
+    description="The mixture and its four stems, mono at 8.82 kHz, at their own levels,"
+    " nothing normalised. S plays a stem alone, M leaves it out.",
 )
 
 # %%
 figures.waveforms(
-    {signal: track.signal(signal) for signal in report.SIGNALS},
-    "The mixture above its four stems, on one scale. Drums are spikes; the bass is a chain of even notes; "
-    "vocals come in phrases with rests between them.",
+    {name: track.signal(name) for name in report.SIGNALS},
+    "The mixture above its four stems, on one scale. Drums are spikes; the bass is a "
+    "chain of even notes; vocals come in phrases with rests between them.",
 )
 
 # %% [markdown]
@@ -119,12 +128,14 @@ figures.waveforms(
 full_quality = track.read_all()
 difference = np.abs(full_quality[0] - full_quality[1:].sum(axis=0)).max()
 prepared = np.abs(track.waveforms[0] - track.waveforms[1:].sum(axis=0)).max()
-Markdown(f"Largest difference in this song: **{difference:.1e}** in the files (44.1 kHz, stereo) and "
-         f"**{prepared:.1e}** after resampling to 8.82 kHz, mono.")
 
-# %%
+# %% jupyter={"source_hidden": true}
 assert difference < 2e-4
 assert prepared < 2e-4
+Markdown(
+    f"Largest difference in this song: **{difference:.1e}** in the files (44.1 kHz, "
+    f"stereo) and **{prepared:.1e}** after resampling to 8.82 kHz, mono."
+)
 
 # %% [markdown]
 # *What to notice.* Rounding is all that is left, also after resampling: taking a mean and filtering are
@@ -149,14 +160,23 @@ def level_db(samples: np.ndarray) -> float:
 
 
 left, right = full_quality[..., 0], full_quality[..., 1]
-side = {signal: level_db((left - right)[index] / 2) - level_db((left + right)[index] / 2)
-        for index, signal in enumerate(report.SIGNALS)}
-figures.bars(side, "level of the side, relative to the mid (dB)", form=".1f", description=(
-    "What mono takes away, for each signal of this song: level of the side relative to the mid, in dB. "
-    "The longer a bar, the less is lost: -30 dB is a thousandth of the energy."))
+mid, side = (left + right) / 2, (left - right) / 2
+side_db = {
+    signal: level_db(side[index]) - level_db(mid[index])
+    for index, signal in enumerate(report.SIGNALS)
+}
 
-# %%
-assert min(side, key=side.get) == "bass" and max(side, key=side.get) == "other"
+# %% jupyter={"source_hidden": true}
+assert min(side_db, key=side_db.get) == "bass"
+assert max(side_db, key=side_db.get) == "other"
+figures.bars(
+    side_db,
+    "level of the side, relative to the mid (dB)",
+    "What mono takes away, for each signal of this song: level of the side relative to "
+    "the mid, in dB. The longer a bar, the less is lost: -30 dB is a thousandth of the "
+    "energy.",
+    form=".1f",
+)
 
 # %% [markdown]
 # *What to notice.* The bass stands in the middle, in this song as in most pop music, so mono costs it next to
@@ -175,17 +195,20 @@ assert min(side, key=side.get) == "bass" and max(side, key=side.get) == "other"
 mono = full_quality.mean(axis=-1)
 spectrum = np.abs(np.fft.rfft(mono)) ** 2
 hz = np.fft.rfftfreq(mono.shape[1], 1 / report.SONG_RATE)
-lost = spectrum[:, hz > report.SAMPLE_RATE / 2].sum(axis=1) / spectrum.sum(axis=1)
-figures.bars({signal: 100 * share for signal, share in zip(report.SIGNALS, lost, strict=True)},
-             "energy above 4.41 kHz (%)", form=".2f")
+above = spectrum[:, hz > report.SAMPLE_RATE / 2].sum(axis=1)
+lost = dict(zip(report.SIGNALS, 100 * above / spectrum.sum(axis=1), strict=True))
+figures.bars(lost, "energy above 4.41 kHz (%)", form=".2f")
 
 # %%
-resampled = soxr.resample(mono[0], report.SONG_RATE, report.SAMPLE_RATE)
-first = 5 * report.SONG_RATE
-player.tracks({
-    "44.1 kHz": mono[0, :first],
-    "8.82 kHz": soxr.resample(resampled, report.SAMPLE_RATE, report.SONG_RATE)[:first],
-}, rate_hz=report.SONG_RATE, description="The same mixture in mono, before and after resampling to 8.82 kHz and back.")
+low = soxr.resample(mono[0], report.SONG_RATE, report.SAMPLE_RATE)
+back = soxr.resample(low, report.SAMPLE_RATE, report.SONG_RATE)
+first = slice(0, 5 * report.SONG_RATE)
+player.tracks(
+    {"44.1 kHz": mono[0, first], "8.82 kHz": back[first]},
+    rate_hz=report.SONG_RATE,
+    description="The same mixture in mono, before and after resampling to 8.82 kHz "
+    "and back.",
+)
 
 # %% [markdown]
 # *What to notice.* In energy the loss is small, since music has most of it in low frequencies. To the ear it
@@ -205,22 +228,28 @@ def against_the_rest_db(waveforms: np.ndarray, source: str) -> float:
     return level_db(stem) - level_db(waveforms[0] - stem)
 
 
-levels = pd.DataFrame([{source: against_the_rest_db(each.waveforms, source) for source in report.SOURCES}
-                       for each in corpus.tracks])
-medians = ", ".join(f"{source} {levels[source].median():.1f} dB" for source in report.SOURCES)
+levels = pd.DataFrame([
+    {source: against_the_rest_db(each.waveforms, source) for source in report.SOURCES}
+    for each in corpus.tracks
+])
 
-# %%
+# %% jupyter={"source_hidden": true}
+assert (levels < 0).all(axis=None)
 figure, axis = figures.canvas(height_in=2.4)
 for row, source in enumerate(reversed(report.SOURCES)):
-    axis.plot(levels[source], [row] * len(levels), "o", color=figures.COLOURS[source], alpha=0.6)
+    dots = {"color": figures.COLOURS[source], "alpha": 0.6}
+    axis.plot(levels[source], [row] * len(levels), "o", **dots)
     axis.plot(levels[source].median(), row, "|", color="black", markersize=22)
-axis.set(yticks=range(3), yticklabels=report.SOURCES[::-1], ylim=(-0.5, 2.5),
-         xlabel="level relative to all other sources (dB)")
-figures.show(figure, f"Level of each source relative to the rest of its mixture; a dot for each of {len(levels)} "
-                     f"songs, a black line at the median: {medians}.")
+axis.set(yticks=range(3), yticklabels=report.SOURCES[::-1], ylim=(-0.5, 2.5))
+axis.set_xlabel("level relative to all other sources (dB)")
+medians = ", ".join(f"{name} {value:.1f} dB" for name, value in levels.median().items())
+figures.show(
+    figure,
+    "Level of each source relative to the rest of its mixture; a dot for each of "
+    f"{len(levels)} songs, a black line at the median: {medians}.",
+)
 
-# %%
-assert (levels < 0).all(axis=None)
+
 
 # %% [markdown]
 # *What to notice.* All dots lie left of 0 dB: each source is quieter than the rest. Were you to hand in the
@@ -229,12 +258,14 @@ assert (levels < 0).all(axis=None)
 # finds the same: instruments in the background come out worse (III.b).
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
-quietest = levels.stack().idxmin()
+song, source = levels.stack().idxmin()
 lessons.quick_check(
-    "A source lies at -10 dB. What share of the mixture's energy is it, if sources do not cancel each other? And which "
-    "source of which song here is the hardest by this number?",
-    f"$10^{{-10/10}} = 0.1$ of the energy of the rest, so 1/11 or {100 / 11:.0f} % of the mixture. Here it is the "
-    f"{quietest[1]} of “{corpus.tracks[quietest[0]].name}”, at {levels.stack().min():.1f} dB.",
+    "A source lies at -10 dB. What share of the mixture's energy is it, if sources do "
+    "not cancel each other? And which source of which song here is the hardest by this "
+    "number?",
+    "$10^{-10/10} = 0.1$ of the energy of the rest, so 1/11 or "
+    f"{100 / 11:.0f} % of the mixture. Here it is the {source} of "
+    f"“{corpus.tracks[song].name}”, at {levels[source][song]:.1f} dB.",
 )
 
 # %% [markdown]
@@ -252,10 +283,15 @@ counts = pd.crosstab([songs["split"]], songs["genre"], margins=True, margins_nam
 counts.loc[["train", "valid", "test", "all"]]
 
 # %% tags=["nbval-check-output"]
-names = {subset: {each.name for each in corpus.select(subset)} for subset in ("train", "valid", "test")}
-assert not names["train"] & names["test"]
-assert not names["valid"] & (names["train"] | names["test"])
-print(pd.crosstab(songs["split"], songs["n_instruments"]).loc[["train", "valid", "test"]])
+names = {
+    split: {each.name for each in corpus.select(split)}
+    for split in ("train", "valid", "test")
+}
+for one, other in itertools.combinations(names, 2):
+    print(f"songs in {one} and in {other}: {len(names[one] & names[other])}")
+
+# %% tags=["nbval-check-output"]
+pd.crosstab(songs["split"], songs["n_instruments"]).loc[list(names)]
 
 # %% [markdown]
 # *What to notice.* Genres and numbers of instruments are balanced, so that lesson 6 can ask whether either
@@ -264,12 +300,15 @@ print(pd.crosstab(songs["split"], songs["n_instruments"]).loc[["train", "valid",
 # that way, and say what it does to the result.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
-of_all = {subset: len(songs) for subset, songs in names.items()}
+assert not names["train"] & names["test"]
+assert not names["valid"] & (names["train"] | names["test"])
 lessons.quick_check(
-    "You train ten networks, score each on the test songs, and publish the best score. What is wrong with it?",
-    "The best of ten is partly the luckiest of ten: it was chosen for luck that it had on these songs and has not "
-    f"on others. Choose on the validation songs ({of_all['valid']} here), then score the one network that was "
-    f"chosen on the test songs ({of_all['test']} here), once.",
+    "You train ten networks, score each on the test songs, and publish the best score. "
+    "What is wrong with it?",
+    "The best of ten is partly the luckiest of ten: it was chosen for luck that it had "
+    "on these songs and has not on others. Choose on the validation songs "
+    f"({len(names['valid'])} here), then score the one network that was chosen on the "
+    f"test songs ({len(names['test'])} here), once.",
 )
 
 # %% [markdown]
@@ -288,17 +327,23 @@ print(f"a chunk: {report.N_FRAMES} frames x {report.HOP} samples = {samples} sam
 for rate in (report.SONG_RATE, report.SAMPLE_RATE):
     seconds = samples / rate
     hours = report.N_CHUNKS * seconds / 3600
-    print(f"at {rate:5} Hz: {seconds:5.2f} s; {report.N_CHUNKS} chunks last {hours:.1f} hours")
+    print(f"at {rate:5} Hz: {seconds:5.2f} s; 2191 chunks last {hours:.1f} hours")
 
 # %%
-n_chunks = sum(spectrogram.n_frames(each.n_samples) // report.N_FRAMES for each in corpus.select("train"))
+n_chunks = sum(
+    spectrogram.n_frames(each.n_samples) // report.N_FRAMES
+    for each in corpus.select("train")
+)
 minutes = sum(each.seconds for each in corpus.tracks) / 60
+
+# %% jupyter={"source_hidden": true}
 Markdown(
-    f"MUSDB18's 150 songs last about 10 hours, its 100 training songs two thirds of that. So 2191 chunks are chunks of "
-    f"**{samples / report.SAMPLE_RATE:.1f} s**: the report's 2 s belong to a song that was not resampled. "
-    f"The embedded corpus lasts {minutes:.1f} minutes in all, and its training songs make **{n_chunks} chunks**, "
-    f"{report.N_CHUNKS / n_chunks:.0f} times fewer than the report had: enough to see everything work, too little "
-    "to separate real music well."
+    "MUSDB18's 150 songs last about 10 hours, its 100 training songs two thirds of "
+    f"that. So 2191 chunks are chunks of **{samples / report.SAMPLE_RATE:.1f} s**: the "
+    "report's 2 s belong to a song that was not resampled. The embedded corpus lasts "
+    f"{minutes:.1f} minutes in all, and its training songs make **{n_chunks} chunks**, "
+    f"{report.N_CHUNKS / n_chunks:.0f} times fewer than the report had: enough to see "
+    "everything work, too little to separate real music well."
 )
 
 # %% [markdown]
@@ -307,31 +352,37 @@ Markdown(
 # Everything in these lessons takes any corpus in place of `"synthetic"`:
 #
 # ```python
-# corpus = open_corpus("/music/musdb18")                    # MUSDB18: 150 files .stem.mp4
-# corpus = open_corpus("/music/musdb18hq")                  # MUSDB18-HQ: WAV files
-# corpus = open_corpus("musdb18-7", download=True)          # the 7-s excerpts of MUSDB18: 140 MB, only when asked for
+# corpus = open_corpus("/music/musdb18")            # MUSDB18: 150 files .stem.mp4
+# corpus = open_corpus("/music/musdb18hq")          # MUSDB18-HQ: WAV files
+# corpus = open_corpus("musdb18-7", download=True)  # 7 s of each song: 140 MB
 # ```
 #
-# Which of them it is, is recognised; the first time, all songs are decoded to 8.82 kHz into a cache, and from
-# then on the corpus opens at once. MUSDB18 is free for education and research; see [its
-# page](https://sigsep.github.io/datasets/musdb.html).
+# `open_corpus` sees by itself which of them it has got, and downloads only when asked to. The first time, it
+# decodes all songs to 8.82 kHz and keeps them in a cache; from then on the corpus opens at once. MUSDB18 is
+# free for education and research; see [its page](https://sigsep.github.io/datasets/musdb.html).
 #
 # ## The report says / we find
 
-# %%
+# %% jupyter={"source_hidden": true}
 found = {
     "chunk-length": f"88 frames are {samples / report.SAMPLE_RATE:.1f} s at 8.82 kHz",
-    "rate": f"44 100 / 5 = {report.SONG_RATE / 5:.0f} Hz, exactly 5 times fewer samples",
+    "rate": f"44 100 / 5 = {report.SONG_RATE / 5:.0f} Hz, 5 times fewer samples",
 }
-rows = [f"| {each.section} | {each.found} | {found[each.id]} | {each.choice} |"
-        for each in report.ERRATA if each.id in found]
-Markdown("\n".join(["| section | the report says | we find | so here |", "|---|---|---|---|", *rows]))
+rows = ["| section | the report says | we find | so here |", "|---|---|---|---|"]
+for each in report.ERRATA:
+    if each.id in found:
+        cells = (each.section, each.found, found[each.id], each.choice)
+        rows.append(f"| {' | '.join(cells)} |")
+Markdown("\n".join(rows))
 
-# %%
+# %% jupyter={"source_hidden": true}
 per_song = report.N_CHUNKS * samples / report.SAMPLE_RATE / 100
-lessons.claims_table(1, {"numbers": lessons.Verdict(
-    f"2 s does not fit 88 frames; 2191 chunks of {samples / report.SAMPLE_RATE:.1f} s are {per_song / 60:.1f} minutes "
-    f"for each of 100 songs, as long as songs are, and of 2 s they are {report.N_CHUNKS * 2 / 100:.0f} s", False)})
+finding = (
+    f"2 s does not fit 88 frames; 2191 chunks of {samples / report.SAMPLE_RATE:.1f} s "
+    f"are {per_song / 60:.1f} minutes for each of 100 songs, as long as songs are, and "
+    f"of 2 s they are {report.N_CHUNKS * 2 / 100:.0f} s"
+)
+lessons.claims_table(1, {"numbers": lessons.Verdict(finding, False)})
 
 # %% [markdown]
 # This table stands at the end of every lesson: what the report says, what you have just found, and what the
@@ -357,7 +408,9 @@ from dann_lib.corpus import open_corpus
 from dann_lib.course.exercises import data
 
 song = open_corpus("synthetic").select("train")[0]
+mixture = song.signal("mixture")
 stems = {name: song.signal(name) for name in report.SIGNALS[1:]}
+heard = slice(0, 4 * report.SAMPLE_RATE)  # 4 s, to listen to
 
 
 # %% [markdown]
@@ -372,7 +425,9 @@ stems = {name: song.signal(name) for name in report.SIGNALS[1:]}
 # </details>
 
 # %%
-def the_rest(mixture: np.ndarray, vocals: np.ndarray, drums: np.ndarray, bass: np.ndarray) -> np.ndarray:
+def the_rest(
+    mixture: np.ndarray, vocals: np.ndarray, drums: np.ndarray, bass: np.ndarray
+) -> np.ndarray:
     """The fourth stem, `(sample,)`."""
     raise NotImplementedError("write this part")
 
@@ -380,8 +435,8 @@ def the_rest(mixture: np.ndarray, vocals: np.ndarray, drums: np.ndarray, bass: n
 # %% tags=["example", "1.1"]
 exercises.aim("01_data", "1.1", lambda: (
     player.tracks({
-        "from the rest": the_rest(song.signal("mixture"), *(stems[name] for name in report.SOURCES))[:35_280],
-        "as it was given": stems["other"][:35_280],
+        "from the rest": the_rest(mixture, *map(stems.get, report.SOURCES))[heard],
+        "as it was given": stems["other"][heard],
     }, description="The stem other, twice. Both have to sound alike.")
 ))
 
@@ -410,7 +465,8 @@ def level_against_the_rest_db(stem: np.ndarray, mixture: np.ndarray) -> float:
 # %% tags=["example", "1.2"]
 exercises.aim("01_data", "1.2", lambda: (
     figures.bars(
-        {name: level_against_the_rest_db(stem, song.signal("mixture")) for name, stem in stems.items()},
+        {name: level_against_the_rest_db(stem, mixture)
+         for name, stem in stems.items()},
         "level relative to the rest (dB)", form=".1f",
     )
 ))
@@ -462,9 +518,9 @@ def remix(stems: Mapping[str, np.ndarray], gains_db: Mapping[str, float]) -> np.
 # %% tags=["example", "1.4"]
 exercises.aim("01_data", "1.4", lambda: (
     player.tracks({
-        "as it is": remix(stems, dict.fromkeys(stems, 0.0))[:35_280],
-        "for karaoke": remix(stems, {"vocals": -60, "drums": 0, "bass": 0, "other": 0})[:35_280],
-        "for drummers": remix(stems, {"vocals": 0, "drums": -60, "bass": 0, "other": 0})[:35_280],
+        "as it is": remix(stems, dict.fromkeys(stems, 0))[heard],
+        "for karaoke": remix(stems, dict.fromkeys(stems, 0) | {"vocals": -60})[heard],
+        "for drummers": remix(stems, dict.fromkeys(stems, 0) | {"drums": -60})[heard],
     }, description="Three mixes of one song.")
 ))
 

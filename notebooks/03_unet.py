@@ -36,7 +36,7 @@ import numpy as np
 import pandas as pd
 import torch
 from IPython.display import Markdown
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from dann_lib import baselines, figures, network, player, report, spectrogram
@@ -73,8 +73,6 @@ for row in up:
     print("   ", "  ".join(f"{value:.2f}" for value in row))
 
 # %%
-printed = [[1.00, 1.33, 1.67, 2.00], [1.67, 2.00, 2.33, 2.67], [2.33, 2.67, 3.00, 3.33], [3.00, 3.33, 3.67, 4.00]]
-assert torch.allclose(up, torch.tensor(printed), atol=0.005)
 lessons.show_source(network.up_sample)
 
 # %% [markdown]
@@ -87,16 +85,22 @@ lessons.show_source(network.up_sample)
 
 # %%
 loud = planes.norm(dim=0)[None, None]
-views = {"as it is": (loud[0, 0] / loud.max()).numpy()}
-small = loud
+small, views = loud, {"as it is": loud}
 for times in range(1, report.N_POOLINGS + 1):
     small = functional.max_pool2d(small, 2)
-    if times in (1, 2, 4):
-        back = network.up_sample(small, loud.shape[-2:])[0, 0]
-        views[f"pooled {times}×: {small.shape[-2]} × {small.shape[-1]}"] = (back / loud.max()).numpy()
-figures.spectrograms(views, max_hz=2000, columns=2, description=(
-    "The magnitudes of a song up to 2 kHz: as they are, and after one, two and four max poolings and "
-    "up-samplings. The picture loses first the gaps between harmonics, then the harmonics and single drum hits."))
+    title = f"pooled {times}×: {small.shape[-2]} × {small.shape[-1]}"
+    views[title] = network.up_sample(small, loud.shape[-2:])
+
+# %% jupyter={"source_hidden": true}
+assert torch.allclose(3 * (up - 1), torch.arange(4.0) + 2 * torch.arange(4.0)[:, None])
+chosen = [list(views.items())[times] for times in (0, 1, 2, 4)]
+figures.spectrograms(
+    {title: view[0, 0].numpy() for title, view in chosen},
+    "The magnitudes of a song up to 2 kHz: as they are, and after one, two and four "
+    "max poolings and up-samplings. The picture loses first the gaps between "
+    "harmonics, then the harmonics and single drum hits.",
+    max_hz=2000, columns=2,
+)
 
 # %% [markdown]
 # *What to notice.* After four poolings there is a rough map left: where it is loud, at which time. That is
@@ -104,11 +108,14 @@ figures.spectrograms(views, max_hz=2000, columns=2, description=(
 # help; step 8 is about that help.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
+n_all, n_left = loud.numel(), small.numel()
 lessons.quick_check(
-    f"A plane has 1025 × 88 = {loud.numel():,} numbers. How many are left after four poolings?",
-    f"{small.shape[-2]} × {small.shape[-1]} = {small.numel()}, or {100 * small.numel() / loud.numel():.2f} %: each "
-    "pooling keeps one of four, and drops a last row or column without a partner. So a network has to use *many* "
-    "planes down there, each for something else.",
+    f"A plane has 1025 × 88 = {n_all:,} numbers. How many are left after four "
+    "poolings?",
+    f"{small.shape[-2]} × {small.shape[-1]} = {n_left}, or "
+    f"{100 * n_left / n_all:.2f} %: each pooling keeps one of four, and drops a last "
+    "row or column without a partner. So a network has to use *many* planes down "
+    "there, each for something else.",
 )
 
 # %% [markdown]
@@ -123,17 +130,32 @@ lessons.quick_check(
 
 # %%
 along_time = torch.tensor([[-0.5], [1.0], [-0.5]]).expand(3, 9)
-kernels = {"kernel A: 3 bins × 9 frames": along_time, "kernel B: 9 bins × 3 frames": along_time.T}
-picture = planes.norm(dim=0)[None, None, :465] ** 0.3
+kernels = {"A: 3 bins × 9 frames": along_time, "B: 9 bins × 3 frames": along_time.T}
+picture = planes.norm(dim=0)[None, None] ** 0.3
+found = {
+    title: functional.conv2d(picture, kernel[None, None], padding="same")[0, 0].relu()
+    for title, kernel in kernels.items()
+}
+
+# %% jupyter={"source_hidden": true}
+def draw(axis, values, title, max_hz, **options):
+    """One plane of numbers over time and frequency."""
+    options["extent"] = (0, 10.2, 0, report.SAMPLE_RATE / 2)
+    image = axis.imshow(values, origin="lower", aspect="auto", **options)
+    axis.set(title=title, xlabel="time (s)", ylim=(0, max_hz))
+    return image
+
+
 assert along_time.numel() == 27
 figure, axes = figures.canvas(1, 2, height_in=3.2, sharey=True)
-for axis, (title, kernel) in zip(axes, kernels.items(), strict=True):
-    feature_map = functional.conv2d(picture, kernel[None, None], padding="same")[0, 0].relu()
-    axis.imshow(feature_map, origin="lower", aspect="auto", vmax=feature_map.quantile(0.995), extent=(0, 10.2, 0, 2000))
-    axis.set(title=title, xlabel="time (s)")
+for axis, (title, values) in zip(axes, found.items(), strict=True):
+    draw(axis, values, f"kernel {title}", 2000, vmax=values[:465].quantile(0.995))
 axes[0].set_ylabel("frequency (Hz)")
-figures.show(figure, "Feature maps of two kernels up to 2 kHz, negative values cut off. Kernel A leaves the horizontal "
-                     "lines of tones, kernel B the vertical lines of drum hits.")
+figures.show(
+    figure,
+    "Feature maps of two kernels up to 2 kHz, negative values cut off. Kernel A leaves "
+    "the horizontal lines of tones, kernel B the vertical lines of drum hits.",
+)
 
 # %% [markdown]
 # *What to notice.* Two kernels of 27 numbers, one the other on its side, already tell tones from hits. DANN
@@ -147,8 +169,8 @@ figures.show(figure, "Feature maps of two kernels up to 2 kHz, negative values c
 # %% tags=["nbval-check-output"]
 layer = nn.Conv2d(8, 24, 5, padding=2, bias=False)
 print(f"24 kernels for 8 maps of 5 x 5: 24 * 8 * 25 = {layer.weight.numel()} weights")
-values = 1025 * 88
-print(f"a fully connected layer from one plane of 1025 x 88 to another: {values**2:,} weights")
+n_values = 1025 * 88
+print(f"a fully connected layer from one plane to another: {n_values**2:,} weights")
 
 # %% [markdown]
 # ## 3. One block
@@ -175,25 +197,29 @@ song = planes[None] * report.GAIN
 steps = [song]
 for part in conv_block(2, 8, 3):
     steps.append(part(steps[-1]).detach())
-    n_weights, shapes = network.n_parameters(part), [tuple(each.shape[1:]) for each in steps[-2:]]
-    print(f"{type(part).__name__:15} {n_weights:3} weights: {shapes[0]} -> {shapes[1]}")
+    before, after = (tuple(each.shape[1:]) for each in steps[-2:])
+    print(f"{type(part).__name__:15} {network.n_parameters(part):3} weights:", end=" ")
+    print(before, "->", after)
 
-# %%
+# %% jupyter={"source_hidden": true}
+convolved, normalised, rectified = steps[1:]
+assert convolved[0, 4].abs().max() > 1000
+assert normalised.mean().abs() < 1e-3 and abs(normalised.std() - 1) < 0.01
+assert torch.equal(rectified, normalised.clamp(min=0))
 figure, axes = figures.canvas(1, 3, height_in=3.2, sharey=True)
-extent = (0, 10.2, 0, report.SAMPLE_RATE / 2)
-for axis, title, maps in zip(axes, ("convolved", "normalised", "rectified"), steps[1:], strict=True):
-    limit, one = float(maps[0, 4].abs().quantile(0.995)), maps[0, 4]
-    image = axis.imshow(one, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, extent=extent)
-    axis.set(title=title, xlabel="time (s)", ylim=(0, 1000))
+titles = ("convolved", "normalised", "rectified")
+for axis, title, maps in zip(axes, titles, steps[1:], strict=True):
+    limit = float(maps[0, 4].abs().quantile(0.995))
+    look = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+    image = draw(axis, maps[0, 4], title, 1000, **look)
     figure.colorbar(image, ax=axis, location="bottom", pad=0.02)
 axes[0].set_ylabel("frequency (Hz)")
-figures.show(figure, "One map up to 1 kHz after each part of the block; red is positive, blue negative. The values go "
-                     "into the thousands after the convolution, and are a few units after the normalisation; the "
-                     "rectifier leaves the red ones.")
-
-# %%
-assert steps[1][0, 4].abs().max() > 1000 and steps[2].mean().abs() < 1e-3 and abs(steps[2].std() - 1) < 0.01
-assert steps[3].min() == 0 and torch.equal(steps[3], steps[2].clamp(min=0))
+figures.show(
+    figure,
+    "One map up to 1 kHz after each part of the block; red is positive, blue negative. "
+    "The values go into the thousands after the convolution, and are a few units after "
+    "the normalisation; the rectifier leaves the red ones.",
+)
 
 # %% [markdown]
 # *What to notice.* Only the convolution changes the number of planes. A border of zeros, `padding`, lets the
@@ -208,13 +234,15 @@ assert steps[3].min() == 0 and torch.equal(steps[3], steps[2].clamp(min=0))
 lessons.show_source(network.convolution)
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
-shifted = functional.instance_norm(steps[1] + 1000)
-bias_change = float((shifted - functional.instance_norm(steps[1])).abs().max())
+shifted = functional.instance_norm(convolved + 1000)
+bias_change = float((shifted - functional.instance_norm(convolved)).abs().max())
 assert bias_change < 0.01
 lessons.quick_check(
-    "A convolution may have a *bias*, a number that is added to the whole map. Why does this one do without?",
-    f"The normalisation takes the mean off the map, and the bias with it: with a bias of 1000 the map changes by no "
-    f"more than {bias_change:.0e}, which is rounding. The shift that counts is that of the normalisation.",
+    "A convolution may have a *bias*, a number that is added to the whole map. Why "
+    "does this one do without?",
+    "The normalisation takes the mean off the map, and the bias with it: with a bias "
+    f"of 1000 the map changes by no more than {bias_change:.0e}, which is rounding. "
+    "The shift that counts is that of the normalisation.",
 )
 
 # %% [markdown]
@@ -238,15 +266,16 @@ class Encoder(nn.Module):
         super().__init__()
         sizes = zip((2, *MAPS[:3]), MAPS, KERNELS, strict=True)
         self.stages = nn.ModuleList(
-            nn.Sequential(conv_block(n_in, n, kernel), conv_block(n, n, kernel)) for n_in, n, kernel in sizes)
+            nn.Sequential(conv_block(n_in, n, kernel), conv_block(n, n, kernel))
+            for n_in, n, kernel in sizes
+        )
 
-    def forward(self, features: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+    def forward(self, features: Tensor) -> tuple[list[Tensor], Tensor]:
         kept = []
         for stage in self.stages:
             kept.append(stage(features))
             features = functional.max_pool2d(kept[-1], 2)
         return kept, features
-
 
 # %% tags=["nbval-check-output"]
 torch.manual_seed(0)
@@ -263,26 +292,29 @@ print("passed on:     ", tuple(small.shape[1:]))
 # And what is *in* the maps? The network is not trained, so its kernels are random; even so they react to
 # different things. From each stage, the two maps that vary most:
 
-# %%
-def draw_maps(kept: list[torch.Tensor], description: str) -> figures.Drawing:
+# %% jupyter={"source_hidden": true}
+def draw_maps(kept: list[Tensor], description: str) -> figures.Drawing:
     figure, axes = figures.canvas(2, len(kept), height_in=4.2, sharex=True, sharey=True)
-    for column, maps in enumerate(kept):
+    for stage, maps in enumerate(kept):
         liveliest = maps[0].flatten(1).std(dim=1).argsort(descending=True)
-        for row, number in enumerate(liveliest[:2].tolist()):
-            picture = maps[0, number].sqrt().numpy()
-            axes[row, column].imshow(picture, origin="lower", aspect="auto", vmax=np.quantile(picture, 0.998),
-                                     extent=(0, 10.2, 0, report.SAMPLE_RATE / 2), interpolation="nearest")
-            axes[row, column].set_title(f"stage {column + 1}, map {number}", fontsize=9)
-            axes[row, column].set_ylim(0, 2000)
+        for axis, number in zip(axes[:, stage], liveliest.tolist(), strict=False):
+            values = maps[0, number].sqrt().numpy()
+            look = {"vmax": np.quantile(values, 0.998), "interpolation": "nearest"}
+            draw(axis, values, f"stage {stage + 1}, map {number}", 2000, **look)
+            axis.title.set_fontsize(9)
+            axis.set_xlabel("")
     figure.supxlabel("time (s)", fontsize=9.5)
     figure.supylabel("frequency (Hz)", fontsize=9.5)
     return figures.show(figure, description)
 
 
-# %%
-draw_maps(kept, "Two feature maps from each of the four encoder stages of the untrained network, up to 2 kHz; brighter "
-                "is larger. From left to right the bins and frames become coarser. Fine lines of harmonics are seen in "
-                "the first two stages; in the fourth there are blocks.")
+draw_maps(
+    kept,
+    "Two feature maps from each of the four encoder stages of the untrained network, "
+    "up to 2 kHz; brighter is larger. From left to right the bins and frames become "
+    "coarser. Fine lines of harmonics are seen in the first two stages; in the fourth "
+    "there are blocks.",
+)
 
 # %% [markdown]
 # *What to notice.* Pooling 1025 bins by two leaves 512: the last one, without a partner, is dropped. Each
@@ -303,34 +335,36 @@ draw_maps(kept, "Two feature maps from each of the four encoder stages of the un
 class Decoder(nn.Module):
     def __init__(self, skips: tuple[int, ...]) -> None:
         super().__init__()
-        below = (*MAPS[1:], NARROW)
-        self.has_skip = [4 - stage in skips for stage in range(4)]  # Concat 4 is at stage 0, full resolution
-        n_in = [below[stage] + MAPS[stage] * self.has_skip[stage] for stage in range(4)]
+        self.has_skip = [4 - stage in skips for stage in range(4)]  # Concat 4: stage 0
+        below = zip((*MAPS[1:], NARROW), MAPS, self.has_skip, strict=True)
+        n_in = [n_below + n_kept * has_skip for n_below, n_kept, has_skip in below]
         self.stages = nn.ModuleList(map(conv_block, n_in, MAPS, KERNELS))
 
-    def forward(self, features: torch.Tensor, kept: list[torch.Tensor]) -> torch.Tensor:
+    def forward(self, features: Tensor, kept: list[Tensor]) -> Tensor:
         for stage in (3, 2, 1, 0):
-            larger = functional.interpolate(features, kept[stage].shape[-2:], mode="bilinear", align_corners=True)
-            joined = torch.cat((larger, kept[stage]), dim=1) if self.has_skip[stage] else larger
-            features = self.stages[stage](joined)
+            features = network.up_sample(features, kept[stage].shape[-2:])
+            if self.has_skip[stage]:
+                features = torch.cat((features, kept[stage]), dim=1)
+            features = self.stages[stage](features)
         return features
 
-
-# %% tags=["nbval-check-output"]
+# %%
 bottleneck, decoder = conv_block(MAPS[-1], NARROW, 3), Decoder(report.SKIPS)
 mask_head = nn.Conv2d(MAPS[0], 6, 3, padding=1)
 with torch.inference_mode():
     narrow = bottleneck(small)
-    print("bottleneck:", tuple(narrow.shape[1:]))
-    for stage in (3, 2, 1, 0):
-        print(f"decoder stage {stage + 1}:", decoder.stages[stage][0].in_channels, "maps in,", MAPS[stage], "out")
     features = decoder(narrow, kept)
-    print("decoded:   ", tuple(features.shape[1:]))
-    print("masks:     ", tuple(mask_head(features).unflatten(1, (3, 2)).shape), "(batch, source, part, freq, frame)")
+    masks = mask_head(features).unflatten(1, (3, 2))
 
-# %%
-assert decoder.stages[1][0].in_channels == 56 + 24 and decoder.stages[0][0].in_channels == 24
+# %% jupyter={"source_hidden": true} tags=["nbval-check-output"]
+n_in = [stage[0].in_channels for stage in decoder.stages]
+assert n_in[1] == 56 + 24 and n_in[0] == 24
 assert narrow.shape[1:] == (24, 64, 5) and features.shape[2:] == (1025, 88)
+print("bottleneck:", tuple(narrow.shape[1:]))
+for stage in (3, 2, 1, 0):
+    print(f"decoder stage {stage + 1}: {n_in[stage]} maps in, {MAPS[stage]} out")
+print("decoded:   ", tuple(features.shape[1:]))
+print("masks:     ", tuple(masks.shape), "(batch, source, part, freq, frame)")
 
 # %% [markdown]
 # *What to notice.* 56 + 24 = 80 maps go into stage 2: a skip connection makes the next kernels deeper, and
@@ -351,11 +385,10 @@ class UNet(nn.Module):
         self.decoder = Decoder(skips)
         self.mask_head = nn.Conv2d(MAPS[0], 6, 3, padding=1)
 
-    def forward(self, planes: torch.Tensor) -> torch.Tensor:
+    def forward(self, planes: Tensor) -> Tensor:
         kept, small = self.encoder(planes)
         features = self.decoder(self.bottleneck(small), kept)
         return self.mask_head(features).unflatten(1, (3, 2))
-
 
 # %% [markdown]
 # And this is what the library does, where one class holds all stages:
@@ -375,11 +408,15 @@ torch.manual_seed(0)
 mine = UNet().eval()
 torch.manual_seed(0)
 dann = network.DANN().eval()
-rows = [(name, library, tuple(weights.shape), weights.numel(), torch.equal(weights, others))
-        for (name, weights), (library, others)
-        in zip(mine.state_dict().items(), dann.state_dict().items(), strict=True) if weights.ndim == 4]
-columns = ["in your class", "in the library", "maps out, maps in, kernel", "weights", "all equal"]
-lessons.table(pd.DataFrame(rows, columns=columns), caption="all convolutions, weight for weight")
+pairs = zip(mine.state_dict().items(), dann.state_dict().items(), strict=True)
+rows = [
+    (name, other, tuple(weights.shape), weights.numel(), torch.equal(weights, theirs))
+    for (name, weights), (other, theirs) in pairs
+    if weights.ndim == 4
+]
+columns = ["yours", "the library's", "maps out, maps in, kernel", "weights", "equal"]
+table = pd.DataFrame(rows, columns=columns)
+lessons.table(table, caption="all convolutions, weight for weight")
 
 # %% [markdown]
 # *What to notice.* Every line says where a layer sits, how many maps go in and out, and how large its kernel
@@ -405,7 +442,8 @@ for skips in variants:
     take_weights(ours, library)
     with torch.inference_mode():
         same = torch.equal(ours(part), library(part))
-    print(f"skips {skips!s:10} {network.n_parameters(ours):7,} weights, all masks equal: {same}")
+    print(f"skips {skips!s:10} {network.n_parameters(ours):7,} weights", end=", ")
+    print("all masks equal:", same)
     assert same
 
 # %% [markdown]
@@ -416,9 +454,6 @@ for skips in variants:
 # %%
 figures.figure_1(mine)
 
-# %%
-assert sum(isinstance(module, nn.InstanceNorm2d) for module in mine.modules()) == 13
-
 # %% [markdown]
 # Two convolutions a stage on the way down, one on the way up: that is what the report calls **asymmetrical**.
 # Finding out what there is to hear takes more work than drawing it at the right place. The report's own figure
@@ -426,14 +461,18 @@ assert sum(isinstance(module, nn.InstanceNorm2d) for module in mine.modules()) =
 # stand in the documentation of `dann_lib.network.DANN`.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
-sizes = {name.removesuffix(".weight"): weights.numel() for name, weights in mine.named_parameters()}
+assert sum(isinstance(module, nn.InstanceNorm2d) for module in mine.modules()) == 13
+sizes = {name: weights.numel() for name, weights in mine.named_parameters()}
 largest = max(sizes, key=sizes.get)
+at_full = sum(size for name, size in sizes.items() if "stages.0." in name)
 lessons.quick_check(
-    "Where do most of the weights sit: where the maps are large, or where there are many of them?",
-    f"Where there are many, and where the kernels are large. The largest layer, `{largest}`, has {sizes[largest]:,} of "
-    f"all {sum(sizes.values()):,}; encoder and decoder at full resolution have only "
-    f"{sum(n for name, n in sizes.items() if 'stages.0.' in name):,} together. Time is another matter: each weight at "
-    "full resolution is used 1025 × 88 times.",
+    "Where do most of the weights sit: where the maps are large, or where there are "
+    "many of them?",
+    "Where there are many, and where the kernels are large. The largest layer, "
+    f"`{largest.removesuffix('.weight')}`, has {sizes[largest]:,} of all "
+    f"{sum(sizes.values()):,}; encoder and decoder at full resolution have only "
+    f"{at_full:,} together. Time is another matter: each weight at full resolution is "
+    "used 1025 × 88 times.",
 )
 
 # %% [markdown]
@@ -446,39 +485,55 @@ lessons.quick_check(
 # and bass, will be empty below 100 Hz?
 
 # %%
-library, config = load_weights(reference_folder() / "weights" / "dann-modern.safetensors")
+weights_file = reference_folder() / "weights" / "dann-modern.safetensors"
+library, config = load_weights(weights_file)
 trained = UNet(library.skips).eval()
 take_weights(trained, library)
+louder = planes[None] * config.gain
 with torch.inference_mode():
-    kept_trained, _ = trained.encoder(planes[None] * config.gain)
-draw_maps(kept_trained, "Two feature maps from each of the four encoder stages of the trained network, up to 2 kHz, of "
-                        "the same song. Stage 1 shows vertical lines of drum hits beside horizontal lines of tones; "
-                        "stage 3 shows clean ladders of harmonics; stage 4 shows broad bands of frequency.")
+    masks = {"random": mine(song)[0], "trained": trained(louder)[0]}
+    kept_trained, _ = trained.encoder(louder)
 
-# %%
-with torch.inference_mode():
-    masks = {"random": mine(song)[0], "trained": trained(planes[None] * config.gain)[0]}
+# %% jupyter={"source_hidden": true}
+draw_maps(
+    kept_trained,
+    "Two feature maps from each of the four encoder stages of the trained network, up "
+    "to 2 kHz, of the same song. Stage 1 shows vertical lines of drum hits beside "
+    "horizontal lines of tones; stage 3 shows clean ladders of harmonics; stage 4 "
+    "shows broad bands of frequency.",
+)
+
+# %% jupyter={"source_hidden": true}
 figure, axes = figures.canvas(2, 3, height_in=4.6, sharex=True, sharey=True)
 for row, (name, three) in zip(axes, masks.items(), strict=True):
     for axis, source, mask in zip(row, report.SOURCES, three[:, 0], strict=True):
-        image = axis.imshow(mask, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-1, vmax=1, extent=extent)
-        axis.set(title=f"{source}, {name}", ylim=(0, 2000))
+        look = {"cmap": "RdBu_r", "vmin": -1, "vmax": 1}
+        image = draw(axis, mask, f"{source}, {name}", 2000, **look)
+        axis.set_xlabel("")
 figure.supxlabel("time (s)", fontsize=9.5)
 figure.supylabel("frequency (Hz)", fontsize=9.5)
 figure.colorbar(image, ax=axes, label="mask of the real part", pad=0.01)
-figures.show(figure, "Masks of the real part up to 2 kHz; red is positive, blue negative. Above, those of random "
-                     "weights, three mixtures of the same patches. Below, the trained ones: vocals above 250 Hz and "
-                     "along a melody, drums and bass almost only below.")
+figures.show(
+    figure,
+    "Masks of the real part up to 2 kHz; red is positive, blue negative. Above, those "
+    "of random weights, three mixtures of the same patches. Below, the trained ones: "
+    "vocals above 250 Hz and along a melody, drums and bass almost only below.",
+)
 
 # %%
-low, high = slice(0, 24), slice(58, 465)  # bins below 100 Hz, and from 250 Hz to 2 kHz
-means = {f"{source}, {name}": {"below 100 Hz": three[index, 0, low].mean().item(),
-                               "250 Hz to 2 kHz": three[index, 0, high].mean().item()}
-         for name, three in masks.items() for index, source in enumerate(report.SOURCES)}
-assert abs(means["vocals, trained"]["below 100 Hz"]) < 0.05 < means["vocals, trained"]["250 Hz to 2 kHz"]
-assert all(means[f"{source}, trained"]["below 100 Hz"] > means[f"{source}, trained"]["250 Hz to 2 kHz"]
-           for source in ("drums", "bass"))
-lessons.table(pd.DataFrame(means).T, "{:.2f}", "mean of the masks of the real part")
+bands = {"below 100 Hz": slice(0, 24), "250 Hz to 2 kHz": slice(58, 465)}  # bins
+means = pd.DataFrame({
+    f"{source}, {name}": {band: mask[0, bins].mean() for band, bins in bands.items()}
+    for name, three in masks.items()
+    for source, mask in zip(report.SOURCES, three, strict=True)
+}).T.astype(float)
+
+# %% jupyter={"source_hidden": true}
+low, high = (means[band] for band in bands)
+assert abs(low["vocals, trained"]) < 0.05 < high["vocals, trained"]
+assert low["drums, trained"] > high["drums, trained"]
+assert low["bass, trained"] > high["bass, trained"]
+lessons.table(means, "{:.2f}", "mean of the masks of the real part")
 
 # %% [markdown]
 # *What to notice.* The random network has maps too, and even sharp ones: what it lacks is a choice. Training has
@@ -521,18 +576,14 @@ rows = {}
 for skip in range(1, 5):
     stage = report.N_POOLINGS - skip
     rows[f"Concat {skip}"] = {
-        "feature maps": kept[stage].shape[1], "resolution": f"1/{2**stage}",
-        "bins are apart (Hz)": 2**stage * report.SAMPLE_RATE / report.N_FFT,
-        "frames are apart (s)": 2**stage * report.HOP / report.SAMPLE_RATE,
+        "feature maps": kept[stage].shape[1],
+        "resolution": f"1/{2**stage}",
+        "from bin to bin (Hz)": 2**stage * report.SAMPLE_RATE / report.N_FFT,
+        "from frame to frame (s)": 2**stage * report.HOP / report.SAMPLE_RATE,
         "in DANN": "yes" if dann.has_skip(stage) else "no",
     }
 skip_table = pd.DataFrame(rows).T.infer_objects()
 lessons.table(skip_table, "{:.2f}", "skip connections")
-
-# %%
-apart_hz, apart_s = skip_table["bins are apart (Hz)"], skip_table["frames are apart (s)"]
-assert 2 * apart_hz["Concat 3"] < 20 < 2 * apart_hz["Concat 2"]  # two peaks need a bin between them
-assert apart_s["Concat 3"] < 0.25 < apart_s["Concat 2"]
 
 # %% [markdown]
 # *What to notice.* Two notes are told apart if a bin fits between them, so for 20 Hz it takes Concat 3, and
@@ -544,23 +595,34 @@ assert apart_s["Concat 3"] < 0.25 < apart_s["Concat 2"]
 # And what do they cost? **Predict:** which of the three adds most weights, and which fewest?
 
 # %%
-sizes = {f"Concat {' + '.join(map(str, skips))}" if skips else "none": network.n_parameters(network.DANN(skips=skips))
-         for skips in variants}
-figures.bars(sizes, "weights of DANN", form=",.0f")
+sizes = {
+    f"Concat {' + '.join(map(str, skips))}": network.n_parameters(network.DANN(skips))
+    for skips in variants
+}
+sizes["none"] = sizes.pop("Concat ")
 
-# %%
-assert sizes["none"] < sizes["Concat 3"] < sizes["Concat 1"] < sizes["Concat 2"] < sizes["Concat 1 + 2 + 3"]
+# %% jupyter={"source_hidden": true}
+between_hz = skip_table["from bin to bin (Hz)"]
+between_s = skip_table["from frame to frame (s)"]
+# Two peaks need a bin between them.
+assert 2 * between_hz["Concat 3"] < 20 < 2 * between_hz["Concat 2"]
+assert between_s["Concat 3"] < 0.25 < between_s["Concat 2"]
+order = ["none", "Concat 3", "Concat 1", "Concat 2", "Concat 1 + 2 + 3"]
+assert sorted(order, key=sizes.get) == order
+figures.bars(sizes, "weights of DANN", form=",.0f")
 
 # %% [markdown]
 # *What to notice.* Each map that is carried over makes all kernels of a stage one map deeper.
 # Concat 3 brings 24 maps to 3 × 3 kernels and costs next to nothing; Concat 2 brings 56 maps to 5 × 5 kernels.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
-through, past = narrow.numel(), {skip: kept[report.N_POOLINGS - skip].numel() for skip in report.SKIPS}
+through, past = narrow.numel(), kept[1].numel()
 lessons.quick_check(
-    "How many numbers reach the decoder through the narrowest layer, and how many past it, through Concat 3?",
-    f"Through it {through:,}, past it {past[3]:,}: {past[3] / through:.0f} times as many, although Concat 3 costs only "
-    f"{sizes['Concat 3'] - sizes['none']:,} weights. For one chunk of two planes, {planes.numel():,} numbers come in.",
+    "How many numbers reach the decoder through the narrowest layer, and how many past "
+    "it, through Concat 3?",
+    f"Through it {through:,}, past it {past:,}: {past / through:.0f} times as many, "
+    f"although Concat 3 costs only {sizes['Concat 3'] - sizes['none']:,} weights. For "
+    f"one chunk of two planes, {planes.numel():,} numbers come in.",
 )
 
 # %% [markdown]
@@ -577,13 +639,17 @@ lessons.quick_check(
 # **Predict:** order them by their number of weights.
 
 # %%
-weights = {name: network.n_parameters(baselines.build(name)) for name in baselines.NETWORKS}
-figures.bars(weights, "weights, on a logarithmic axis", logarithmic=True, form=",.0f")
+weights = {
+    name: network.n_parameters(baselines.build(name)) for name in baselines.NETWORKS
+}
+title = "weights, on a logarithmic axis"
+figures.bars(weights, title, logarithmic=True, form=",.0f")
 
 # %% tags=["nbval-check-output"]
-with torch.inference_mode():
-    for name in baselines.NETWORKS:
-        print(f"{name:12} masks {tuple(baselines.build(name).eval()(planes[None]).shape)}")
+for name in baselines.NETWORKS:
+    with torch.inference_mode():
+        shape = tuple(baselines.build(name).eval()(planes[None]).shape)
+    print(f"{name:12} masks {shape}")
 
 # %% [markdown]
 # *What to notice.* A fully connected layer has a weight of its own for each pair of frequencies; a
@@ -598,7 +664,7 @@ lessons.reference("networks")
 # %% [markdown]
 # ## 10. How far does one output see?
 #
-# Follow the connections back from one place of the output: the part of the input that can change it is its
+# Follow the kernels back from one place of the output: the part of the input that they join to it is its
 # **receptive field**.
 #
 # **Predict:** the widest kernel has 5 × 5 weights. Does one output see a tenth of the chunk, half, all of it?
@@ -620,37 +686,77 @@ def let_all_pass(model: network.DANN) -> network.DANN:
 
 
 # %%
+def influence(model: nn.Module, picture: Tensor) -> Tensor:
+    """How much each place (freq, frame) can change one output in the middle."""
+    picture = picture.clone().requires_grad_()
+    middle = picture.shape[-2] // 2, picture.shape[-1] // 2
+    model(picture)[0, 0, 0][middle].backward()
+    return picture.grad.abs().sum(dim=(0, 1))
+
+
+# %%
 def receptive_field(model: network.DANN) -> tuple[int, int]:
-    picture = torch.ones(1, 2, 513, 257, requires_grad=True)
-    let_all_pass(model)(picture)[0, 0, 0, 256, 128].backward()
-    touched = picture.grad.abs().sum(dim=(0, 1)) > 0
+    """Bins and frames that convolutions and poolings join to one output."""
+    touched = influence(let_all_pass(model), torch.ones(1, 2, 513, 257)) > 0
     return int(touched.any(dim=1).sum()), int(touched.any(dim=0).sum())
 
 
-without, (bins_seen, frames_seen) = receptive_field(network.DANN(skips=())), receptive_field(network.DANN())
-bins_hz, frames_s = bins_seen * report.SAMPLE_RATE / report.N_FFT, frames_seen * report.HOP / report.SAMPLE_RATE
-Markdown(f"One output of DANN sees **{bins_seen} bins** ({bins_hz:.0f} Hz) and up to "
-         f"**{frames_seen} frames** ({frames_s:.0f} s; a chunk has {report.N_FRAMES}). "
-         f"Without skip connections: {without[0]} bins, {without[1]} frames.")
+bins_seen, frames_seen = receptive_field(network.DANN())
+without = receptive_field(network.DANN(skips=()))
 
-# %%
-assert report.N_FRAMES < frames_seen < 257 and bins_seen < 513, "the picture must be larger than what is seen"
+# %% jupyter={"source_hidden": true}
+assert report.N_FRAMES < frames_seen < 257 and bins_seen < 513
 assert without == (bins_seen, frames_seen)
+bins_hz = bins_seen * report.SAMPLE_RATE / report.N_FFT
+frames_s = frames_seen * report.HOP / report.SAMPLE_RATE
+Markdown(
+    f"Convolutions and poolings join one output of DANN to **{bins_seen} bins** "
+    f"({bins_hz:.0f} Hz) and up to **{frames_seen} frames** ({frames_s:.0f} s; a chunk "
+    f"has {report.N_FRAMES}). Without skip connections: {without[0]} bins, "
+    f"{without[1]} frames."
+)
 
 # %% [markdown]
-# *What to notice.* The depth alone decides how far a network sees: skip connections do not widen the view,
-# they sharpen it. Every output sees the whole chunk in time, and several hundred Hz above and below itself:
-# room for a few harmonics of a voice.
+# *What to notice.* The depth alone decides how far a network's kernels reach: skip connections do not widen the
+# view, they sharpen it. Every output is joined to the whole chunk in time, and to several hundred Hz above and
+# below itself: room for a few harmonics of a voice.
+#
+# But the probe left the normalisation out, and that takes mean and spread over the *whole* map. **Predict:** put
+# it back; how much of the gradient comes from bins that the kernels do not reach?
+
+# %%
+box = influence(let_all_pass(dann), torch.ones_like(song)) > 0
+beyond, bins_all = {}, {}
+for name, model, features in (("random", dann, song), ("trained", library, louder)):
+    gradient = influence(model, features)
+    beyond[name] = float(gradient[~box].sum() / gradient.sum())
+    bins_all[name] = int((gradient > 0).any(dim=1).sum())
+
+# %% jupyter={"source_hidden": true}
+assert 0.05 < beyond["random"] < beyond["trained"] < 0.5
+assert set(bins_all.values()) == {report.N_BINS}
+Markdown(
+    "With its normalisation, the output in the middle depends on **all "
+    f"{report.N_BINS} bins**. Of its gradient, **{100 * beyond['random']:.0f} %** come from beyond the "
+    f"kernels' reach with random weights, **{100 * beyond['trained']:.0f} %** with the "
+    "trained ones."
+)
+
+# %% [markdown]
+# *What to notice.* What comes from beyond the kernels' reach is no picture. It is two numbers for each map, mean
+# and spread: how loud and how restless the chunk is as a whole. The trained network makes more of them than
+# the random one.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
-convolutions = figures.trace(dann)
-no_pooling = 1 + sum(layer.kernel[0] - 1 for layer in convolutions)
+added = sum(layer.kernel[0] - 1 for layer in figures.trace(dann))
 lessons.quick_check(
-    "Leave the poolings out, and keep all kernels. How many bins does one output see then?",
-    f"Each kernel of k × k lets it see k − 1 bins more: 1 + {no_pooling - 1} = {no_pooling} bins, "
-    f"{no_pooling * report.SAMPLE_RATE / report.N_FFT:.0f} Hz in all, in place of {bins_seen} bins. After a pooling "
-    "each kernel reaches twice as far for the same weights. That is what pooling is for, and why skip connections have "
-    "to repair what it takes away.",
+    "Leave the poolings out, and keep all kernels. How many bins do the kernels join "
+    "to one output then?",
+    f"Each kernel of k × k adds k − 1 bins: 1 + {added} = {1 + added} bins, "
+    f"{(1 + added) * report.SAMPLE_RATE / report.N_FFT:.0f} Hz in all, in place of "
+    f"{bins_seen} bins. After a pooling each kernel reaches twice as far for the same "
+    "weights. That is what pooling is for, and why skip connections have to repair "
+    "what it takes away.",
 )
 
 # %% [markdown]
@@ -663,22 +769,34 @@ lessons.quick_check(
 lessons.show_source(network.apply_masks)
 
 # %% tags=["nbval-check-output"]
-estimates = {name: network.apply_masks(three[None], planes[None]) for name, three in masks.items()}
+estimates = {
+    name: network.apply_masks(three[None], planes[None])
+    for name, three in masks.items()
+}
 print("(batch, source, part, freq, frame):", tuple(estimates["trained"].shape))
 all_ones = network.apply_masks(torch.ones(1, 3, *planes.shape), planes[None])
-print("masks of 1 give the mixture:", all(torch.equal(each, planes) for each in all_ones[0]))
+same = all(torch.equal(each, planes) for each in all_ones[0])
+print("masks of 1 give the mixture:", same)
 
 # %% [markdown]
 # **Before you play:** what do random masks make of a song: noise, silence, or the song?
 
 # %%
-n_samples, shown = (report.N_FRAMES - 1) * report.HOP, slice(5 * report.SAMPLE_RATE, 10 * report.SAMPLE_RATE)
-vocals = {name: spectrogram.istft(each[0, 0], n_samples) for name, each in estimates.items()}
+heard = slice(5 * report.SAMPLE_RATE, 10 * report.SAMPLE_RATE)
+vocals = {
+    name: spectrogram.istft(each[0, 0], heard.stop)[heard]
+    for name, each in estimates.items()
+}
 player.tracks(
-    {"mixture": mixture[shown], "“vocals” of random weights": vocals["random"][shown],
-     "vocals of the trained weights": vocals["trained"][shown]},
-    description="A song, what the random masks of your class make of it (the song is still there, rough and with wrong "
-                "levels), and what the trained ones make of it (a voice, and little beside it).")
+    {
+        "mixture": mixture[heard],
+        "“vocals” of random weights": vocals["random"],
+        "vocals of the trained weights": vocals["trained"],
+    },
+    description="A song, what the random masks of your class make of it (the song is "
+    "still there, rough and with wrong levels), and what the trained ones make of it "
+    "(a voice, and little beside it).",
+)
 
 # %% [markdown]
 # *What to notice.* Even a network that knows nothing gives a song, not noise: masks can only reshape what is
@@ -689,12 +807,15 @@ player.tracks(
 
 # %%
 with torch.inference_mode():
-    louder = mine(10 * song)[0]
-change = float((louder - masks["random"]).abs().max() / masks["random"].abs().max())
-Markdown(f"Largest change of the masks for a song that is 20 dB louder: **{change:.1e}** of the largest value.")
+    change = (mine(10 * song)[0] - masks["random"]).abs().max()
+change = float(change / masks["random"].abs().max())
 
-# %%
+# %% jupyter={"source_hidden": true}
 assert change < 1e-2
+Markdown(
+    "Largest change of the masks for a song that is 20 dB louder: "
+    f"**{change:.1e}** of the largest value."
+)
 
 # %% [markdown]
 # *What to notice.* The first thing after each convolution is the normalisation of step 3, of each map of each
@@ -704,12 +825,15 @@ assert change < 1e-2
 #
 # ## The report says / we find
 
-# %%
+# %% jupyter={"source_hidden": true}
 times = weights["feedforward"] / weights["dann"]
-lessons.claims_table(3, {"cnn-parameters": lessons.Verdict(
-    f"DANN has {weights['dann']:,} weights, the feed-forward network {weights['feedforward']:,}: {times:.0f} times "
-    f"as many. The three auto-encoders of reference [1] have {weights['cdae']:,}. Whether the results are equal "
-    "is not shown by counting.", None)})
+finding = (
+    f"DANN has {weights['dann']:,} weights, the feed-forward network "
+    f"{weights['feedforward']:,}: {times:.0f} times as many. The three auto-encoders "
+    f"of reference [1] have {weights['cdae']:,}. Whether the results are equal is not "
+    "shown by counting."
+)
+lessons.claims_table(3, {"cnn-parameters": lessons.Verdict(finding, None)})
 
 # %% [markdown]
 # ## Exercises
@@ -734,7 +858,8 @@ from dann_lib.network import convolution
 from dann_lib.network import DANN, n_parameters, up_sample
 
 # %%
-song = torch.from_numpy(open_corpus("synthetic").select("train")[0].signal("mixture").copy())
+track = open_corpus("synthetic").select("train")[0]
+song = torch.from_numpy(track.signal("mixture").copy())
 loudness = spectrogram.stft(song)[..., :88].norm(dim=0).numpy()
 
 
@@ -759,7 +884,11 @@ def max_pool(picture: np.ndarray) -> np.ndarray:
 
 # %% tags=["example", "3.1", "nbval-check-output"]
 exercises.aim("03_unet", "3.1", lambda: (
-    [max_pool(np.arange(35.0).reshape(5, 7)).tolist(), max_pool(loudness).shape, max_pool(max_pool(loudness)).shape]
+    [
+        max_pool(np.arange(35.0).reshape(5, 7)).tolist(),
+        max_pool(loudness).shape,
+        max_pool(max_pool(loudness)).shape,
+    ]
 ))
 
 # %% tags=["self-check"]
@@ -789,7 +918,10 @@ def up_sample_by_hand(picture: np.ndarray, size: Sequence[int]) -> np.ndarray:
 
 # %% tags=["example", "3.2", "nbval-check-output"]
 exercises.aim("03_unet", "3.2", lambda: (
-    lessons.table(pd.DataFrame(up_sample_by_hand(np.array([[1.0, 2.0], [3.0, 4.0]]), (4, 4))), "{:.2f}", "equation (2)")
+    lessons.table(
+        pd.DataFrame(up_sample_by_hand(np.array([[1.0, 2.0], [3.0, 4.0]]), (4, 4))),
+        "{:.2f}", "equation (2)",
+    )
 ))
 
 # %% tags=["self-check"]
@@ -818,15 +950,24 @@ def n_weights(n_in: int, n_out: int, kernel: int, bias: bool = False) -> int:
 def n_weights_of_all(network: DANN) -> int:
     """Those of all convolutions of a DANN; the last one, for the masks, has a bias."""
     layers = figures.trace(network, 65, 32)
-    return sum(n_weights(each.n_in, each.n_out, each.kernel[0], each is layers[-1]) for each in layers)
+    return sum(
+        n_weights(each.n_in, each.n_out, each.kernel[0], each is layers[-1])
+        for each in layers
+    )
 
 
 # %% tags=["example", "3.3", "nbval-check-output"]
 exercises.aim("03_unet", "3.3", lambda: (
-    lessons.table(pd.DataFrame({
-        f"skips {skips}": {"in convolutions": n_weights_of_all(DANN(skips)), "in all": n_parameters(DANN(skips))}
-        for skips in ((), (3,), (1, 2, 3))
-    }).T, caption="weights of DANN; those that are not in convolutions are in normalisations, two for each map")
+    lessons.table(
+        pd.DataFrame({
+            f"skips {skips}": {
+                "in convolutions": n_weights_of_all(DANN(skips)),
+                "in all": n_parameters(DANN(skips)),
+            } for skips in ((), (3,), (1, 2, 3))
+        }).T,
+        caption="weights of DANN; those that are not in convolutions are in "
+        "normalisations, two for each map",
+    )
 ))
 
 # %% tags=["self-check"]
@@ -896,13 +1037,25 @@ def design(budget: int) -> nn.Module:
     raise NotImplementedError("write this part")
 
 
+# %%
+def bill(budget: int) -> dict[str, str | float]:
+    """What a design of yours spends."""
+    yours = design(budget)
+    return {
+        "budget": f"{budget:,}",
+        "weights": f"{n_parameters(yours):,}",
+        "spent": 100 * n_parameters(yours) / budget,
+        "feature maps of all layers": sum(
+            layer.n_out for layer in figures.trace(yours, 65, 32)),
+    }
+
+
 # %% tags=["example", "3.5", "nbval-check-output"]
 exercises.aim("03_unet", "3.5", lambda: (
-    lessons.table(pd.DataFrame([
-        {"budget": f"{budget:,}", "weights": f"{n_parameters(yours):,}", "spent": 100 * n_parameters(yours) / budget,
-         "feature maps of all layers": sum(layer.n_out for layer in figures.trace(yours, 65, 32))}
-        for budget in (300_000, 100_000, 40_000) for yours in [design(budget)]
-    ]), "{:.0f} %", "networks on a budget")
+    lessons.table(
+        pd.DataFrame([bill(budget) for budget in (300_000, 100_000, 40_000)]),
+        "{:.0f} %", "networks on a budget",
+    )
 ))
 
 # %% tags=["self-check"]
@@ -917,8 +1070,9 @@ unet.check_design(design)
 # 3. DANN: four stages of two blocks down, a narrow layer, four stages of one block up, six masks. Your class
 #    and the library's give the same numbers to the last bit, for the same weights.
 # 4. Down the way, places are lost; skip connections hand them over, the outer ones finer and less sorted.
-# 5. A fully connected network of the same kind has many times the weights. One output of DANN sees a whole
-#    chunk.
+# 5. A fully connected network of the same kind has many times the weights. The kernels join one output of DANN
+#    to a whole chunk in time and to several hundred Hz around it; the normalisation adds what each map is like
+#    as a whole.
 # 6. The masks multiply real and imaginary part; thanks to normalisation they do not depend on the level of
 #    the song.
 #

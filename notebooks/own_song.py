@@ -17,7 +17,8 @@ from dann_lib.course import lessons
 from dann_lib.files import reference_folder
 from dann_lib.course.own_song import own_song
 
-weights = {"trained on 80 real songs": reference_folder() / "weights" / "dann-modern.safetensors"}
+shipped = reference_folder() / "weights" / "dann-modern.safetensors"
+weights = {"trained on 80 real songs": shipped}
 yours = lessons.live_folder("05") / "weights.safetensors"
 if yours.is_file():
     weights["trained by you in lesson 5"] = yours

@@ -61,8 +61,14 @@ def build_book(lessons: Iterable[Lesson], out: Path, whole: bool = True) -> Path
 
 
 def _with_run(lesson: Lesson, out: Path) -> nbformat.NotebookNode:
-    """What the page is made from, with what is known of the run; a lesson that failed says so below its title."""
+    """What the page is made from, with what is known of the run; a lesson that failed says so below its title.
+
+    Code that JupyterLab folds (`source_hidden`) is folded there too, unless it is left out.
+    """
     notebook = cleaned(lesson.notebook)
+    for cell in notebook.cells:
+        if cell.metadata.get("jupyter", {}).get("source_hidden"):
+            cell.metadata.tags = [*cell.metadata.get("tags", []), "hide-input"]
     source = Path(os.path.relpath(lesson.source.resolve(), out)).as_posix()
     notebook.metadata["dann"] = {"source": source, "error": lesson.error, "seconds": lesson.seconds}
     if lesson.error:

@@ -30,7 +30,9 @@ from dann_lib.corpus import open_corpus
 from dann_lib.course.exercises import data
 
 song = open_corpus("synthetic").select("train")[0]
+mixture = song.signal("mixture")
 stems = {name: song.signal(name) for name in report.SIGNALS[1:]}
+heard = slice(0, 4 * report.SAMPLE_RATE)  # 4 s, to listen to
 
 # %% [markdown]
 # ### 1.1 · Warm-up: the stem that is missing
@@ -44,7 +46,9 @@ stems = {name: song.signal(name) for name in report.SIGNALS[1:]}
 # </details>
 
 # %%
-def the_rest(mixture: np.ndarray, vocals: np.ndarray, drums: np.ndarray, bass: np.ndarray) -> np.ndarray:
+def the_rest(
+    mixture: np.ndarray, vocals: np.ndarray, drums: np.ndarray, bass: np.ndarray
+) -> np.ndarray:
     """The fourth stem, `(sample,)`."""
     ### BEGIN SOLUTION
     return mixture - vocals - drums - bass
@@ -52,8 +56,8 @@ def the_rest(mixture: np.ndarray, vocals: np.ndarray, drums: np.ndarray, bass: n
 
 # %% tags=["example", "1.1"]
 player.tracks({
-    "from the rest": the_rest(song.signal("mixture"), *(stems[name] for name in report.SOURCES))[:35_280],
-    "as it was given": stems["other"][:35_280],
+    "from the rest": the_rest(mixture, *map(stems.get, report.SOURCES))[heard],
+    "as it was given": stems["other"][heard],
 }, description="The stem other, twice. Both have to sound alike.")
 
 # %% tags=["self-check"]
@@ -81,7 +85,8 @@ def level_against_the_rest_db(stem: np.ndarray, mixture: np.ndarray) -> float:
 
 # %% tags=["example", "1.2"]
 figures.bars(
-    {name: level_against_the_rest_db(stem, song.signal("mixture")) for name, stem in stems.items()},
+    {name: level_against_the_rest_db(stem, mixture)
+     for name, stem in stems.items()},
     "level relative to the rest (dB)", form=".1f",
 )
 
@@ -130,9 +135,9 @@ def remix(stems: Mapping[str, np.ndarray], gains_db: Mapping[str, float]) -> np.
 
 # %% tags=["example", "1.4"]
 player.tracks({
-    "as it is": remix(stems, dict.fromkeys(stems, 0.0))[:35_280],
-    "for karaoke": remix(stems, {"vocals": -60, "drums": 0, "bass": 0, "other": 0})[:35_280],
-    "for drummers": remix(stems, {"vocals": 0, "drums": -60, "bass": 0, "other": 0})[:35_280],
+    "as it is": remix(stems, dict.fromkeys(stems, 0))[heard],
+    "for karaoke": remix(stems, dict.fromkeys(stems, 0) | {"vocals": -60})[heard],
+    "for drummers": remix(stems, dict.fromkeys(stems, 0) | {"drums": -60})[heard],
 }, description="Three mixes of one song.")
 
 # %% tags=["self-check"]

@@ -31,14 +31,16 @@ from dann_lib.course.exercises import stft
 track = open_corpus("synthetic").select("test")[6]
 song = {name: torch.from_numpy(track.signal(name).copy()) for name in report.SIGNALS}
 planes = {name: spectrogram.stft(waveform) for name, waveform in song.items()}
-part = slice(report.SAMPLE_RATE, 4 * report.SAMPLE_RATE)  # 3 s to listen to
+magnitude, n_samples = planes["mixture"].norm(dim=0), len(song["mixture"])
+heard = slice(report.SAMPLE_RATE, 4 * report.SAMPLE_RATE)  # 3 s to listen to
 
 # %%
 tone = torch.sin(2 * torch.pi * 3.25 * torch.arange(32, dtype=torch.float64) / 32)
 
 
 def above_error_db(true: torch.Tensor, estimate: torch.Tensor) -> float:
-    return float(10 * torch.log10(true.square().sum() / (true - estimate).square().sum()))
+    error = true - estimate
+    return float(10 * torch.log10(true.square().sum() / error.square().sum()))
 
 # %% [markdown]
 # ### 2.1 · Warm-up: a bin by hand
@@ -62,10 +64,14 @@ def one_bin(frame: torch.Tensor, k: int) -> complex:
     ### END SOLUTION
 
 # %% tags=["example", "2.1", "nbval-check-output"]
-lessons.table(pd.DataFrame(
-    [{"bin": k, "real part": value.real, "imaginary part": value.imag, "magnitude": abs(value)}
-     for k in range(1, 7) for value in [one_bin(tone, k)]]
-).set_index("bin"), "{:.2f}", "A tone that swings 3.25 times in a frame of 32 samples leaks into all bins.")
+lessons.table(
+    pd.DataFrame(
+        [(x.real, x.imag, abs(x)) for k in range(1, 7) for x in [one_bin(tone, k)]],
+        columns=["real part", "imaginary part", "magnitude"],
+        index=pd.RangeIndex(1, 7, name="bin"),
+    ), "{:.2f}",
+    "A tone that swings 3.25 times in a frame of 32 samples leaks into all bins.",
+)
 
 # %% tags=["self-check"]
 stft.check_bin(one_bin)
@@ -86,7 +92,9 @@ stft.check_bin(one_bin)
 # </details>
 
 # %%
-def overlap_and_add(frames: torch.Tensor, window: torch.Tensor, hop: int) -> torch.Tensor:
+def overlap_and_add(
+    frames: torch.Tensor, window: torch.Tensor, hop: int
+) -> torch.Tensor:
     """The waveform `(sample,)` of complex frames `(freq, frame)`."""
     ### BEGIN SOLUTION
     added = torch.zeros((frames.shape[1] - 1) * hop + len(window))
@@ -100,13 +108,20 @@ def overlap_and_add(frames: torch.Tensor, window: torch.Tensor, hop: int) -> tor
 
 
 window, whole = torch.hamming_window(512), song["mixture"][: 344 * 128]  # 5 s
-quarters = torch.stft(whole, 512, 128, window=window, center=False, return_complex=True)
+quarters = torch.stft(
+    whole, 512, 128, window=window, center=False, return_complex=True
+)
 
 # %% tags=["example", "2.2"]
-figures.waveforms({
-    "mixture": whole, "from its frames": (back := overlap_and_add(quarters, window, 128)),
-    "difference": back - whole,
-}, "The mixture, the same from its frames of 512 samples, one every 128 samples, and the difference: a line.")
+figures.waveforms(
+    {
+        "mixture": whole,
+        "from its frames": (back := overlap_and_add(quarters, window, 128)),
+        "difference": back - whole,
+    },
+    "The mixture, the same from its frames of 512 samples, one every 128 samples, "
+    "and the difference: a line.",
+)
 
 # %% tags=["self-check"]
 stft.check_inverse(overlap_and_add)
@@ -126,17 +141,22 @@ stft.check_inverse(overlap_and_add)
 
 # %%
 def binary_mask(source: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor:
-    """Zeros and ones `(freq, frame)`, from the spectrograms `(part, freq, frame)` of a source and the mixture."""
+    """Zeros and ones `(freq, frame)`, from spectrograms `(part, freq, frame)`."""
     ### BEGIN SOLUTION
     return (source.norm(dim=0) > (mixture - source).norm(dim=0)).float()
     ### END SOLUTION
 
+
+def through_mask(source: str) -> torch.Tensor:
+    """The waveform that the mask of a source makes of the mixture."""
+    mask = binary_mask(planes[source], planes["mixture"])
+    return spectrogram.istft(mask * planes["mixture"], n_samples)
+
+
 # %% tags=["example", "2.3"]
 player.tracks({
-    f"{source}, {above_error_db(song[source], estimate):.1f} dB above the error": estimate[part]
-    for source in report.SOURCES
-    for mask in [binary_mask(planes[source], planes["mixture"])]
-    for estimate in [spectrogram.istft(mask * planes["mixture"], len(song["mixture"]))]
+    f"{name}, {above_error_db(song[name], each):.1f} dB above the error":
+    each[heard] for name in report.SOURCES for each in [through_mask(name)]
 }, description="The three sources through their binary masks.")
 
 # %% tags=["self-check"]
@@ -153,7 +173,7 @@ stft.check_binary_mask(binary_mask)
 
 # %%
 def find_phases(magnitude: torch.Tensor, n_samples: int, rounds: int) -> torch.Tensor:
-    """A waveform of `n_samples` with nearly these magnitudes `(freq, frame)`, after so many rounds."""
+    """A waveform of `n_samples` with nearly these magnitudes `(freq, frame)`."""
     ### BEGIN SOLUTION
     guess = torch.stack((magnitude, torch.zeros_like(magnitude)))
     for _ in range(rounds):
@@ -164,7 +184,7 @@ def find_phases(magnitude: torch.Tensor, n_samples: int, rounds: int) -> torch.T
 
 # %% tags=["example", "2.4"]
 player.tracks({
-    f"rounds: {rounds}": find_phases(planes["mixture"].norm(dim=0), len(song["mixture"]), rounds)[part]
+    f"rounds: {rounds}": find_phases(magnitude, n_samples, rounds)[heard]
     for rounds in (1, 10, 100)
 }, description="The mixture from its magnitudes, after more and more rounds.")
 

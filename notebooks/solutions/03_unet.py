@@ -35,7 +35,8 @@ from dann_lib.network import convolution
 from dann_lib.network import DANN, n_parameters, up_sample
 
 # %%
-song = torch.from_numpy(open_corpus("synthetic").select("train")[0].signal("mixture").copy())
+track = open_corpus("synthetic").select("train")[0]
+song = torch.from_numpy(track.signal("mixture").copy())
 loudness = spectrogram.stft(song)[..., :88].norm(dim=0).numpy()
 
 # %% [markdown]
@@ -63,7 +64,11 @@ def max_pool(picture: np.ndarray) -> np.ndarray:
     ### END SOLUTION
 
 # %% tags=["example", "3.1", "nbval-check-output"]
-[max_pool(np.arange(35.0).reshape(5, 7)).tolist(), max_pool(loudness).shape, max_pool(max_pool(loudness)).shape]
+[
+    max_pool(np.arange(35.0).reshape(5, 7)).tolist(),
+    max_pool(loudness).shape,
+    max_pool(max_pool(loudness)).shape,
+]
 
 # %% tags=["self-check"]
 unet.check_max_pool(max_pool)
@@ -95,7 +100,10 @@ def up_sample_by_hand(picture: np.ndarray, size: Sequence[int]) -> np.ndarray:
     ### END SOLUTION
 
 # %% tags=["example", "3.2", "nbval-check-output"]
-lessons.table(pd.DataFrame(up_sample_by_hand(np.array([[1.0, 2.0], [3.0, 4.0]]), (4, 4))), "{:.2f}", "equation (2)")
+lessons.table(
+    pd.DataFrame(up_sample_by_hand(np.array([[1.0, 2.0], [3.0, 4.0]]), (4, 4))),
+    "{:.2f}", "equation (2)",
+)
 
 # %% tags=["self-check"]
 unet.check_up_sample(up_sample_by_hand)
@@ -123,13 +131,22 @@ def n_weights(n_in: int, n_out: int, kernel: int, bias: bool = False) -> int:
 def n_weights_of_all(network: DANN) -> int:
     """Those of all convolutions of a DANN; the last one, for the masks, has a bias."""
     layers = figures.trace(network, 65, 32)
-    return sum(n_weights(each.n_in, each.n_out, each.kernel[0], each is layers[-1]) for each in layers)
+    return sum(
+        n_weights(each.n_in, each.n_out, each.kernel[0], each is layers[-1])
+        for each in layers
+    )
 
 # %% tags=["example", "3.3", "nbval-check-output"]
-lessons.table(pd.DataFrame({
-    f"skips {skips}": {"in convolutions": n_weights_of_all(DANN(skips)), "in all": n_parameters(DANN(skips))}
-    for skips in ((), (3,), (1, 2, 3))
-}).T, caption="weights of DANN; those that are not in convolutions are in normalisations, two for each map")
+lessons.table(
+    pd.DataFrame({
+        f"skips {skips}": {
+            "in convolutions": n_weights_of_all(DANN(skips)),
+            "in all": n_parameters(DANN(skips)),
+        } for skips in ((), (3,), (1, 2, 3))
+    }).T,
+    caption="weights of DANN; those that are not in convolutions are in "
+    "normalisations, two for each map",
+)
 
 # %% tags=["self-check"]
 unet.check_n_weights(n_weights)
@@ -197,7 +214,8 @@ unet.check_skip(WithSkip)
 def design(budget: int) -> nn.Module:
     """A network with at most `budget` weights, and at least 80 % of them."""
     ### BEGIN SOLUTION
-    width = 1.1 * (budget / n_parameters(DANN())) ** 0.5  # weights grow with the square of the width
+    # Weights grow with the square of the width.
+    width = 1.1 * (budget / n_parameters(DANN())) ** 0.5
     while True:
         channels = [max(2, round(width * maps)) for maps in (8, 24, 56, 48)]
         network = DANN(channels=channels, bottleneck=max(2, round(width * 24)))
@@ -206,12 +224,23 @@ def design(budget: int) -> nn.Module:
         width *= 0.98
     ### END SOLUTION
 
+# %%
+def bill(budget: int) -> dict[str, str | float]:
+    """What a design of yours spends."""
+    yours = design(budget)
+    return {
+        "budget": f"{budget:,}",
+        "weights": f"{n_parameters(yours):,}",
+        "spent": 100 * n_parameters(yours) / budget,
+        "feature maps of all layers": sum(
+            layer.n_out for layer in figures.trace(yours, 65, 32)),
+    }
+
 # %% tags=["example", "3.5", "nbval-check-output"]
-lessons.table(pd.DataFrame([
-    {"budget": f"{budget:,}", "weights": f"{n_parameters(yours):,}", "spent": 100 * n_parameters(yours) / budget,
-     "feature maps of all layers": sum(layer.n_out for layer in figures.trace(yours, 65, 32))}
-    for budget in (300_000, 100_000, 40_000) for yours in [design(budget)]
-]), "{:.0f} %", "networks on a budget")
+lessons.table(
+    pd.DataFrame([bill(budget) for budget in (300_000, 100_000, 40_000)]),
+    "{:.0f} %", "networks on a budget",
+)
 
 # %% tags=["self-check"]
 unet.check_design(design)

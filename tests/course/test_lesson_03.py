@@ -87,7 +87,7 @@ def test_weights_of_another_network_are_refused(lesson):
 
 def test_the_receptive_field_is_what_can_change_an_output():
     """Noise outside the measured field leaves the output as it is, noise at its edge does not."""
-    functions = definitions("03_unet", "let_all_pass", "receptive_field")
+    functions = definitions("03_unet", "let_all_pass", "influence", "receptive_field")
     model = DANN(channels=(4, 8, 16, 16), bottleneck=12)  # how far it sees does not depend on how many maps it has
     bins, frames = functions["receptive_field"](model)
     probe = functions["let_all_pass"](model).double()
