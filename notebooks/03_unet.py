@@ -595,11 +595,10 @@ lessons.table(skip_table, "{:.2f}", "skip connections")
 # And what do they cost? **Predict:** which of the three adds most weights, and which fewest?
 
 # %%
-sizes = {
-    f"Concat {' + '.join(map(str, skips))}": network.n_parameters(network.DANN(skips))
-    for skips in variants
-}
-sizes["none"] = sizes.pop("Concat ")
+sizes = {}
+for skips in variants:
+    name = f"Concat {' + '.join(map(str, skips))}" if skips else "none"
+    sizes[name] = network.n_parameters(network.DANN(skips))
 
 # %% jupyter={"source_hidden": true}
 between_hz = skip_table["from bin to bin (Hz)"]
@@ -737,9 +736,9 @@ assert 0.05 < beyond["random"] < beyond["trained"] < 0.5
 assert set(bins_all.values()) == {report.N_BINS}
 Markdown(
     "With its normalisation, the output in the middle depends on **all "
-    f"{report.N_BINS} bins**. Of its gradient, **{100 * beyond['random']:.0f} %** come from beyond the "
-    f"kernels' reach with random weights, **{100 * beyond['trained']:.0f} %** with the "
-    "trained ones."
+    f"{report.N_BINS} bins**. Of its gradient, **{100 * beyond['random']:.0f} %** come "
+    "from beyond the kernels' reach with random weights, "
+    f"**{100 * beyond['trained']:.0f} %** with the trained ones."
 )
 
 # %% [markdown]
