@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dann_lib import bench, report
-from dann_lib.errors import DannError
+from dann_lib import report
+from dann_lib.config import MODERN, TrainingConfig
+from dann_lib.errors import CheckpointError, DannError
 from dann_lib.files import data_folder, reference_folder
 
 EPILOG = """
@@ -37,13 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
         epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        subparser = subparsers.add_parser(
-            command.name, help=command.help, description=command.description,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        )
-        command.add_arguments(subparser)
-        subparser.set_defaults(run=command.run)
+    for name, (run, summary, settings) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary, description=run.__doc__,
+                                          formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        subparser.set_defaults(run=run)
+        for argument, setting in settings.items():
+            subparser.add_argument(argument, **setting)
     options = parser.parse_args(arguments)
     try:
         with warnings.catch_warnings():
@@ -59,26 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
 
-@dataclasses.dataclass(frozen=True)
-class Command:
-    """One word after `python -m dann_lib`."""
-
-    name: str
-    help: str
-    description: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int | None]
-
-
-def _prepare_arguments(parser: argparse.ArgumentParser) -> None:
-    _corpus_argument(parser)
-    parser.add_argument("--download", action="store_true", help="fetch musdb18-7 (140 MB) if it is not there")
-    parser.add_argument("--verify", action="store_true", help="compare all checksums, and repair")
-    parser.add_argument("--jobs", type=int, help="songs decoded at the same time (default: all processors)")
-    _json_argument(parser)
-
-
-def _prepare(options: argparse.Namespace) -> None:
+def prepare(options: argparse.Namespace) -> None:
+    """Open a corpus; the first time its songs are decoded to mono, 8.82 kHz."""
     from dann_lib.corpus import open_corpus
 
     start = time.perf_counter()
@@ -95,39 +77,15 @@ def _prepare(options: argparse.Namespace) -> None:
            f"valid, {result['test']} test), {result['hours']:.2f} h, {len(corpus.skipped)} skipped, in {seconds:.1f} s")
 
 
-def _train_arguments(parser: argparse.ArgumentParser) -> None:
-    from dann_lib.config import TrainingConfig
-
-    defaults = TrainingConfig()
-    _corpus_argument(parser)
-    parser.add_argument("--folder", type=Path, default=data_folder() / "runs" / "dann",
-                        help="where weights, checkpoint and history go; a run in it is gone on with")
-    parser.add_argument("--preset", choices=("report", "modern"), default="report",
-                        help="report: SGD as in II.c; modern: Adam, one cycle, a loss in dB, remixed songs")
-    parser.add_argument("--network", default=defaults.network, help="dann, autoencoder, feedforward or cdae")
-    parser.add_argument("--skips", type=_skips, help="skip connections of dann: 1,2,3 or none")
-    for name in ("optimizer", "schedule", "loss", "held_out", "train_on"):
-        parser.add_argument(f"--{name.replace('_', '-')}", help=f"in place of the preset's ({getattr(defaults, name)})")
-    for name, kind in (("learning_rate", float), ("momentum", float), ("gain", float), ("n_chunk_frames", int),
-                       ("batch_size", int), ("epochs", int), ("patience", int), ("seed", int)):
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind,
-                            help=f"in place of the preset's ({getattr(defaults, name)})")
-    parser.add_argument("--remix", action=argparse.BooleanOptionalAction, default=None,
-                        help="draw each source from another song")
-    parser.add_argument("--restart", action="store_true", help="forget the run in the folder")
-    _device_arguments(parser)
-    _json_argument(parser)
-
-
-def _train(options: argparse.Namespace) -> None:
+def train(options: argparse.Namespace) -> None:
+    """Train a network on the chunks of a corpus (report, II). Ctrl-C is safe: the same command goes on."""
     from dann_lib.checkpoint import HISTORY_COLUMNS
-    from dann_lib.config import MODERN, TrainingConfig
     from dann_lib.corpus import open_corpus
     from dann_lib.network import n_parameters
     from dann_lib.training import train
 
-    names = [field.name for field in dataclasses.fields(TrainingConfig)]
-    chosen = {name: value for name in names if (value := getattr(options, name, None)) is not None}
+    chosen = {name: value for name, value in vars(options).items()
+              if value is not None and hasattr(TrainingConfig, name)}
     if options.skips is not None:
         chosen["network_options"] = {"skips": options.skips}
     config = dataclasses.replace(MODERN if options.preset == "modern" else TrainingConfig(), **chosen)
@@ -143,20 +101,8 @@ def _train(options: argparse.Namespace) -> None:
            f"(lowest {best['test_loss']:.4g}, epoch {int(best['epoch'])})\nweights: {run.weights}")
 
 
-def _separate_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("songs", nargs="+", type=Path, help="WAV, FLAC, MP3 or OGG files")
-    _weights_argument(parser)
-    parser.add_argument("--out", type=Path, default=data_folder() / "separated",
-                        help="each song's stems go into a folder of its name in here")
-    parser.add_argument("--gain", action="append", default=[], type=_gain, metavar="STEM=DB",
-                        help="level change of a stem in dB, such as vocals=3; may be repeated")
-    parser.add_argument("--format", choices=("wav", "flac"), default="wav", help="of the stems")
-    parser.add_argument("--bits", type=int, choices=(16, 24), default=16, help="per sample")
-    _device_arguments(parser)
-    _json_argument(parser)
-
-
-def _separate(options: argparse.Namespace) -> None:
+def separate(options: argparse.Namespace) -> None:
+    """Separate songs of any length, rate and number of channels; the stems add up to the song."""
     from dann_lib.audio.stems import separate_file
     from dann_lib.separation import Separator
 
@@ -173,61 +119,53 @@ def _separate(options: argparse.Namespace) -> None:
                + (f"\nlimited at full scale: {clipped}; lower the gains" if clipped else ""))
 
 
-def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
-    _corpus_argument(parser)
-    parser.add_argument("--weights", type=Path, action="append", default=[],
-                        help="trained networks to score; may be repeated (default: oracles and mixture alone)")
-    parser.add_argument("--subset", choices=("train", "valid", "test"), default="test", help="songs to score")
-    parser.add_argument("--rate", type=int, choices=(report.SAMPLE_RATE, report.SONG_RATE), default=report.SAMPLE_RATE,
-                        help="Hz at which estimates and sources are compared")
-    parser.add_argument("--no-v4", action="store_true", help="leave out BSS Eval v4, which takes the most time")
-    parser.add_argument("--no-oracles", action="store_true", help="score the networks alone")
-    parser.add_argument("--out", type=Path, default=data_folder() / "scores",
-                        help="scores of each song; what is there is not computed again")
-    parser.add_argument("--jobs", type=int, help="songs scored at the same time (default: all processors)")
-    _json_argument(parser)
+def newest_weights() -> Path:
+    """The weights that `separate` takes if none are named: the modern reference run's, else one's own newest.
+
+    Raises:
+        CheckpointError: if there are none.
+    """
+    reference = reference_folder() / "weights" / "dann-modern.safetensors"
+    own = sorted((data_folder() / "runs").glob("*/weights.safetensors"), key=lambda path: path.stat().st_mtime)
+    if not reference.is_file() and not own:
+        raise CheckpointError("no weights were named and none were trained; run: python -m dann_lib train")
+    return reference if reference.is_file() else own[-1]
 
 
-def _evaluate(options: argparse.Namespace) -> None:
+def evaluate(options: argparse.Namespace) -> None:
+    """SDR, SIR, SAR of equations (4) to (7), and BSS Eval v4, per song and in the median."""
+    from dann_lib import evaluation
     from dann_lib.corpus import open_corpus
-    from dann_lib.evaluation import evaluate, gap_closed, oracles, summarise, write_scores
     from dann_lib.separation import Separator
 
-    networks = {_run_name(path): Separator.load(path, "cpu") for path in options.weights}
-    separators = networks if options.no_oracles else {**oracles(options.rate), **networks}
+    # data/runs/mine/weights.safetensors is "mine"; any other file is its own name.
+    networks = {path.parent.resolve().name if path.stem == "weights" else path.stem: Separator.load(path, "cpu")
+                for path in options.weights}
+    separators = networks if options.no_oracles else {**evaluation.oracles(options.rate), **networks}
     if not separators:
         raise ValueError("there is nothing to score; name --weights, or leave out --no-oracles")
     corpus = open_corpus(options.corpus)
     folder = options.out / f"{corpus.name}-{corpus.fingerprint[:8]}"
-    scores = evaluate(corpus.select(options.subset), separators, out=folder / "songs", rate_hz=options.rate,
-                      v4=not options.no_v4, jobs=options.jobs)
-    table = folder / f"scores-{options.subset}-{options.rate}.csv"
-    write_scores(scores, table)
-    summary = summarise(scores)
-    result = {"scores": str(table), "songs": int(scores["song"].nunique()), "failed": scores.attrs.get("failed", {}),
+    scores = evaluation.evaluate(corpus.select(options.subset), separators, out=folder / "songs",
+                                 rate_hz=options.rate, v4=not options.no_v4, jobs=options.jobs)
+    path = folder / f"scores-{options.subset}-{options.rate}.csv"
+    evaluation.write_scores(scores, path)
+    summary = evaluation.summarise(scores)
+    result = {"scores": str(path), "songs": int(scores["song"].nunique()), "failed": scores.attrs.get("failed", {}),
               "summary": json.loads(summary.to_json(orient="records"))}
-    text = _summary_table(summary)
+    text = evaluation.as_text(summary)
     for name in networks if "mixture" in separators else ():
-        closed = gap_closed(scores, name)
+        closed = evaluation.gap_closed(scores, name)
         result[f"gap_closed {name}"] = json.loads(closed.to_json(orient="records"))
         shares = ", ".join(f"{row.source} {100 * row.gap_closed:.0f} %" for row in closed.itertuples())
         text += f"\n{name} closes of the gap between mixture and ideal ratio mask: {shares}"
-    _print(options, result, f"{text}\nscores of {result['songs']} songs: {table}")
+    _print(options, result, f"{text}\nscores of {result['songs']} songs: {path}")
 
 
-def _reproduce_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--corpus", default="musdb18-7",
-                        help="musdb18-7 (hours on two cores), the folder of MUSDB18 or MUSDB18-HQ (days on a GPU), or "
-                             "synthetic (minutes, to see that everything runs)")
-    parser.add_argument("--out", type=Path, help="folder of the results (default: data/reference for musdb18-7, else "
-                                                 "data/reproduced/NAME)")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done and how long it takes, and stop")
-    parser.add_argument("--jobs", type=int, help="runs trained at the same time (default: one per core; 1 on a GPU)")
-    _device_arguments(parser)
-    _json_argument(parser)
-
-
-def _reproduce(options: argparse.Namespace) -> None:
+def reproduce(options: argparse.Namespace) -> None:
+    """Train, score and measure what the report's claims need, and write losses, scores, weights, figures and
+    the ledger of claims. It can be stopped at any time; the same command goes on.
+    """
     from dann_lib.corpus import open_corpus
     from dann_lib.reproduce import budget_for, default_folder, reproduce
     from dann_lib.reproduce.learning import Machine, estimate
@@ -247,71 +185,22 @@ def _reproduce(options: argparse.Namespace) -> None:
            "; ".join(f"{count} {verdict}" for verdict, count in verdicts.items()) + f"\nresults: {out}")
 
 
-def _course_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("notebooks", nargs="*", metavar="NOTEBOOK",
-                        help="files, or names such as 03 or 03_unet (default: all lessons)")
-    parser.add_argument("--out", type=Path, default=data_folder() / "course", help="folder of the pages")
-    parser.add_argument("--write", action="store_true",
-                        help="bring exercises up to date, and store the lessons with their outputs beside their .py")
-    parser.add_argument("--no-run", action="store_true", help="only write the pages, from what is stored")
+def bench(options: argparse.Namespace) -> None:
+    """Measure training, separation, preparation and opening against baselines of the same run."""
+    from dann_lib import bench
+
+    bench.run(options)
 
 
-def _course(options: argparse.Namespace) -> int:
+def course(options: argparse.Namespace) -> int:
+    """Run the seven lessons from top to bottom, in order, and write them as pages that work offline."""
     from dann_lib.course.runner import build
 
     return build(options.notebooks or None, options.out, options.write, not options.no_run)
 
 
-def _run_name(weights: Path) -> str:
-    """`data/runs/mine/weights.safetensors` is `mine`; any other file is its own name."""
-    return weights.parent.resolve().name if weights.stem == "weights" else weights.stem
-
-
-def _summary_table(summary: Any) -> str:
-    """Medians over songs with their 95 % intervals, a line for each run and source."""
-    summary = summary.assign(text=[f"{row.median:.1f} [{row.low:.1f}, {row.high:.1f}]" for row in summary.itertuples()])
-    table = summary.pivot(index=["run", "source"], columns="metric", values="text")
-    runs = list(dict.fromkeys(summary["run"]))
-    order = [(run, source) for run in runs for source in report.SOURCES]
-    return table.reindex(index=order, columns=list(dict.fromkeys(summary["metric"]))).to_string()
-
-
-def newest_weights() -> Path:
-    """The weights that `separate` takes if none are named: the modern reference run's, else one's own newest.
-
-    Raises:
-        CheckpointError: if there are none.
-    """
-    from dann_lib.errors import CheckpointError
-
-    reference = reference_folder() / "weights" / "dann-modern.safetensors"
-    own = sorted((data_folder() / "runs").glob("*/weights.safetensors"), key=lambda path: path.stat().st_mtime)
-    if not reference.is_file() and not own:
-        raise CheckpointError("no weights were named and none were trained; run: python -m dann_lib train")
-    return reference if reference.is_file() else own[-1]
-
-
-def _corpus_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--corpus", default="synthetic",
-                        help="synthetic, musdb18-7, or the folder of a MUSDB18 or MUSDB18-HQ corpus")
-
-
-def _weights_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--weights", type=Path, help="a .safetensors file (default: the reference's, or your newest)")
-
-
-def _device_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", help="cpu, cuda, cuda:1 or mps (default: the best there is)")
-    parser.add_argument("--precision", choices=("bf16", "float32"), help="(default: bf16 where the hardware has it)")
-
-
-def _json_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line in place of sentences")
-
-
 def _print(options: argparse.Namespace, result: dict[str, Any], sentence: str) -> None:
-    print(json.dumps(result) if options.json else sentence)
-    sys.stdout.flush()
+    print(json.dumps(result) if options.json else sentence, flush=True)
 
 
 def _skips(text: str) -> list[int]:
@@ -329,29 +218,92 @@ def _gain(text: str) -> tuple[str, float]:
         raise argparse.ArgumentTypeError(f"{text!r} is no STEM=DB such as vocals=3") from None
 
 
-COMMANDS: tuple[Command, ...] = (
-    Command("prepare", "decode a corpus into the cache that training reads",
-            "Open a corpus; the first time its songs are decoded to mono, 8.82 kHz.", _prepare_arguments, _prepare),
-    Command("train", "train a network, or go on with an interrupted run",
-            "Train a network on the chunks of a corpus (report, II). Ctrl-C is safe: the same command goes on.",
-            _train_arguments, _train),
-    Command("separate", "split songs into vocals, drums, bass and other",
-            "Separate songs of any length, rate and number of channels; the stems add up to the song.",
-            _separate_arguments, _separate),
-    Command("evaluate", "score networks and oracles on the songs of a corpus",
-            "SDR, SIR, SAR of equations (4) to (7), and BSS Eval v4, per song and in the median.",
-            _evaluate_arguments, _evaluate),
-    Command("reproduce", "every experiment of the report, and the verdict on every claim",
-            "Train, score and measure what the report's claims need, and write losses, scores, weights, figures and "
-            "the ledger of claims. It can be stopped at any time; the same command goes on.",
-            _reproduce_arguments, _reproduce),
-    Command("bench", "speed and memory of this machine, as ratios",
-            "Measure training, separation, preparation and opening against baselines of the same run.",
-            bench.add_arguments, bench.run),
-    Command("course", "run the lessons and write them as pages",
-            "Run the seven lessons from top to bottom, in order, and write them as pages that work offline.",
-            _course_arguments, _course),
-)
+FLAG = {"action": "store_true"}
+CORPUS = {"--corpus": {"default": "synthetic",
+                       "help": "synthetic, musdb18-7, or the folder of a MUSDB18 or MUSDB18-HQ corpus"}}
+PRECISION = {"--precision": {"choices": ("bf16", "float32"), "help": "(default: bf16 where the hardware has it)"}}
+DEVICE = {"--device": {"help": "cpu, cuda, cuda:1 or mps (default: the best there is)"}, **PRECISION}
+JSON = {"--json": {**FLAG, "help": "print one JSON object a line in place of sentences"}}
+CHANGES = {
+    f"--{name.replace('_', '-')}": {
+        "type": type_, "help": f"in place of the preset's ({getattr(TrainingConfig, name)})"}
+    for type_, names in ((str, ("optimizer", "schedule", "loss", "held_out", "train_on")),
+                         (float, ("learning_rate", "momentum", "gain")),
+                         (int, ("n_chunk_frames", "batch_size", "epochs", "patience", "seed")))
+    for name in names
+}
+MEASUREMENTS = ("command", "corpus-size", "loop", "opening", "preparation", "separation", "song-length", "step")
+"""The keys of `bench.MEASUREMENTS`."""
+
+COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[str, dict[str, Any]]]] = {
+    "prepare": (prepare, "decode a corpus into the cache that training reads", {
+        **CORPUS,
+        "--download": {**FLAG, "help": "fetch musdb18-7 (140 MB) if it is not there"},
+        "--verify": {**FLAG, "help": "compare all checksums, and repair"},
+        "--jobs": {"type": int, "help": "songs decoded at the same time (default: all processors)"},
+        **JSON}),
+    "train": (train, "train a network, or go on with an interrupted run", {
+        **CORPUS,
+        "--folder": {"type": Path, "default": data_folder() / "runs" / "dann",
+                     "help": "where weights, checkpoint and history go; a run in it is gone on with"},
+        "--preset": {"choices": ("report", "modern"), "default": "report",
+                     "help": "report: SGD as in II.c; modern: Adam, one cycle, a loss in dB, remixed songs"},
+        "--network": {"default": TrainingConfig.network, "help": "dann, autoencoder, feedforward or cdae"},
+        "--skips": {"type": _skips, "help": "skip connections of dann: 1,2,3 or none"},
+        **CHANGES,
+        "--remix": {"action": argparse.BooleanOptionalAction, "help": "draw each source from another song"},
+        "--restart": {**FLAG, "help": "forget the run in the folder"},
+        **DEVICE, **JSON}),
+    "separate": (separate, "split songs into vocals, drums, bass and other", {
+        "songs": {"nargs": "+", "type": Path, "help": "WAV, FLAC, MP3 or OGG files"},
+        "--weights": {"type": Path, "help": "a .safetensors file (default: the reference's, or your newest)"},
+        "--out": {"type": Path, "default": data_folder() / "separated",
+                  "help": "each song's stems go into a folder of its name in here"},
+        "--gain": {"action": "append", "default": [], "type": _gain, "metavar": "STEM=DB",
+                   "help": "level change of a stem in dB, such as vocals=3; may be repeated"},
+        "--format": {"choices": ("wav", "flac"), "default": "wav", "help": "of the stems"},
+        "--bits": {"type": int, "choices": (16, 24), "default": 16, "help": "per sample"},
+        **DEVICE, **JSON}),
+    "evaluate": (evaluate, "score networks and oracles on the songs of a corpus", {
+        **CORPUS,
+        "--weights": {"type": Path, "action": "append", "default": [],
+                      "help": "trained networks to score; may be repeated (default: oracles and mixture alone)"},
+        "--subset": {"choices": ("train", "valid", "test"), "default": "test", "help": "songs to score"},
+        "--rate": {"type": int, "choices": (report.SAMPLE_RATE, report.SONG_RATE), "default": report.SAMPLE_RATE,
+                   "help": "Hz at which estimates and sources are compared"},
+        "--no-v4": {**FLAG, "help": "leave out BSS Eval v4, which takes the most time"},
+        "--no-oracles": {**FLAG, "help": "score the networks alone"},
+        "--out": {"type": Path, "default": data_folder() / "scores",
+                  "help": "scores of each song; what is there is not computed again"},
+        "--jobs": {"type": int, "help": "songs scored at the same time (default: all processors)"},
+        **JSON}),
+    "reproduce": (reproduce, "every experiment of the report, and the verdict on every claim", {
+        "--corpus": {"default": "musdb18-7",
+                     "help": "musdb18-7 (hours on two cores), the folder of MUSDB18 or MUSDB18-HQ (days on a GPU), "
+                             "or synthetic (minutes, to see that everything runs)"},
+        "--out": {"type": Path, "help": "folder of the results (default: data/reference for musdb18-7, else "
+                                        "data/reproduced/NAME)"},
+        "--dry-run": {**FLAG, "help": "say what would be done and how long it takes, and stop"},
+        "--jobs": {"type": int, "help": "runs trained at the same time (default: one per core; 1 on a GPU)"},
+        **DEVICE, **JSON}),
+    "bench": (bench, "speed and memory of this machine, as ratios", {
+        "--only": {"action": "append", "choices": MEASUREMENTS, "help": "may be repeated (default: all)"},
+        "--corpus": {"default": "synthetic", "help": "songs to learn from, to prepare and to open"},
+        "--song-seconds": {"type": float, "default": 240.0, "help": "length of the song that is separated"},
+        "--runs": {"type": int, "default": 5, "help": "counted runs of each process; medians are printed"},
+        **PRECISION,
+        "--json": {**FLAG, "help": "print one JSON object in place of sentences"},
+        "--readme": {"type": Path, "metavar": "FILE",
+                     "help": "also write the table between the marks of the bench into this file"}}),
+    "course": (course, "run the lessons and write them as pages", {
+        "notebooks": {"nargs": "*", "metavar": "NOTEBOOK",
+                      "help": "files, or names such as 03 or 03_unet (default: all lessons)"},
+        "--out": {"type": Path, "default": data_folder() / "course", "help": "folder of the pages"},
+        "--write": {
+            **FLAG, "help": "bring exercises up to date, and store the lessons with their outputs beside their .py"},
+        "--no-run": {**FLAG, "help": "only write the pages, from what is stored"}}),
+}
+"""What runs, whose docstring is the description; a line of help; and the arguments, as `argparse` takes them."""
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,6 +12,9 @@ from torch.nn import functional
 from dann_lib import report
 from dann_lib.network import DANN, N_PARTS, check_spectrogram, convolution, dense, up_sample
 
+N_VALUES = N_PARTS * report.N_BINS
+"""Values of one frame."""
+
 
 class DeepAutoEncoder(nn.Module):
     """A plain deep auto-encoder as in figure 3: each frame through a narrow layer and back, fully connected.
@@ -20,31 +23,23 @@ class DeepAutoEncoder(nn.Module):
 
     Args:
         widths: sizes of the layers down to the narrowest; the decoder mirrors them.
-        n_bins: frequency bins; fixed, since the layers are fully connected.
-        n_sources: number of sources.
     """
 
-    def __init__(
-        self,
-        widths: Sequence[int] = (512, 128, 32),
-        n_bins: int = report.N_BINS,
-        n_sources: int = len(report.SOURCES),
-    ) -> None:
+    def __init__(self, widths: Sequence[int] = (512, 128, 32)) -> None:
         super().__init__()
-        self.n_bins, self.n_sources = n_bins, n_sources
-        sizes = (N_PARTS * n_bins, *widths, *reversed(widths[:-1]))
+        sizes = (N_VALUES, *widths, *reversed(widths[:-1]))
         hidden = [dense(*pair) for pair in pairwise(sizes)]
-        self.layers = nn.Sequential(*hidden, nn.Conv1d(sizes[-1], n_sources * N_PARTS * n_bins, 1))
+        self.layers = nn.Sequential(*hidden, nn.Conv1d(sizes[-1], len(report.SOURCES) * N_VALUES, 1))
 
     def forward(self, spectrogram: Tensor) -> Tensor:
-        """Masks `(batch, source, part, freq, frame)` of `(batch, part, freq, frame)`, of `n_bins` bins.
+        """Masks `(batch, source, part, freq, frame)` of `(batch, part, freq, frame)`.
 
         Raises:
-            ValueError: if the spectrogram has another number of bins.
+            ValueError: if the spectrogram has not 1025 bins, which is fixed as the layers are fully connected.
         """
-        check_spectrogram(spectrogram, n_bins=self.n_bins)
-        masks = self.layers(spectrogram.flatten(1, 2))
-        return masks.unflatten(1, (self.n_sources, N_PARTS, self.n_bins))
+        check_spectrogram(spectrogram, n_bins=report.N_BINS)
+        masks = self.layers(spectrogram.flatten(1, 2))              # (batch, source * part * freq, frame)
+        return masks.unflatten(1, (-1, N_PARTS, report.N_BINS))     # (batch, source, part, freq, frame)
 
 
 class FeedForward(nn.Module):
@@ -56,29 +51,18 @@ class FeedForward(nn.Module):
     Args:
         context: frames seen at once, odd.
         width: units of each hidden layer.
-        n_bins: frequency bins; fixed, since the layers are fully connected.
-        n_sources: number of sources.
 
     Raises:
         ValueError: if `context` is even.
     """
 
-    def __init__(
-        self,
-        context: int = 15,
-        width: int = 512,
-        n_bins: int = report.N_BINS,
-        n_sources: int = len(report.SOURCES),
-    ) -> None:
+    def __init__(self, context: int = 15, width: int = 512) -> None:
         super().__init__()
         if context % 2 == 0:
             raise ValueError(f"context is {context}; an odd number has a middle frame")
-        self.n_bins, self.n_sources = n_bins, n_sources
         self.layers = nn.Sequential(
-            dense(N_PARTS * n_bins, width, context),
-            dense(width, width),
-            dense(width, width),
-            nn.Conv1d(width, n_sources * N_PARTS * n_bins, 1),
+            dense(N_VALUES, width, context), dense(width, width), dense(width, width),
+            nn.Conv1d(width, len(report.SOURCES) * N_VALUES, 1),
         )
 
     forward = DeepAutoEncoder.forward
@@ -91,19 +75,11 @@ class DenoisingAutoEncoder(nn.Module):
     convolutions with 12, 20, 30, 40, 30, 20 and 12 filters and one output, 37 101 parameters. Here
     each gets real and imaginary part and returns two masks, like every network of this module. Pooling by
     5 in frequency (1025 = 5 x 5 x 41) and 3 in time, undone by up-sampling; no skip connections.
-
-    Args:
-        filters: filters of the encoder, the last one of the middle; the decoder mirrors them.
-        n_sources: number of sources, each with its own auto-encoder.
     """
 
-    POOLINGS = ((5, 3), (5, 1))
-
-    def __init__(
-        self, filters: Sequence[int] = (12, 20, 30, 40), n_sources: int = len(report.SOURCES)
-    ) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.auto_encoders = nn.ModuleList(_OneSource(filters, self.POOLINGS) for _ in range(n_sources))
+        self.auto_encoders = nn.ModuleList(_OneSource() for _ in report.SOURCES)
 
     def forward(self, spectrogram: Tensor) -> Tensor:
         """Masks `(batch, source, part, freq, frame)` of `(batch, part, freq, frame)`.
@@ -118,44 +94,36 @@ class DenoisingAutoEncoder(nn.Module):
 class _OneSource(nn.Module):
     """The auto-encoder of one source: `(batch, part, freq, frame)` → its masks, of the same shape."""
 
-    def __init__(self, filters: Sequence[int], poolings: Sequence[tuple[int, int]]) -> None:
+    FILTERS = (12, 20, 30, 40)
+    POOLINGS = ((5, 3), (5, 1), None, None)
+
+    def __init__(self) -> None:
         super().__init__()
-        self.poolings = poolings
-        sizes = (N_PARTS, *filters)
-        self.encoder = nn.ModuleList(convolution(*pair, 3) for pair in pairwise(sizes))
-        backwards = tuple(reversed(filters))
-        self.decoder = nn.ModuleList(convolution(*pair, 3) for pair in pairwise(backwards))
-        self.masks = nn.Conv2d(filters[0], N_PARTS, 3, padding=1)
+        self.encoder = nn.ModuleList(convolution(*pair, 3) for pair in pairwise((N_PARTS, *self.FILTERS)))
+        self.decoder = nn.ModuleList(convolution(*pair, 3) for pair in pairwise(reversed(self.FILTERS)))
+        self.masks = nn.Conv2d(self.FILTERS[0], N_PARTS, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
         sizes = []
-        for index, layer in enumerate(self.encoder):
+        for layer, pooling in zip(self.encoder, self.POOLINGS, strict=True):
             features = layer(features)
-            if index < len(self.poolings):
+            if pooling:
                 sizes.append(features.shape[-2:])
-                features = functional.max_pool2d(features, self.poolings[index])
-        for layer in self.decoder:
-            features = layer(features)
-            if sizes and layer is not self.decoder[0]:
-                features = up_sample(features, sizes.pop())
+                features = functional.max_pool2d(features, pooling)
+        features = self.decoder[0](features)
+        for layer in self.decoder[1:]:
+            features = up_sample(layer(features), sizes.pop())
         return self.masks(features)
 
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
-    "dann": DANN,
-    "autoencoder": DeepAutoEncoder,
-    "feedforward": FeedForward,
-    "cdae": DenoisingAutoEncoder,
+    "dann": DANN, "autoencoder": DeepAutoEncoder, "feedforward": FeedForward, "cdae": DenoisingAutoEncoder,
 }
 """Networks by name. DANN without skip connections is `build("dann", skips=())`."""
 
 
 def build(name: str, **options: object) -> nn.Module:
-    """Make a network by its name, with fresh random weights.
-
-    Args:
-        name: a key of `NETWORKS`.
-        options: arguments of its class.
+    """Make a network by its name, a key of `NETWORKS`, and the arguments of its class, with fresh random weights.
 
     Raises:
         ValueError: if there is no network of that name.

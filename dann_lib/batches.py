@@ -32,28 +32,23 @@ FADE_S = 0.01
 
 
 class Batch(NamedTuple):
-    """The waveforms of a batch.
+    """The share that a process has of a batch of chunks."""
 
-    Attributes:
-        waveforms: `(batch, signal, sample)`: mixture, vocals, drums, bass, with the context of the STFT.
-        n_global: chunks of this batch over all processes.
-    """
-
-    waveforms: Tensor
-    n_global: int
+    waveforms: Tensor  # (batch, signal, sample): mixture, vocals, drums, bass, with the context of the STFT
+    n_global: int  # chunks of this batch over all processes
 
 
 def pretreat(waveforms: Tensor, gain: float) -> tuple[Tensor, Tensor]:
     """Gain and STFT (report, II.b), on the device where the waveforms are.
 
     Args:
-        waveforms: `(batch, signal, sample)` of a `Batch`.
+        waveforms: `(batch, signal, sample)`, the mixture first.
         gain: factor on the waveforms.
 
     Returns:
         The mixture `(batch, part, freq, frame)` and the sources `(batch, source, part, freq, frame)`.
     """
-    planes = spectrogram.frames(waveforms * gain)
+    planes = spectrogram.frames(waveforms * gain)  # (batch, signal, part, freq, frame)
     return planes[:, 0], planes[:, 1:]
 
 
@@ -104,11 +99,7 @@ class Chunks:
     ) -> Iterator[Batch]:
         """One epoch: every chunk once in random order, or as many remixed ones (report, II.b).
 
-        Args:
-            config: batch size, seed, gain, and whether to remix.
-            epoch: number of the epoch; with the seed it decides every draw.
-            rank: number of this process.
-            n_processes: number of processes that share each batch.
+        The seed and the number of the epoch decide every draw. Process `rank` gets its share of each batch.
         """
         random = np.random.default_rng((config.seed, epoch))
         order = random.permutation(len(self))
@@ -138,9 +129,9 @@ class Chunks:
         return np.stack((np.sum(stems, axis=0), *stems[: len(report.SOURCES)]))
 
     def _batch(self, pieces: list[np.ndarray], n_global: int) -> Batch:
-        if pieces:
-            return Batch(torch.from_numpy(np.stack(pieces)), n_global)
-        return Batch(torch.zeros(0, 1 + len(report.SOURCES), self.n_chunk_samples), n_global)
+        if not pieces:  # more processes than chunks: silence adds neither to the loss nor to the gradients
+            pieces = [np.zeros((1 + len(report.SOURCES), self.n_chunk_samples), dtype=np.float32)]
+        return Batch(torch.from_numpy(np.stack(pieces)), n_global)
 
 
 def _varied(waveform: np.ndarray, n_samples: int, random: np.random.Generator) -> np.ndarray:

@@ -37,13 +37,7 @@ def save_weights(path: Path, network: nn.Module, config: TrainingConfig) -> None
 
 
 def load_weights(path: Path) -> tuple[nn.Module, TrainingConfig]:
-    """Read a network and the configuration it was trained with.
-
-    Args:
-        path: a file that `save_weights` wrote.
-
-    Returns:
-        The network, in evaluation mode on the CPU, and its configuration.
+    """Read what `save_weights` wrote: a network, in evaluation mode on the CPU, and its configuration.
 
     Raises:
         CheckpointError: if the file is missing, truncated, a pickle, or of another network.
@@ -51,12 +45,18 @@ def load_weights(path: Path) -> tuple[nn.Module, TrainingConfig]:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"there are no weights at {path}; train first, or name another file")
-    _refuse_pickles(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
+        with open(path, "rb") as file:
+            start = file.read(9)  # of a safetensors file: the length of its header, whose first byte can be any, and {
+            if start.startswith((b"\x80", b"PK\x03\x04")) and start[8:] != b"{":
+                raise CheckpointError(
+                    f"{path} is a pickle, which can run any code when it is opened, and is refused; "
+                    "name weights in .safetensors format"
+                ) from error
         raise CheckpointError(f"{path} is truncated or no safetensors file ({error}); copy it again") from error
     if "config" not in metadata:
         raise CheckpointError(f"{path} has no configuration of this project inside; name weights it has trained")
@@ -80,12 +80,7 @@ def save_checkpoint(path: Path, state: dict[str, Any], config: TrainingConfig, c
 
 
 def load_checkpoint(path: Path, config: TrainingConfig, corpus: str) -> dict[str, Any]:
-    """Read the state of a run.
-
-    Args:
-        path: a file that `save_checkpoint` wrote.
-        config: what the run is now asked to be.
-        corpus: fingerprint of the corpus it now learns from.
+    """Read what `save_checkpoint` wrote, for a run with this configuration on the corpus of this fingerprint.
 
     Raises:
         CheckpointError: if the file is truncated, holds anything but tensors and plain values, or belongs
@@ -128,17 +123,3 @@ def load_history(path: Path) -> pd.DataFrame:
     if tuple(history.columns) != HISTORY_COLUMNS:
         raise CheckpointError(f"{path} has the columns {list(history.columns)}, expected {list(HISTORY_COLUMNS)}")
     return history
-
-
-def _refuse_pickles(path: Path) -> None:
-    """Say so of a pickle; a safetensors file begins with the length of its header, whose first byte can be any."""
-    with open(path, "rb") as file:
-        start = file.read(9)
-    length = int.from_bytes(start[:8], "little")
-    if start[8:] == b"{" and length < path.stat().st_size:
-        return
-    if start[:1] == b"\x80" or start[:4] == b"PK\x03\x04":
-        raise CheckpointError(
-            f"{path} is a pickle, which can run any code when it is opened, and is refused; "
-            "name weights in .safetensors format"
-        )

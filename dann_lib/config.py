@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from dann_lib import report
 from dann_lib.errors import CheckpointError
@@ -13,64 +13,43 @@ from dann_lib.errors import CheckpointError
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Every choice that changes the result of a training run.
+    """Every choice that changes the result of a training run."""
 
-    Attributes:
-        network: a key of `dann_lib.baselines.NETWORKS`.
-        network_options: arguments of its class, such as `{"skips": (2, 3)}`.
-        optimizer: `"sgd"` (report, II.c) or `"adam"`.
-        learning_rate: 0.0001 in the report; 0.003 with Adam in `MODERN`.
-        momentum: of SGD (report, II.c).
-        loss: `"l1"`, equation (3), or `"snr"`, minus the signal-to-noise ratio (see `training.snr_loss`).
-        schedule: `"constant"` (report) or `"one-cycle"` (Smith and Topin, 2019, arXiv:1708.07120).
-        gain: factor on the waveform before the STFT (report, II.b; see the erratum).
-        remix: draw each source of a chunk from another song at another level and speed, and add them up
-            (Uhlich et al., 2017, doi:10.1109/ICASSP.2017.7952158); else chunks of the songs as they are.
-        n_chunk_frames: frames per chunk; fewer where every song is shorter.
-        batch_size: chunks per update, over all processes.
-        epochs: passes over the chunks of the training songs.
-        train_on: subset that is learned from: `"train"` (without the validation songs) or `"train+valid"`.
-        held_out: subset of the other loss curve: `"test"` as in figure 8, or `"valid"`.
-        patience: stop after so many epochs without a lower loss on the validation songs; `None`: never.
-        seed: of the first weights, the order of chunks and the remixing.
-    """
-
-    network: str = "dann"
-    network_options: dict[str, Any] = dataclasses.field(default_factory=dict)
-    optimizer: Literal["sgd", "adam"] = "sgd"
-    learning_rate: float = report.LEARNING_RATE
-    momentum: float = report.MOMENTUM
-    loss: Literal["l1", "snr"] = "l1"
-    schedule: Literal["constant", "one-cycle"] = "constant"
-    gain: float = report.GAIN
+    network: str = "dann"                               # a key of `baselines.NETWORKS`
+    network_options: dict[str, Any] = dataclasses.field(default_factory=dict)   # of its class: {"skips": (2, 3)}
+    optimizer: Literal["sgd", "adam"] = "sgd"           # SGD in the report (II.c)
+    learning_rate: float = report.LEARNING_RATE         # 0.0001 in the report; 0.003 with Adam in `MODERN`
+    momentum: float = report.MOMENTUM                   # of SGD (II.c)
+    loss: Literal["l1", "snr"] = "l1"                   # equation (3), or minus the SNR in dB: `training.snr_loss`
+    schedule: Literal["constant", "one-cycle"] = "constant"     # report; Smith and Topin, 2019, arXiv:1708.07120
+    gain: float = report.GAIN                           # on the waveform before the STFT (II.b; see the erratum)
+    # Draw each source of a chunk from another song at another level and speed, and add them up (Uhlich et al., 2017,
+    # doi:10.1109/ICASSP.2017.7952158); else chunks of the songs as they are.
     remix: bool = False
-    n_chunk_frames: int = report.N_FRAMES
-    batch_size: int = report.BATCH_SIZE
-    epochs: int = report.EPOCHS
-    train_on: Literal["train", "train+valid"] = "train"
-    held_out: Literal["test", "valid"] = "valid"
-    patience: int | None = None
-    seed: int = 0
+    n_chunk_frames: int = report.N_FRAMES               # per chunk; fewer where every song is shorter
+    batch_size: int = report.BATCH_SIZE                 # chunks per update, over all processes
+    epochs: int = report.EPOCHS                         # passes over the chunks of the training songs
+    train_on: Literal["train", "train+valid"] = "train"         # without the validation songs, or with them
+    held_out: Literal["test", "valid"] = "valid"        # songs of the other loss curve; the test songs in figure 8
+    patience: int | None = None                         # epochs to go on without a lower loss on them; None: all
+    seed: int = 0                                       # of the first weights, the order of chunks, the remixing
 
     def __post_init__(self) -> None:
-        """Refuse values that cannot be meant.
-
-        Raises:
-            ValueError: naming the value, what was expected, and why.
-        """
+        """Refuse values that cannot be meant: a `ValueError` names the value, what was expected, and why."""
         for name in ("learning_rate", "gain", "n_chunk_frames", "batch_size", "epochs"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name, known in (("optimizer", ("sgd", "adam")), ("loss", ("l1", "snr")),
-                            ("schedule", ("constant", "one-cycle")), ("train_on", ("train", "train+valid")),
-                            ("held_out", ("test", "valid"))):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(known)}")
+        for name, type_ in get_type_hints(TrainingConfig).items():
+            if get_origin(type_) is Literal and getattr(self, name) not in get_args(type_):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(type_))}")
         if self.patience is not None and self.held_out == "test":
             raise ValueError("early stopping would choose on the test songs; set held_out to 'valid'")
         if self.train_on == "train+valid" and self.held_out == "valid":
             raise ValueError("the validation songs cannot be learned from and held out; choose held_out 'test'")
-        object.__setattr__(self, "network_options", _lists(self.network_options))
+        # Tuples as lists, as they come back from JSON, so that equal configurations compare equal.
+        options = self.network_options.items()
+        lists = {name: list(value) if isinstance(value, tuple) else value for name, value in options}
+        object.__setattr__(self, "network_options", lists)
 
     def to_json(self) -> str:
         """The configuration as one line of JSON."""
@@ -90,23 +69,14 @@ class TrainingConfig:
 
 
 def differences(found: TrainingConfig, expected: TrainingConfig) -> list[str]:
-    """Where two configurations differ, as `name: found, expected`.
+    """Where two configurations differ; epochs and patience do not count where the learning rate is constant.
 
-    The number of epochs and the patience do not count where the learning rate is constant: such a run
-    can go on for longer.
+    Such a run can go on for longer.
     """
     ignored = {"epochs", "patience"} if expected.schedule == "constant" else set()
     left, right = dataclasses.asdict(found), dataclasses.asdict(expected)
-    return [
-        f"{name}: {left[name]!r} there, {right[name]!r} asked for"
-        for name in left
-        if name not in ignored and left[name] != right[name]
-    ]
-
-
-def _lists(options: dict[str, Any]) -> dict[str, Any]:
-    """Tuples as lists, as they come back from JSON, so that equal configurations compare equal."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
+    return [f"{name}: {left[name]!r} there, {right[name]!r} asked for"
+            for name in left if name not in ignored and left[name] != right[name]]
 
 
 MODERN = TrainingConfig(

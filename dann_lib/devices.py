@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import patch_environment
 
 
 def best_device() -> str:
@@ -38,11 +36,8 @@ def memory_format(precision: str, learning: bool) -> torch.memory_format:
     """How features lie in memory: with the channels last where that is faster.
 
     Convolutions of few channels are faster so, and in bfloat16 a whole training step is. In float32 a step is
-    slower, since normalisation copies the features on the way back; without gradients it is faster.
-
-    Args:
-        precision: `"bf16"`, or the name of another one, such as `"float32"` or `accelerate`'s `"no"`.
-        learning: whether gradients are computed.
+    slower, since normalisation takes longer on the way back; without gradients it is faster. Each precision but
+    `"bf16"` counts as float32.
     """
     return torch.channels_last if precision == "bf16" or not learning else torch.contiguous_format
 
@@ -52,7 +47,7 @@ def keep_freed_memory() -> bool:
     """Let this process keep the memory that it frees, for the next time; whether it does.
 
     The C library of Linux (glibc) gives each large block back to the system, which clears it before it comes again:
-    half the time of a training step in float32. Threads share one pool, so that none keeps its own.
+    up to half the time of a training step in float32. Threads share one pool, so that none keeps its own.
     Other systems stay as they are.
     """
     m_trim_threshold, m_mmap_threshold, m_arena_max = -1, -3, -8
@@ -78,7 +73,7 @@ def make_accelerator(device: str | None = None, precision: str | None = None) ->
         raise ValueError(f"precision is {precision!r}; choose bf16 or float32")
     _check_device(device)
     keep_freed_memory()
-    with _environment("ACCELERATE_TORCH_DEVICE", device if device not in (None, "cpu") else None):
+    with patch_environment(**({} if device in (None, "cpu") else {"ACCELERATE_TORCH_DEVICE": device})):
         # One process may train several networks: forget the precision of the last one, keep its processes.
         AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
         state = PartialState(cpu=device == "cpu")
@@ -87,23 +82,7 @@ def make_accelerator(device: str | None = None, precision: str | None = None) ->
 
 
 def _check_device(device: str | None) -> None:
-    if device is None:
-        return
-    kind = device.split(":")[0]
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(kind, False):
+    if device is not None and not available.get(device.split(":")[0], False):
         there = ", ".join(name for name, found in available.items() if found)
         raise ValueError(f"device {device!r} is not available here; choose one of {there}")
-
-
-@contextmanager
-def _environment(name: str, value: str | None) -> Iterator[None]:
-    """Set an environment variable for a moment; `None` leaves it as it is."""
-    before = os.environ.get(name)
-    if value is not None:
-        os.environ[name] = value
-    try:
-        yield
-    finally:
-        if value is not None:
-            os.environ.pop(name) if before is None else os.environ.update({name: before})

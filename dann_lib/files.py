@@ -16,10 +16,8 @@ _REASONS = {
     errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
     errno.EFBIG: "the file would be larger than the system allows; raise the limit or choose another folder",
     errno.EROFS: "the file system is read-only; choose another folder",
-    errno.EACCES: "there is no permission to write there; choose another folder",
-    errno.EPERM: "there is no permission to write there; choose another folder",
-    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder",
-    errno.EEXIST: "a part of the path is a file, not a folder; choose another folder",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "there is no permission to write there; choose another folder"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a part of the path is a file, not a folder; choose another folder"),
 }
 
 
@@ -35,10 +33,7 @@ def reference_folder() -> Path:
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Write a file so that a reader sees the old one or the new one, never a part.
-
-    Args:
-        path: the file to write; missing folders are made.
+    """Write a file so that a reader sees the old one or the new one, never a part; missing folders are made.
 
     Yields:
         A temporary path in the same folder, with the same suffix, to be written by the caller. It
@@ -56,7 +51,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             os.chmod(temporary, 0o644)
-            _flush_to_disk(temporary)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -86,12 +82,6 @@ def output_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = _REASONS.get(error.errno)
-        if reason is None:
+        if error.errno not in _REASONS:
             raise
-        raise OutputError(f"cannot write {path}: {reason}") from error
-
-
-def _flush_to_disk(path: Path) -> None:
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
+        raise OutputError(f"cannot write {path}: {_REASONS[error.errno]}") from error

@@ -6,7 +6,7 @@ named as in its table of contents: I.a to I.c (network), II.a to II.c (training)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 SOURCES = ("vocals", "drums", "bass")
 """What DANN separates (II.a)."""
@@ -62,17 +62,8 @@ GAIN = 300.0
 """Factor on the waveform before the STFT. II.b applies "a gain" and does not say which: see `ERRATA`."""
 
 
-@dataclass(frozen=True)
-class Erratum:
-    """A place where the report contradicts itself or leaves out a number, and what we do about it.
-
-    Attributes:
-        id: short name.
-        section: where it stands.
-        found: what the report says.
-        reasoning: the arithmetic, or the measurement.
-        choice: what this project does.
-    """
+class Erratum(NamedTuple):
+    """A place where the report contradicts itself or leaves out a number; our arithmetic or measurement; our choice."""
 
     id: str
     section: str

@@ -7,13 +7,12 @@ the rest, so that the stems add up to the song. Memory does not grow with the le
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,28 +32,18 @@ N_THREADS = torch.get_num_threads()
 
 @dataclass(frozen=True)
 class Separator:
-    """A trained network, ready to separate.
+    """A trained network, ready to separate."""
 
-    Attributes:
-        network: one of `dann_lib.network`, in evaluation mode.
-        config: what it was trained with; its gain and chunk length are used here too.
-        device: where it computes.
-        precision: `"bf16"` or `"float32"`.
-    """
-
-    network: nn.Module
-    config: TrainingConfig
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    precision: str = "float32"
+    network: nn.Module  # in evaluation mode
+    config: TrainingConfig  # what it was trained with; its gain and chunk length are used here too
+    device: torch.device
+    precision: str  # "bf16" or "float32"
 
     @classmethod
     def load(cls, weights: Path, device: str | None = None, precision: str | None = None) -> Separator:
         """Read weights that training has written.
 
-        Args:
-            weights: a `.safetensors` file.
-            device: `"cpu"`, `"cuda"`, `"mps"`; the best that there is if `None`.
-            precision: `"bf16"` or `"float32"`; chosen by the device if `None`.
+        Device and precision are the best that there are if `None`.
 
         Raises:
             CheckpointError: if the file is missing, damaged, a pickle, or of another network.
@@ -66,10 +55,12 @@ class Separator:
     def of(
         cls, network: nn.Module, config: TrainingConfig, device: str | None = None, precision: str | None = None
     ) -> Separator:
-        """Make a separator of a network in memory; arguments as in `load`."""
+        """Make a separator of a network in memory."""
         chosen = torch.device(device or best_device())
         keep_freed_memory()
-        return cls(network.to(chosen).eval(), config, chosen, precision or choose_precision(chosen))
+        precision = precision or choose_precision(chosen)
+        layout = memory_format(precision, learning=False)
+        return cls(network.to(chosen, memory_format=layout).eval(), config, chosen, precision)
 
     @property
     def fingerprint(self) -> str:
@@ -80,14 +71,7 @@ class Separator:
         return digest.hexdigest()[:16]
 
     def __call__(self, signals: np.ndarray) -> np.ndarray:
-        """Separate what `evaluation` hands over: only the mixture, the first signal, is looked at.
-
-        Args:
-            signals: `(signal, sample)`, mixture first, 8.82 kHz.
-
-        Returns:
-            Estimates `(source, sample)`.
-        """
+        """Estimates `(source, sample)` of `(signal, sample)`, 8.82 kHz, of which only the first is looked at."""
         return self.separate_waveform(signals[0])
 
     def separate_waveform(self, waveform: np.ndarray) -> np.ndarray:
@@ -104,72 +88,48 @@ class Separator:
         return estimates[:, 0] if np.ndim(waveform) == 1 else estimates
 
     @torch.inference_mode()
-    def separate_spectrogram(self, planes: Tensor, before: Tensor | None = None) -> Tensor:
+    def separate_spectrogram(self, planes: Tensor, n_before: int = 0) -> Tensor:
         """Mask some chunks of a song.
 
-        What is left at the end is shorter than a chunk. Its masks are computed together with the frames before
-        it, since the network has learned from whole chunks.
+        What is left at the end is shorter than a chunk. Its masks are computed together with the
+        frames before it, since the network has learned from whole chunks.
 
         Args:
-            planes: `(channel, part, freq, frame)`, at the level of the song: whole chunks, then what is left.
-            before: the frames before these, at least a chunk; None at the start of the song.
+            planes: `(channel, part, freq, frame)`, at the level of the song: whole chunks, then
+                what is left.
+            n_before: frames at the start that are there to be seen, and get no estimates.
 
         Returns:
             Estimates `(source, channel, part, freq, frame)`.
         """
-        mono = planes.mean(dim=0) * self.config.gain
-        n_frames, length = planes.shape[-1], self.config.n_chunk_frames
-        n_whole = n_frames - n_frames % length
-        parts = []
-        if n_whole:
-            masks = self._masks(spectrogram.chunk(mono[..., :n_whole], length))
-            parts.append(spectrogram.stitch(masks, n_whole))
-        if n_whole < n_frames:
-            parts.append(self._masks_of_the_rest(mono, before, n_frames - n_whole))
-        masks = torch.cat(parts, dim=-1)
-        return apply_masks(masks, planes).transpose(0, 1)
-
-    def _masks_of_the_rest(self, mono: Tensor, before: Tensor | None, n_rest: int) -> Tensor:
-        """Masks `(source, part, freq, frame)` of the last `n_rest` frames, seen in the last chunk of the song."""
-        if before is not None:
-            mono = torch.cat((before.mean(dim=0) * self.config.gain, mono), dim=-1)
-        seen = mono[..., -self.config.n_chunk_frames :]
-        padded = nn.functional.pad(seen, (0, max(0, SMALLEST[1] - seen.shape[-1])))
-        return self._masks(padded[None])[0, ..., : seen.shape[-1]][..., -n_rest:]
+        mono = planes.mean(dim=0) * self.config.gain                    # (part, freq, frame)
+        n_frames, length = planes.shape[-1] - n_before, self.config.n_chunk_frames
+        n_rest = n_frames % length
+        whole = mono[..., n_before : n_before + n_frames - n_rest]
+        masks = []                                                      # (source, part, freq, frame) each
+        if n_rest < n_frames:
+            chunks = spectrogram.chunk(whole, length)                   # (chunk, part, freq, frame)
+            masks.append(spectrogram.stitch(self._masks(chunks), n_frames - n_rest))
+        if n_rest:
+            seen = mono[..., -length:]
+            missing = max(0, SMALLEST[1] - seen.shape[-1])              # of a song of few frames
+            last = self._masks(nn.functional.pad(seen, (0, missing))[None])[0]
+            masks.append(last[..., : seen.shape[-1]][..., -n_rest:])
+        estimates = apply_masks(torch.cat(masks, dim=-1), planes[..., n_before:])
+        return estimates.transpose(0, 1)
 
     def _masks(self, chunks: Tensor) -> Tensor:
         """Masks `(chunk, source, part, freq, frame)` of `(chunk, part, freq, frame)`, as float32."""
         chunks = chunks.contiguous(memory_format=memory_format(self.precision, learning=False))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            return self._fast_network(chunks).float()
-
-    @cached_property
-    def _fast_network(self) -> nn.Module:
-        """The same network, laid out for use without gradients.
-
-        Instance normalisation is group normalisation with a group for each channel, and PyTorch computes
-        that one without copies where the channels come last.
-        """
-        network = copy.deepcopy(self.network)
-        for module in list(network.modules()):
-            for name, norm in module.named_children():
-                if isinstance(norm, nn.InstanceNorm2d):
-                    group = nn.GroupNorm(norm.num_features, norm.num_features, norm.eps)
-                    group.weight, group.bias = norm.weight, norm.bias
-                    setattr(module, name, group)
-        return network.to(memory_format=memory_format(self.precision, learning=False))
+            return self.network(chunks).float()
 
 
 def separate_stream(separator: Separator, pieces: Iterable[np.ndarray], n_channels: int) -> Iterator[np.ndarray]:
-    """Separate a song that arrives piece by piece, at the working rate.
+    """Separate a song that arrives in pieces `(channel, sample)`, at 8.82 kHz.
 
     What comes out, put together, is what the whole song at once would give. Chunks do not depend on each other: on a
     CPU each core takes the next one and computes it alone, so that none waits for another.
-
-    Args:
-        separator: the network.
-        pieces: arrays `(channel, sample)`, 8.82 kHz.
-        n_channels: channels of the song.
 
     Yields:
         Estimates `(source, channel, sample)` that are final.
@@ -226,8 +186,7 @@ class _Cut:
 def _separate_samples(separator: Separator, samples: np.ndarray, n_before: int) -> Tensor:
     """Estimates `(source, channel, sample)` of the frames after the first `n_before`, still to be overlapped."""
     planes = spectrogram.frames(torch.from_numpy(samples).to(separator.device))  # (channel, part, freq, frame)
-    before, planes = planes[..., :n_before], planes[..., n_before:]
-    return spectrogram.overlap_add(separator.separate_spectrogram(planes, before if n_before else None)).cpu()
+    return spectrogram.overlap_add(separator.separate_spectrogram(planes, n_before)).cpu()
 
 
 def _in_order(

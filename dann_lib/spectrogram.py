@@ -34,8 +34,11 @@ def stft(waveform: Tensor) -> Tensor:
     Raises:
         ValueError: if the waveform has no samples.
     """
-    _require_samples(waveform.shape[-1])
-    return frames(functional.pad(waveform, (PAD, PAD)))[..., : n_frames(waveform.shape[-1])]
+    n_samples = waveform.shape[-1]
+    if n_samples == 0:
+        raise ValueError("the waveform has no samples; at least one is needed")
+    padded = functional.pad(waveform, (PAD, PAD))           # (…, sample)
+    return frames(padded)[..., : n_frames(n_samples)]       # (…, part, freq, frame)
 
 
 def istft(spectrogram: Tensor, n_samples: int) -> Tensor:
@@ -54,23 +57,20 @@ def istft(spectrogram: Tensor, n_samples: int) -> Tensor:
     Raises:
         ValueError: if the spectrogram is too short for `n_samples`.
     """
-    if n_frames(n_samples) > spectrogram.shape[-1]:
+    given, needed = spectrogram.shape[-1], n_frames(n_samples)
+    if needed > given:
         raise ValueError(
-            f"{spectrogram.shape[-1]} frames were given, {n_samples} samples need {n_frames(n_samples)}"
-        )
-    added = overlap_add(spectrogram)[..., PAD : PAD + n_samples]
-    envelope = window_envelope(spectrogram.shape[-1], device=added.device)[PAD : PAD + n_samples]
-    return added / envelope.to(added.dtype)
+            f"{given} frames were given, {n_samples} samples need {needed}")
+    song = slice(PAD, PAD + n_samples)
+    added = overlap_add(spectrogram)[..., song]             # (…, sample)
+    envelope = window_envelope(given, device=added.device)  # (sample,)
+    return added / envelope[song].to(added.dtype)
 
 
 def chunk(spectrogram: Tensor, n_chunk_frames: int = report.N_FRAMES) -> Tensor:
-    """Cut a song's spectrogram into chunks of equal length (report, II.b).
+    """Cut a song's spectrogram `(part, freq, frame)` into chunks of equal length (report, II.b).
 
-    The last chunk is padded with zeros; `stitch` drops the padding again.
-
-    Args:
-        spectrogram: `(part, freq, frame)`.
-        n_chunk_frames: frames per chunk; 88 frames are 10.2 s at 8.82 kHz.
+    88 frames are 10.2 s at 8.82 kHz. The last chunk is padded with zeros; `stitch` drops the padding again.
 
     Returns:
         `(chunk, part, freq, frame)`, with `n_chunk_frames` frames each.
@@ -81,42 +81,30 @@ def chunk(spectrogram: Tensor, n_chunk_frames: int = report.N_FRAMES) -> Tensor:
     if spectrogram.shape[-1] == 0:
         raise ValueError("the spectrogram has no frames; at least one is needed")
     missing = -spectrogram.shape[-1] % n_chunk_frames
-    padded = functional.pad(spectrogram, (0, missing))
+    padded = functional.pad(spectrogram, (0, missing))      # (part, freq, frame)
     return padded.unflatten(-1, (-1, n_chunk_frames)).movedim(-2, 0).contiguous()
 
 
 def stitch(chunks: Tensor, n_song_frames: int) -> Tensor:
-    """Stick chunks together in the order in which they were cut (report, II.b).
-
-    Args:
-        chunks: `(chunk, …, freq, frame)`.
-        n_song_frames: frames of the song; what the last chunk has beyond is dropped.
+    """Stick chunks `(chunk, …, freq, frame)` together in the order in which they were cut (report, II.b).
 
     Returns:
-        `(…, freq, frame)` with `n_song_frames` frames.
+        `(…, freq, frame)` with `n_song_frames` frames; what the last chunk has beyond is dropped.
 
     Raises:
         ValueError: if the chunks have fewer frames than the song.
     """
-    if chunks.shape[0] * chunks.shape[-1] < n_song_frames:
-        raise ValueError(
-            f"{chunks.shape[0]} chunks of {chunks.shape[-1]} frames cannot make {n_song_frames} frames"
-        )
+    n_chunks, n_chunk_frames = chunks.shape[0], chunks.shape[-1]
+    if n_chunks * n_chunk_frames < n_song_frames:
+        raise ValueError(f"{n_chunks} chunks of {n_chunk_frames} frames cannot make {n_song_frames} frames")
     return chunks.movedim(0, -2).flatten(-2)[..., :n_song_frames]
 
 
-def chunk_samples(
-    waveform: np.ndarray, first_frame: int, n_chunk_frames: int = report.N_FRAMES
-) -> np.ndarray:
-    """Cut from a waveform what the frames `first_frame` and following look at.
+def chunk_samples(waveform: np.ndarray, first_frame: int, n_chunk_frames: int = report.N_FRAMES) -> np.ndarray:
+    """Cut from a waveform `(…, sample)` what the frames `first_frame` and following look at.
 
     `frames(chunk_samples(waveform, f, n))` equals `stft(waveform)[..., f : f + n]`, so that only the
     samples of a chunk are read from a memory-mapped song.
-
-    Args:
-        waveform: `(…, sample)`.
-        first_frame: the first frame of the chunk.
-        n_chunk_frames: its number of frames.
 
     Returns:
         `(…, sample)` with `(n_chunk_frames - 1) * HOP + N_FFT` samples, zero outside of the song.
@@ -139,12 +127,12 @@ def frames(samples: Tensor) -> Tensor:
     Returns:
         `(…, part, freq, frame)` with `1 + (sample - N_FFT) // HOP` frames.
     """
-    flat = samples.reshape(-1, samples.shape[-1])
-    complex_frames = torch.stft(
+    flat = samples.reshape(-1, samples.shape[-1])           # (signal, sample)
+    planes = torch.stft(                                    # (signal, freq, frame)
         flat, report.N_FFT, report.HOP, window=_window(samples.dtype, samples.device),
         center=False, return_complex=True,
     )
-    return from_complex(complex_frames).reshape(*samples.shape[:-1], 2, report.N_BINS, -1)
+    return from_complex(planes).reshape(*samples.shape[:-1], 2, report.N_BINS, -1)
 
 
 def overlap_add(spectrogram: Tensor) -> Tensor:
@@ -154,18 +142,22 @@ def overlap_add(spectrogram: Tensor) -> Tensor:
         spectrogram: `(…, part, freq, frame)`.
 
     Returns:
-        `(…, sample)` with `(frame - 1) * HOP + N_FFT` samples, still to be divided by `window_envelope`.
+        `(…, sample)` with `(frame - 1) * HOP + N_FFT` samples, still to be divided by
+        `window_envelope`.
     """
-    pieces = torch.fft.irfft(to_complex(spectrogram).transpose(-1, -2), n=report.N_FFT)
+    spectra = to_complex(spectrogram).transpose(-1, -2)     # (…, frame, freq)
+    pieces = torch.fft.irfft(spectra, n=report.N_FFT)       # (…, frame, sample)
     pieces = pieces * _window(pieces.dtype, pieces.device)
-    first, second = pieces[..., : report.HOP].flatten(-2), pieces[..., report.HOP :].flatten(-2)
-    return functional.pad(first, (0, report.HOP)) + functional.pad(second, (report.HOP, 0))
+    first = pieces[..., : report.HOP].flatten(-2)           # (…, sample)
+    second = pieces[..., report.HOP :].flatten(-2)          # half a window later
+    later = report.HOP
+    return functional.pad(first, (0, later)) + functional.pad(second, (later, 0))
 
 
 def window_envelope(n_song_frames: int, device: torch.device | None = None) -> Tensor:
     """The sum of squared windows under `n_song_frames` frames: `(sample,)`, always above 0.006."""
     squared = _window(torch.float64, device) ** 2
-    first, second = squared[: report.HOP].repeat(n_song_frames), squared[report.HOP :].repeat(n_song_frames)
+    first, second = (half.repeat(n_song_frames) for half in squared.split(report.HOP))
     return functional.pad(first, (0, report.HOP)) + functional.pad(second, (report.HOP, 0))
 
 
@@ -176,7 +168,7 @@ def n_frames(n_samples: int) -> int:
 
 def to_complex(spectrogram: Tensor) -> Tensor:
     """`(…, part, freq, frame)` real → `(…, freq, frame)` complex."""
-    return torch.complex(spectrogram[..., 0, :, :], spectrogram[..., 1, :, :])
+    return torch.complex(*spectrogram.unbind(-3))
 
 
 def from_complex(spectrogram: Tensor) -> Tensor:
@@ -184,26 +176,14 @@ def from_complex(spectrogram: Tensor) -> Tensor:
     return torch.stack((spectrogram.real, spectrogram.imag), dim=-3)
 
 
-def magnitude_db(spectrogram: Tensor, floor_db: float = -80.0) -> Tensor:
-    """Level of each bin in dB below the loudest one.
+def magnitude_db(spectrogram: Tensor) -> Tensor:
+    """Level of each bin in dB below the loudest one: `(…, part, freq, frame)` → `(…, freq, frame)`.
 
-    Args:
-        spectrogram: `(…, part, freq, frame)`.
-        floor_db: lowest level shown.
-
-    Returns:
-        `(…, freq, frame)`, between `floor_db` and 0; all `floor_db` for silence.
+    Between -80 and 0; all -80 for silence.
     """
     magnitude = torch.linalg.vector_norm(spectrogram, dim=-3)
-    peak = magnitude.max()
-    if peak == 0:
-        return torch.full_like(magnitude, floor_db)
-    return (20 * torch.log10((magnitude / peak).clamp_min(1e-12))).clamp_min(floor_db)
-
-
-def _require_samples(n_samples: int) -> None:
-    if n_samples == 0:
-        raise ValueError("the waveform has no samples; at least one is needed")
+    peak = magnitude.max().clamp_min(torch.finfo(magnitude.dtype).tiny)
+    return 20 * torch.log10((magnitude / peak).clamp_min(1e-4))
 
 
 @lru_cache(maxsize=8)

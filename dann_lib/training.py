@@ -32,18 +32,14 @@ _CHECKPOINT, _WEIGHTS = "checkpoint.pt", "weights.safetensors"
 class Run(NamedTuple):
     """A finished training run.
 
-    Attributes:
-        network: with the weights of the last epoch, or of the lowest loss on the validation songs where
-            those were held out; in evaluation mode.
-        config: what it was trained with.
-        history: a row for each epoch: epoch, update, seconds, train_loss, test_loss.
-        folder: where weights, checkpoint and history are.
+    The network has the weights of the last epoch, or of the lowest loss on the validation songs where those were
+    held out, and is in evaluation mode.
     """
 
     network: nn.Module
     config: TrainingConfig
-    history: pd.DataFrame
-    folder: Path
+    history: pd.DataFrame  # a row for each epoch: epoch, update, seconds, train_loss, test_loss
+    folder: Path  # of weights, checkpoint and history
 
     @property
     def weights(self) -> Path:
@@ -75,9 +71,6 @@ def train(
         precision: `"bf16"` or `"float32"`; chosen by the device if `None` (see `devices.choose_precision`).
         restart: forget what `folder` holds.
         progress: show a bar with the losses.
-
-    Returns:
-        The run.
 
     Raises:
         CorpusError: if a subset has no songs.
@@ -147,14 +140,18 @@ class Trainer:
     def __init__(self, corpus: Corpus, config: TrainingConfig, folder: Path, accelerator: Accelerator) -> None:
         self.config, self.folder, self.accelerator = config, folder, accelerator
         self.fingerprint = corpus.fingerprint
+        self.share = accelerator.process_index, accelerator.num_processes
         self.chunks = Chunks(corpus.select(config.train_on), config.n_chunk_frames)
         self.held_out = Chunks(corpus.select(config.held_out), config.n_chunk_frames)
         torch.manual_seed(config.seed)
         self.layout = memory_format(accelerator.mixed_precision, learning=True)
         network = build(config.network, **config.network_options).to(memory_format=self.layout)
-        optimizer = _optimizer(network, config)
+        optimizer = (torch.optim.SGD(network.parameters(), config.learning_rate, config.momentum)
+                     if config.optimizer == "sgd" else torch.optim.Adam(network.parameters(), config.learning_rate))
+        self.schedule = None if config.schedule == "constant" else torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, config.learning_rate, total_steps=config.epochs * -(-len(self.chunks) // config.batch_size),
+            cycle_momentum=False)
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
-        self.schedule = _schedule(self.optimizer, config, updates=-(-len(self.chunks) // config.batch_size))
         self.epoch, self.update, self.seconds = 0, 0, 0.0
         self.history: list[dict[str, float]] = []
         self.best: dict[str, Tensor] = {}
@@ -178,14 +175,10 @@ class Trainer:
                 f"the loss is not a number in epoch {self.epoch}; lower the learning rate or the gain"
             )
         self.history.append(losses)
-        if self.config.held_out == "valid" and test_loss == self.lowest_loss():
-            self.best = {name: value.detach().cpu().clone() for name, value in self._weights().items()}
+        if self.config.held_out == "valid" and test_loss == min(row["test_loss"] for row in self.history):
+            self.best = {name: value.detach().cpu().clone() for name, value in self.plain_network.state_dict().items()}
         self.save()
         return losses
-
-    def lowest_loss(self) -> float:
-        """Of the held-out songs, so far."""
-        return min(row["test_loss"] for row in self.history)
 
     def resume(self, state: dict[str, Any]) -> None:
         """Take over what `save` has written."""
@@ -199,7 +192,7 @@ class Trainer:
 
     def finish(self) -> Run:
         """Write the weights and hand over the network."""
-        weights = self.best or {name: value.cpu() for name, value in self._weights().items()}
+        weights = self.best or {name: value.cpu() for name, value in self.plain_network.state_dict().items()}
         run = _run(self.config, self.folder, weights, self.history)
         if self.accelerator.is_main_process:
             save_weights(run.weights, run.network, self.config)
@@ -211,7 +204,7 @@ class Trainer:
         """Train on the chunks of one epoch; the mean of the loss over them."""
         self.network.train()
         total = torch.zeros((), device=self.accelerator.device)
-        for batch in self.chunks.at_random(self.config, self.epoch, *self._share()):
+        for batch in self.chunks.at_random(self.config, self.epoch, *self.share):
             loss = self.loss(batch)
             # Processes average their gradients, and may hold unequal shares of a batch.
             self.accelerator.backward(loss * self.accelerator.num_processes)
@@ -227,18 +220,14 @@ class Trainer:
     def _held_out_loss(self) -> float:
         self.network.eval()
         total = torch.zeros((), device=self.accelerator.device)
-        for batch in self.held_out.in_order(self.config, *self._share()):
+        for batch in self.held_out.in_order(self.config, *self.share):
             total += self.loss(batch) * batch.n_global
         return self._mean(total, len(self.held_out))
 
     def loss(self, batch: Batch) -> Tensor:
         """The part of this process of the mean loss over the batch of all processes."""
-        waveforms = batch.waveforms.to(self.accelerator.device)
-        if len(waveforms) == 0:
-            # More processes than chunks: take part in the exchange of gradients without adding to them.
-            mixture, _ = pretreat(waveforms.new_zeros(1, *waveforms.shape[1:]), self.config.gain)
-            return self.network(mixture).sum() * 0.0
-        return self.loss_of(*pretreat(waveforms, self.config.gain), batch.n_global)
+        planes = pretreat(batch.waveforms.to(self.accelerator.device), self.config.gain)
+        return self.loss_of(*planes, batch.n_global)
 
     def loss_of(self, mixture: Tensor, sources: Tensor, n_global: int) -> Tensor:
         """The same of spectrograms `(batch, part, freq, frame)` and `(batch, source, part, freq, frame)`."""
@@ -252,18 +241,12 @@ class Trainer:
     def _mean(self, total: Tensor, n_chunks: int) -> float:
         return float(self.accelerator.reduce(total, reduction="sum")) / n_chunks
 
-    def _share(self) -> tuple[int, int]:
-        return self.accelerator.process_index, self.accelerator.num_processes
-
-    def _weights(self) -> dict[str, Tensor]:
-        return self.plain_network.state_dict()
-
     def save(self) -> None:
         """Write checkpoint and history."""
         if not self.accelerator.is_main_process:
             return
         state: dict[str, Any] = {
-            "network": self._weights(), "optimizer": self.optimizer.state_dict(),
+            "network": self.plain_network.state_dict(), "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict() if self.schedule is not None else None,
             "random": torch.get_rng_state(), "epoch": self.epoch, "update": self.update,
             "seconds": self.seconds, "history": self.history, "best": self.best,
@@ -287,20 +270,3 @@ def _is_over(history: list[dict[str, float]], config: TrainingConfig) -> bool:
         return False
     losses = [row["test_loss"] for row in history]
     return len(losses) - 1 - losses.index(min(losses)) >= config.patience
-
-
-def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(network.parameters(), lr=config.learning_rate, momentum=config.momentum)
-    return torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-
-
-def _schedule(
-    optimizer: torch.optim.Optimizer, config: TrainingConfig, updates: int
-) -> torch.optim.lr_scheduler.LRScheduler | None:
-    if config.schedule == "constant":
-        return None
-    return torch.optim.lr_scheduler.OneCycleLR(
-        getattr(optimizer, "optimizer", optimizer), config.learning_rate, total_steps=config.epochs * updates,
-        cycle_momentum=False,
-    )

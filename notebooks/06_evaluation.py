@@ -42,7 +42,8 @@ from dann_lib.corpus import open_corpus
 
 # %%
 from dann_lib.evaluation import bss_eval_v4, decompose, evaluate, gap_closed, interval
-from dann_lib.evaluation import oracles, rate_ceiling, sdr_sir_sar, summarise
+from dann_lib.evaluation import oracles, projection, rate_ceiling, sdr_sir_sar
+from dann_lib.evaluation import summarise
 from dann_lib.reproduce import Evidence
 from dann_lib.separation import Separator
 
@@ -54,10 +55,13 @@ dann = Separator.of(run.network, run.config, device="cpu")
 signals = np.array(songs[2].waveforms, dtype=np.float64)
 sources = dict(zip(report.STEMS, signals[1:], strict=True))
 estimate = dann(signals)[1].astype(np.float64)  # the drums
+
+# %%
 excerpt = slice(0, 5 * report.SAMPLE_RATE)
 player.tracks(
     {"true drums": sources["drums"][excerpt], "DANN's estimate": estimate[excerpt]},
-    description="How good is this estimate? Give it a mark from 1 to 10 before you go on.",
+    description="How good is this estimate?"
+                " Give it a mark from 1 to 10 before you go on.",
 )
 
 # %% [markdown]
@@ -91,35 +95,51 @@ def project(x: np.ndarray, s: np.ndarray) -> np.ndarray:
 truth_2d, estimate_2d = np.array([4.0, 1.0]), np.array([3.0, 3.5])
 shadow = project(estimate_2d, truth_2d)
 rest_2d = estimate_2d - shadow
-assert abs(rest_2d @ truth_2d) < 1e-12  # step 3
-assert np.isclose(estimate_2d @ estimate_2d, shadow @ shadow + rest_2d @ rest_2d)  # step 4
 angle = np.arctan2(np.linalg.norm(rest_2d), np.linalg.norm(shadow))
 sdr_2d = 10 * np.log10(shadow @ shadow / (rest_2d @ rest_2d))
+
+# %% jupyter={"source_hidden": true}
+energy_2d = estimate_2d @ estimate_2d
+assert abs(rest_2d @ truth_2d) < 1e-12  # step 3
+assert np.isclose(energy_2d, shadow @ shadow + rest_2d @ rest_2d)  # step 4
 assert np.isclose(sdr_2d, 20 * np.log10(1 / np.tan(angle)))  # step 5
 
-# %%
-arrows = {"truth s": (truth_2d, "drums"), "estimate ŝ": (estimate_2d, "mixture")}
+# %% jupyter={"source_hidden": true}
 figure, plane = figures.canvas(height_in=3.4)
-for text, (end, name) in arrows.items():
-    plane.annotate("", end, (0, 0), arrowprops={"arrowstyle": "->", "color": figures.COLOURS[name], "lw": 1.8})
-    plane.annotate(text, end, xytext=(5, 3), textcoords="offset points")
-plane.plot(*np.transpose([(0, 0), shadow]), color=figures.COLOURS["drums"], linewidth=6, alpha=0.4)
-plane.plot(*np.transpose([shadow, estimate_2d]), color=figures.COLOURS["vocals"], linestyle="--")
-plane.annotate("shadow αs", shadow / 2, xytext=(0, -18), textcoords="offset points")
-plane.annotate("rest", (shadow + estimate_2d) / 2, xytext=(6, 0), textcoords="offset points")
-plane.set(xlim=(0, 5), ylim=(-0.3, 4), aspect="equal", xlabel="first number", ylabel="second number")
-figures.show(figure, "Truth and estimate are arrows from the same point. The shadow of the estimate lies along the "
-             f"truth and is {np.linalg.norm(shadow):.2f} long; the rest (dashed) leads from its end to the estimate, "
-             f"at a right angle, and is {np.linalg.norm(rest_2d):.2f} long.")
+colours, beside = figures.COLOURS, {"textcoords": "offset points"}
+along, up = np.transpose([(0, 0), shadow]), np.transpose([shadow, estimate_2d])
+plane.plot(*along, color=colours["drums"], linewidth=6, alpha=0.4)
+plane.plot(*up, color=colours["vocals"], linestyle="--")
+plane.annotate("shadow αs", shadow / 2, xytext=(0, -18), **beside)
+plane.annotate("rest", (shadow + estimate_2d) / 2, xytext=(6, 0), **beside)
+for text, end, name in (
+    ("truth s", truth_2d, "drums"), ("estimate ŝ", estimate_2d, "mixture")
+):
+    arrow = {"arrowstyle": "->", "color": colours[name], "lw": 1.8}
+    plane.annotate("", end, (0, 0), arrowprops=arrow)
+    plane.annotate(text, end, xytext=(5, 3), **beside)
 
-# %%
+# %% jupyter={"source_hidden": true}
+plane.set(xlim=(0, 5), ylim=(-0.3, 4), aspect="equal")
+plane.set(xlabel="first number", ylabel="second number")
+figures.show(
+    figure,
+    "Truth and estimate are arrows from the same point. The shadow of the estimate lies"
+    f" along the truth and is {np.linalg.norm(shadow):.2f} long; the rest (dashed)"
+    " leads from its end to the estimate, at a right angle, and is"
+    f" {np.linalg.norm(rest_2d):.2f} long.",
+)
+
+# %% jupyter={"source_hidden": true}
 degrees = np.arange(2, 89)
+ratio_db = 20 * np.log10(1 / np.tan(np.radians(degrees)))
 figures.curves(
-    {"10 log₁₀ of shadow² / rest²": (degrees, 20 * np.log10(1 / np.tan(np.radians(degrees))))},
+    {"10 log₁₀ of shadow² / rest²": (degrees, ratio_db)},
     "angle between estimate and truth (°)",
     "ratio (dB)",
-    "The ratio of the energies of shadow and rest, in dB, falls with the angle between estimate and truth, "
-    f"through 0 dB at 45°. The two arrows above stand at {np.degrees(angle):.0f}°, which makes {sdr_2d:.1f} dB.",
+    "The ratio of the energies of shadow and rest, in dB, falls with the angle between"
+    " estimate and truth, through 0 dB at 45°. The two arrows above stand at"
+    f" {np.degrees(angle):.0f}°, which makes {sdr_2d:.1f} dB.",
 )
 
 # %% [markdown]
@@ -128,11 +148,14 @@ figures.curves(
 # infinitely high, at 90° infinitely low.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
-at = {angle: 20 * np.log10(1 / np.tan(np.radians(angle))) for angle in (45, 30, 18, 6)}
+at_45 = 20 * np.log10(1 / np.tan(np.pi / 4))
+ten_db, twenty_db = np.degrees(np.arctan(10 ** (-np.array([10, 20]) / 20)))
 lessons.quick_check(
-    "An estimate stands at 45° to the truth. How many dB is that? At which angle are 10 dB reached, at which 20 dB?",
-    f"45° are {abs(at[45]):.0f} dB: as much wanted as unwanted energy. 30° are {at[30]:.1f} dB, 18° are "
-    f"{at[18]:.1f} dB and 6° are {at[6]:.1f} dB. Ten decibel more mean a rest whose energy is a tenth.",
+    "An estimate stands at 45° to the truth. How many dB is that? At which angle are"
+    " 10 dB reached, at which 20 dB?",
+    f"45° are {abs(at_45):.0f} dB: as much wanted as unwanted energy. 10 dB are reached"
+    f" at {ten_db:.1f}°, 20 dB at {twenty_db:.1f}°. Ten decibel more mean that the rest"
+    " has a tenth of the energy, beside the same shadow.",
 )
 
 # %% [markdown]
@@ -147,26 +170,28 @@ lessons.quick_check(
 # %%
 truth = sources["drums"]
 alpha = estimate @ truth / (truth @ truth)
+s_target = project(estimate, truth)  # the point of section 1, α s
 gains = np.linspace(-0.2, 1.6, 37) * max(alpha, 0.1)
-rest = [np.sum((estimate - gain * truth) ** 2) / np.sum(estimate**2) for gain in gains]
+rest = [np.sum((estimate - g * truth) ** 2) / np.sum(estimate**2) for g in gains]
 figures.curves(
     {"what is left": (gains, rest)},
     "gain g",
     "energy of the rest / of the estimate",
-    "Energy that is left of the estimate when g times the true drums is taken out: a parabola with its"
-    f" lowest point at g = α = {alpha:.2f}.",
+    "Energy that is left of the estimate when g times the true drums is taken out:"
+    f" a parabola with its lowest point at g = α = {alpha:.2f}.",
 )
 
-# %%
+# %% jupyter={"source_hidden": true}
 assert gains[int(np.argmin(rest))] == gains[np.argmin(np.abs(gains - alpha))]
-s_target = project(estimate, truth)
-cosine = (estimate - s_target) @ truth / np.linalg.norm(estimate - s_target) / np.linalg.norm(truth)
-assert abs(cosine) < 1e-9
-angle_drums = np.arccos(np.linalg.norm(s_target) / np.linalg.norm(estimate))
+rest_of_drums = estimate - s_target
+lengths = [np.linalg.norm(each) for each in (estimate, s_target, rest_of_drums, truth)]
+assert abs(rest_of_drums @ truth) < 1e-9 * lengths[2] * lengths[3]
+angle_drums = np.arccos(lengths[1] / lengths[0])
 Markdown(
-    rf"The lowest point is at $\alpha = \langle \hat s, s\rangle / \|s\|^2 = {alpha:.3f}$, and the rest there is"
-    " orthogonal to the true drums. The angle between estimate and truth is"
-    f" **{np.degrees(angle_drums):.0f}°**, in {len(truth)} dimensions."
+    r"The lowest point is at $\alpha = \langle \hat s, s\rangle / \|s\|^2 ="
+    f" {alpha:.3f}$, and the rest there is orthogonal to the true drums. The angle"
+    f" between estimate and truth is **{np.degrees(angle_drums):.0f}°**,"
+    f" in {len(truth)} dimensions."
 )
 
 # %% [markdown]
@@ -185,8 +210,8 @@ Markdown(
 # 2. The closest point of the floor is $P\hat s = \sum_k c_k s_k$, the shadow at noon. As in section 1, the rest must be
 #    orthogonal to *every* source, or more could be taken out: $\langle s_k, \hat s - \sum_l c_l s_l\rangle = 0$ for
 #    each $k$.
-# 3. These are as many equations as there are gains:
-#    $$G\,c = d \qquad G_{kl} = \langle s_k, s_l\rangle \qquad d_k = \langle s_k, \hat s\rangle$$
+# 3. These are as many equations as there are gains: $G\,c = d$, with $G_{kl} = \langle s_k, s_l\rangle$ and $d_k =
+#    \langle s_k, \hat s\rangle$.
 # 4. What is not on the floor is in no source: $e_{artif} = \hat s - P\hat s$.
 # 5. On the floor, what is not along $s_j$ comes from the others: $e_{interf} = P\hat s - s_{target}$. Adding up
 #    gives (4).
@@ -194,37 +219,45 @@ Markdown(
 # **Predict:** which two of the three parts meet at a right angle?
 
 # %%
-drums_3d, bass_3d = np.array([1.0, 0.1, 0.0]), np.array([0.15, 0.8, 0.0])  # they span the floor
+floor = np.array([[1.0, 0.1, 0.0], [0.15, 0.8, 0.0]])  # spanned by true drums and bass
 estimate_3d = np.array([0.8, 0.55, 0.5])
-floor = np.stack([drums_3d, bass_3d])
 on_floor = np.linalg.solve(floor @ floor.T, floor @ estimate_3d) @ floor
-parts_3d = np.stack([project(estimate_3d, drums_3d), on_floor - project(estimate_3d, drums_3d), estimate_3d - on_floor])
-assert np.allclose(parts_3d.sum(axis=0), estimate_3d)  # equation (4)
+target_3d = project(estimate_3d, floor[0])
+parts_3d = np.stack([target_3d, on_floor - target_3d, estimate_3d - on_floor])
 products = parts_3d @ parts_3d.T  # the inner product of each part with each
 
-# %%
+# %% jupyter={"source_hidden": true}
+assert np.allclose(parts_3d.sum(axis=0), estimate_3d)  # equation (4)
+assert np.allclose(products, np.diag(np.diag(products)))  # each two are orthogonal
+
+# %% jupyter={"source_hidden": true}
 figure, space = figures.canvas(height_in=3.8, subplot_kw={"projection": "3d"})
-space.plot_trisurf([0, 1.1, 1.1, 0], [0, 0, 0.9, 0.9], [0, 0, 0, 0], color="#dddddd", alpha=0.3)
-for text, arrow in {"true drums": drums_3d, "true bass": bass_3d}.items():
+corners_x, corners_y = [0, 1.1, 1.1, 0], [0, 0, 0.9, 0.9]
+space.plot_trisurf(corners_x, corners_y, [0, 0, 0, 0], color="#dddddd", alpha=0.3)
+for text, arrow in zip(("true drums", "true bass"), floor, strict=True):
     space.plot(*np.transpose([np.zeros(3), arrow]), color="#777777", linewidth=1)
     space.text(*arrow, text)
-space.plot(*np.transpose([np.zeros(3), estimate_3d]), color=figures.COLOURS["mixture"], label="estimate")
+whole = np.transpose([np.zeros(3), estimate_3d])
+space.plot(*whole, color=colours["mixture"], label="estimate")
 corners = np.cumsum([np.zeros(3), *parts_3d], axis=0)
-marks = {"target": ("drums", "-"), "interference": ("bass", "--"), "artefacts": ("vocals", ":")}
-for place, (text, (name, dashes)) in enumerate(marks.items()):
-    path = corners[place : place + 2]
-    space.plot(*path.T, color=figures.COLOURS[name], linestyle=dashes, linewidth=3, label=text)
+for place, text in enumerate(("target", "interference", "artefacts")):
+    colour = colours[("drums", "bass", "vocals")[place]]
+    look = {"color": colour, "linestyle": ("-", "--", ":")[place], "linewidth": 3}
+    space.plot(*corners[place : place + 2].T, label=text, **look)
 
-# %%
+# %% jupyter={"source_hidden": true}
 space.set(xlim=(0, 1.1), ylim=(0, 0.9), zlim=(0, 0.6))
 space.set_box_aspect((1.1, 0.9, 0.6), zoom=1.1)
 space.view_init(elev=24, azim=-110)
 space.set_axis_off()
 space.legend(loc="upper left")
-assert np.abs(products - np.diag(np.diag(products))).max() < 1e-12  # each two are orthogonal
-figures.show(figure, "The estimate as an arrow in space; the true drums and the true bass span the floor. From the "
-             "origin the target leads along the drums, the interference from there across the floor to the point "
-             "below the estimate, and the artefacts straight up to it. All three meet at right angles.")
+figures.show(
+    figure,
+    "The estimate as an arrow in space; the true drums and the true bass span the"
+    " floor. From the origin the target leads along the drums, the interference from"
+    " there across the floor to the point below the estimate, and the artefacts"
+    " straight up to it. All three meet at right angles.",
+)
 
 # %% [markdown]
 # *What to notice.* *All* pairs are orthogonal. The artefacts stand upright on the floor. And the shadow of the
@@ -240,16 +273,18 @@ G, d = S @ S.T, S @ estimate
 c = np.linalg.solve(G, d)
 e_interf = c @ S - s_target
 e_artif = estimate - c @ S
+parts = np.stack([s_target, e_interf, e_artif])
 lessons.table(pd.DataFrame({"gain c": c}, index=report.STEMS).T, "{:.3f}")
 
-# %%
-assert np.allclose(s_target + e_interf + e_artif, estimate)  # equation (4)
-assert all(abs(e_artif @ s) < 1e-6 * np.linalg.norm(e_artif) * np.linalg.norm(s) for s in S)
-for mine, librarys in zip((s_target, e_interf, e_artif), decompose(estimate, S, target=1), strict=True):
-    assert np.allclose(mine, librarys, atol=1e-9)
+# %% jupyter={"source_hidden": true}
+lengths = np.linalg.norm(e_artif) * np.linalg.norm(S, axis=1)
+assert np.allclose(parts.sum(axis=0), estimate)  # equation (4)
+assert np.all(np.abs(S @ e_artif) < 1e-6 * lengths)  # orthogonal to each source
+assert np.allclose(parts, decompose(estimate, S, target=1), atol=1e-9)
 player.tracks(
-    {"target": s_target[excerpt], "interference": e_interf[excerpt], "artefacts": e_artif[excerpt]},
-    description="The three parts of the estimate, as (4) splits it. Added up, they are the estimate.",
+    dict(zip(("target", "interference", "artefacts"), parts[:, excerpt], strict=True)),
+    description="The three parts of the estimate, as (4) splits it."
+                " Added up, they are the estimate.",
 )
 
 # %% [markdown]
@@ -263,17 +298,26 @@ player.tracks(
 # floor is *called* artefact.
 
 # %%
-norms = np.linalg.norm(S, axis=1)
-cosines = [
-    np.abs(np.corrcoef(np.asarray(song.waveforms[1:])))[np.triu_indices(4, 1)].max() for song in songs
-]
-cosine = pd.DataFrame(G / np.outer(norms, norms), index=report.STEMS, columns=report.STEMS)
-lessons.table(cosine, "{:.3f}", "Cosine of the angle between true sources of this song")
+def cosines(stems: np.ndarray) -> np.ndarray:
+    """Cosine of the angle between each two stems: `(stem, sample)` → `(stem, stem)`."""
+    directions = stems / np.linalg.norm(stems, axis=1, keepdims=True)
+    return directions @ directions.T
 
-# %%
+
+lessons.table(
+    pd.DataFrame(cosines(S), index=report.STEMS, columns=report.STEMS),
+    "{:.3f}",
+    "cosine of the angle between true sources of this song",
+)
+
+# %% jupyter={"source_hidden": true}
+largest = max(
+    np.abs(cosines(np.array(song.waveforms[1:], float)))[np.triu_indices(4, 1)].max()
+    for song in songs
+)
 Markdown(
-    f"Nearly: the largest cosine in all {len(songs)} test songs is {max(cosines):.3f}, which is an"
-    f" angle of {np.degrees(np.arccos(max(cosines))):.0f}° in place of 90°."
+    f"Nearly: the largest cosine in all {len(songs)} test songs is {largest:.3f},"
+    f" which is an angle of {np.degrees(np.arccos(largest)):.0f}° in place of 90°."
 )
 
 # %% [markdown]
@@ -292,11 +336,14 @@ Markdown(
 # **Predict** from what you heard: is $I$ or $A$ the larger one? Which of the three ratios is the smallest?
 
 # %%
-parts = {"target T": s_target, "interference I": e_interf, "artefacts A": e_artif}
-energy = {name: 100 * np.sum(part**2) / np.sum(estimate**2) for name, part in parts.items()}
-assert np.isclose(sum(energy.values()), 100)  # Pythagoras, twice
-figures.bars(energy, "share of the estimate's energy (%)", form=".1f")
-
+names = ("target T", "interference I", "artefacts A")
+energies = 100 * np.sum(parts**2, axis=1) / np.sum(estimate**2)
+assert np.isclose(energies.sum(), 100)  # Pythagoras, twice
+figures.bars(
+    dict(zip(names, energies, strict=True)),
+    "share of the estimate's energy (%)",
+    form=".1f",
+)
 
 # %%
 def decibel(above: np.ndarray, below: np.ndarray) -> float:
@@ -307,29 +354,45 @@ def decibel(above: np.ndarray, below: np.ndarray) -> float:
 sdr = decibel(s_target, e_interf + e_artif)  # (5)
 sir = decibel(s_target, e_interf)  # (6)
 sar = decibel(s_target + e_interf, e_artif)  # (7)
-t, i, a = energy.values()
-assert np.allclose([sdr, sir, sar], 10 * np.log10([t / (i + a), t / i, (t + i) / a]))
 Markdown(f"By hand: SDR **{sdr:.2f} dB**, SIR **{sir:.2f} dB**, SAR **{sar:.2f} dB**")
 
+# %% jupyter={"source_hidden": true}
+t, i, a = energies
+assert np.allclose([sdr, sir, sar], 10 * np.log10([t / (i + a), t / i, (t + i) / a]))
+
+# %% [markdown]
+# The library does the same for several estimates at once:
+
+# %%
+lessons.show_source(sdr_sir_sar, projection._gains)
+
+# %% [markdown]
+# **Look for** the two projections: `own` are the gains $\alpha$ on each estimate's own source, `joint` the gains $c$ on
+# all of them. `_gains` takes the inner products $G$ and $d$ (there `gram` and `cross`), as you did; only it
+# brings all sources to the same length first, and leaves silent ones out. From `for` on it is (4), block by block, so
+# that an hour of song fits into memory: what is kept of each part is its energy.
+
 # %% tags=["nbval-check-output"]
-by_library = [float(ratio[0]) for ratio in sdr_sir_sar(estimate[None], S, targets=[1])]
-assert np.allclose([sdr, sir, sar], by_library, atol=1e-6)
-print("equal to dann_lib.evaluation")
+by_library = np.ravel(sdr_sir_sar(estimate[None], S, targets=[1]))
+print("equal to yours:", np.allclose([sdr, sir, sar], by_library, atol=1e-6))
 
 # %% [markdown]
 # Two things follow from the definitions alone. **Predict** both before you run the cell: what happens to the
 # ratios if the estimate is made ten times as loud? Can SDR ever be higher than SIR?
 
 # %%
-louder = [float(ratio[0]) for ratio in sdr_sir_sar(10 * estimate[None], S, targets=[1])]
-assert np.allclose(louder, by_library)  # the level does not matter
-assert np.isclose(10 ** (-sdr / 10), 10 ** (-sir / 10) + 10 ** (-sar / 10) * (1 + 10 ** (-sir / 10)))
+louder = np.ravel(sdr_sir_sar(10 * estimate[None], S, targets=[1]))
 snr = [decibel(truth, truth - factor * estimate) for factor in (1, 10)]
 Markdown(
-    "Ten times as loud, and all three are the same. A plain signal-to-noise ratio, ‖s‖² / ‖s − ŝ‖²,"
-    f" falls from {snr[0]:.1f} dB to {snr[1]:.1f} dB. And SDR is never above SIR, since (5) has the"
-    " same numerator and more in the denominator."
+    "Ten times as loud, and all three are the same. A plain signal-to-noise ratio,"
+    f" ‖s‖² / ‖s − ŝ‖², falls from {snr[0]:.1f} dB to {snr[1]:.1f} dB. And SDR is never"
+    " above SIR, since (5) has the same numerator and more in the denominator."
 )
+
+# %% jupyter={"source_hidden": true}
+below_sdr, below_sir, below_sar = (10 ** (-ratio / 10) for ratio in (sdr, sir, sar))
+assert np.allclose(louder, by_library)  # the level does not matter
+assert np.isclose(below_sdr, below_sir + below_sar * (1 + below_sir))
 
 # %% [markdown]
 # *What to notice.* "SIR is high and SDR is low", as the report finds, is therefore half a theorem: SDR
@@ -338,13 +401,14 @@ Markdown(
 
 # %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
 given_sdr, given_sir = 3.0, 10.0
-interference, unwanted = 10 ** (-given_sir / 10), 10 ** (-given_sdr / 10)  # in parts of the target's energy
+interference, unwanted = 10 ** (-given_sir / 10), 10 ** (-given_sdr / 10)  # if T = 1
 third = 10 * np.log10((1 + interference) / (unwanted - interference))
 lessons.quick_check(
-    f"A paper gives SDR {given_sdr:.0f} dB and SIR {given_sir:.0f} dB, and forgets SAR. What is it, if both are (5) "
-    "and (6)?",
-    f"Let T = 1. Then I = {interference:.3f} and I + A = {unwanted:.3f}, so A = {unwanted - interference:.3f}, and "
-    f"(7) gives {third:.1f} dB. Three ratios, but two numbers.",
+    f"A paper gives SDR {given_sdr:.0f} dB and SIR {given_sir:.0f} dB, and forgets SAR."
+    " What is it, if both are (5) and (6)?",
+    f"Let T = 1. Then I = {interference:.3f} and I + A = {unwanted:.3f},"
+    f" so A = {unwanted - interference:.3f}, and (7) gives {third:.1f} dB."
+    " Three ratios, but two numbers.",
 )
 
 # %% [markdown]
@@ -361,42 +425,66 @@ lessons.quick_check(
 everything = {**oracles(), "DANN": dann}
 scores = evaluate(songs, everything, v4=False, jobs=1, progress=False)
 medians = summarise(scores)
-sdr_table = medians[medians["metric"] == "sdr"].pivot(index="run", columns="source", values="median")
-lessons.table(
-    sdr_table.loc[list(everything), list(report.SOURCES)], "{:.1f} dB", "median SDR over the test songs"
-)
+sdr_table = medians[medians["metric"] == "sdr"].pivot(
+    index="run", columns="source", values="median"
+).loc[list(everything), list(report.SOURCES)]
 
 # %%
-shown = ("mixture", "DANN", "ideal_binary_mask", "ideal_ratio_mask", "ideal_part_masks")
+in_words = {
+    **{name: name.replace("_", " ") for name in everything},
+    "ideal_ratio_mask_power": "ideal ratio mask, energies shared",
+    "ideal_part_masks": "ideal masks for two parts, ±1",
+    "ideal_part_masks_2": "ideal masks for two parts, ±2",
+    "true_magnitude": "true magnitude, mixture's phase",
+}
+lessons.table(
+    sdr_table.rename(index=in_words).rename_axis(index=None, columns=None),
+    "{:.1f} dB",
+    "median SDR over the test songs",
+)
+
+# %% jupyter={"source_hidden": true}
+shown = "mixture", "DANN", "ideal_binary_mask", "ideal_ratio_mask", "ideal_part_masks"
 figures.bars(
-    {source: {name: sdr_table.loc[name, source] for name in shown} for source in report.SOURCES},
+    {
+        source: {in_words[name]: column[name] for name in shown}
+        for source, column in sdr_table.items()
+    },
     "median SDR (dB)",
     form=".1f",
 )
 
 # %% [markdown]
-# *What to notice.* `ideal_part_masks` is the report's own kind of mask, one for the real and one for the
-# imaginary part, kept within ±1. It beats the ratio mask by far, since it can turn the phase. So the report's
-# idea has a high ceiling. Its network is a long way below: a mask for each part is much harder to guess than
+# *What to notice.* The ideal masks for two parts are the report's own kind of mask, one for the real and one for the
+# imaginary part, kept within ±1 (or ±2). They beat the ratio mask by far, since they can turn the phase. So the
+# report's idea has a high ceiling. Its network is a long way below: a mask for each part is much harder to guess than
 # one for the magnitude, because the sign of a part looks like noise (lesson 2).
 #
 # How far up from the floor is DANN? The share of the way from the mixture to the ideal ratio mask, with 95 %
 # intervals:
 
 # %%
-closed = gap_closed(scores, "DANN")
-lessons.table(
-    closed.set_index("source")[["gap_closed", "low", "high"]],
-    "{:.0%}",
-    "share of the way from the mixture to the ideal ratio mask",
-)
+def way_up(scores: pd.DataFrame, run: str, caption: str) -> lessons.Table:
+    """Share of the way from the mixture to the ideal ratio mask, with its interval."""
+    closed = gap_closed(scores, run).set_index("source")[["gap_closed", "low", "high"]]
+    columns = ["share of the way", "from", "to"]
+    return lessons.table(
+        closed.set_axis(columns, axis=1).rename_axis(None), "{:.0%}", caption
+    )
+
+
+caption = "from the mixture to the ideal ratio mask"
+way_up(scores, "DANN", f"your run, {caption}, 8 test songs")
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
-floor_sdr, ceiling_sdr = (sdr_table.loc[name, "bass"] for name in ("mixture", "ideal_ratio_mask"))
+floor_sdr, ceiling_sdr = sdr_table.loc[["mixture", "ideal_ratio_mask"], "bass"]
+way = 100 * -floor_sdr / (ceiling_sdr - floor_sdr)
 lessons.quick_check(
-    "A separator has a median SDR of 0 dB for the bass of these songs. Is it of any use?",
-    f"The mixture itself has {floor_sdr:.1f} dB and the ideal ratio mask {ceiling_sdr:.1f} dB, so 0 dB are "
-    f"{100 * -floor_sdr / (ceiling_sdr - floor_sdr):.0f} % of the way. Without floor and ceiling, 0 dB says nothing.",
+    "A separator has a median SDR of 0 dB for the bass of these songs."
+    " Is it of any use?",
+    f"The mixture itself has {floor_sdr:.1f} dB and the ideal ratio mask"
+    f" {ceiling_sdr:.1f} dB, so 0 dB are {way:.0f} % of the way. Without floor and"
+    " ceiling, 0 dB says nothing.",
 )
 
 # %% [markdown]
@@ -407,15 +495,20 @@ lessons.quick_check(
 
 # %%
 ceilings = np.array([rate_ceiling(song) for song in songs])  # (song, ratio, source)
-rate_sar = dict(zip(report.SOURCES, np.median(ceilings[:, 2], axis=0), strict=True))
-at_44 = evaluate(songs, {"DANN": dann}, rate_hz=report.SONG_RATE, v4=False, jobs=1, progress=False)
-sar_44 = at_44[at_44["metric"] == "sar"].groupby("source")["value"].median()
-share = {source: 100 * 10 ** ((sar_44[source] - rate_sar[source]) / 10) for source in report.SOURCES}
-rate_table = pd.DataFrame(
-    {"SAR of the true sources, resampled": rate_sar, "SAR of DANN at 44.1 kHz": sar_44}
+at_44 = evaluate(
+    songs, {"DANN": dann}, rate_hz=report.SONG_RATE, v4=False, jobs=1, progress=False
 )
+sar_44 = at_44[at_44["metric"] == "sar"].groupby("source")["value"].median()
+rate_sar = pd.DataFrame({
+    "true sources, resampled": np.median(ceilings[:, 2], axis=0),
+    "DANN at 44.1 kHz": sar_44[list(report.SOURCES)],
+}).rename_axis(None)
+lessons.table(rate_sar, "{:.1f} dB", "SAR, medians over the test songs")
+
+# %% jupyter={"source_hidden": true}
+above_dann = rate_sar["DANN at 44.1 kHz"] - rate_sar["true sources, resampled"]
+share = (100 * 10 ** (above_dann / 10)).to_dict()  # of DANN's artefacts, in per cent
 assert max(share.values()) < 50
-lessons.table(rate_table.loc[list(report.SOURCES)], "{:.1f} dB", "medians over the test songs")
 
 # %% [markdown]
 # *What to notice.* Drums suffer most, with their cymbals; the bass hardly. Even so the ceiling of the rate is
@@ -436,8 +529,10 @@ figures.figure_9(of_dann)
 
 # %%
 two_seconds = slice(4 * report.SAMPLE_RATE, 6 * report.SAMPLE_RATE)
-sounds = {song.name: (dann(np.array(song.waveforms))[:, two_seconds], np.array(song.waveforms)[1:4, two_seconds])
-          for song in songs}
+sounds = {}
+for song in songs:
+    waveforms = np.array(song.waveforms)
+    sounds[song.name] = dann(waveforms)[:, two_seconds], waveforms[1:4, two_seconds]
 player.songs_explorer(scores, sounds, run="DANN", title="Your run, song by song")
 
 # %%
@@ -448,16 +543,13 @@ lessons.reference("figure_9_modern")
 
 # %%
 evidence = Evidence.stored()
-player.songs_explorer(evidence.scores[evidence.scores["rate_hz"] == report.SAMPLE_RATE], run="dann-modern",
-                      title="The 50 test songs, today's training")
+real_scores = evidence.scores[evidence.scores["rate_hz"] == report.SAMPLE_RATE]
+player.songs_explorer(
+    real_scores, run="dann-modern", title="The 50 test songs, today's training"
+)
 
 # %%
-reached = gap_closed(evidence.scores[evidence.scores["rate_hz"] == report.SAMPLE_RATE], "dann-modern")
-lessons.table(
-    reached.set_index("source")[["gap_closed", "low", "high"]],
-    "{:.0%}",
-    "reference run: share of the way from the mixture to the ideal ratio mask, 50 test songs",
-)
+way_up(real_scores, "dann-modern", f"reference run, {caption}, 50 test songs")
 
 # %% [markdown]
 # ### Spread is not uncertainty
@@ -473,44 +565,68 @@ lessons.table(
 
 
 # %%
-def bootstrap_medians(values: np.ndarray, n_songs: int | None = None, n_draws: int = 10_000) -> np.ndarray:
+def bootstrap_medians(values: np.ndarray, n_songs: int | None = None) -> np.ndarray:
     """Medians of songs drawn with replacement, by default as many as there are."""
     random = np.random.default_rng(0)
-    return np.median(random.choice(values, size=(n_draws, n_songs or len(values))), axis=1)
+    draws = random.choice(values, size=(10_000, n_songs or len(values)))
+    return np.median(draws, axis=1)
 
 
-modern = evidence.per_song("dann-modern")  # SDR of (5) in dB: a row for each song, a column for each source
+modern = evidence.per_song("dann-modern")  # SDR (5) in dB: a row for each song
 values = modern["vocals"].to_numpy()
 low, high = np.percentile(bootstrap_medians(values), [2.5, 97.5])
 lower, upper = np.percentile(values, [25, 75])
-assert np.ptp(values) > 30 and np.allclose([low, high], interval((values,), np.median), atol=0.3)
 
-# %%
+# %% jupyter={"source_hidden": true}
+assert np.ptp(values) > 30
+assert np.allclose([low, high], interval((values,), np.median), atol=0.3)
+
+# %% jupyter={"source_hidden": true}
 figure, axis = figures.canvas(height_in=2.5)
-look = {"color": figures.COLOURS["vocals"], "alpha": 0.55}
-axis.plot(values, 2 + 0.15 * np.sin(2.4 * np.arange(len(values))), "o", markersize=4, markeredgewidth=0, **look)
-axis.boxplot(values, orientation="horizontal", positions=[1], widths=0.5, showfliers=False,
-             medianprops={"color": "black", "linewidth": 2})
+look = {"color": colours["vocals"], "alpha": 0.55}
+scattered = 2 + 0.15 * np.sin(2.4 * np.arange(len(values)))
+axis.plot(values, scattered, "o", markersize=4, markeredgewidth=0, **look)
+axis.boxplot(
+    values, orientation="horizontal", positions=[1], widths=0.5, showfliers=False,
+    medianprops={"color": "black", "linewidth": 2},
+)
 axis.plot([low, high], [0.2, 0.2], linewidth=7, solid_capstyle="butt", **look)
-axis.plot(np.median(values), 0.2, "|", color="black", markersize=14, markeredgewidth=2)
+median = np.median(values)
+axis.plot(median, 0.2, "|", color="black", markersize=14, markeredgewidth=2)
 axis.set_yticks([2, 1, 0.2], ["the songs", "their box plot", "median and its interval"])
 axis.set(xlabel="SDR of the vocals (dB)", ylim=(-0.2, 2.4))
 axis.grid(True, axis="x")
-figures.show(figure, f"SDR of the vocals of {len(values)} songs, three times. Dots: from {values.min():.0f} to "
-             f"{values.max():.0f} dB. Box: the middle half, {lower:.1f} to {upper:.1f} dB. Bar: the median, "
-             f"{np.median(values):.1f} dB, with its 95 % interval, {low:.1f} to {high:.1f} dB.")
+
+# %% jupyter={"source_hidden": true}
+figures.show(
+    figure,
+    f"SDR of the vocals of {len(values)} songs, three times. Dots: from"
+    f" {values.min():.0f} to {values.max():.0f} dB. Box: the middle half, {lower:.1f}"
+    f" to {upper:.1f} dB. Bar: the median, {median:.1f} dB, with its 95 % interval,"
+    f" {low:.1f} to {high:.1f} dB.",
+)
 
 # %%
 sizes = [5, 10, 20, 50, 100, 200]
 random = np.random.default_rng(0)
-box = [np.mean(np.diff(np.percentile(random.choice(values, (2000, n)), [25, 75], axis=1), axis=0)) for n in sizes]
-bar = [float(np.diff(np.percentile(bootstrap_medians(values, n), [2.5, 97.5]))[0]) for n in sizes]
+box, bar = [], []  # widths in dB
+for n in sizes:
+    quartiles = np.percentile(random.choice(values, (2000, n)), [25, 75], axis=1)
+    box.append(np.mean(quartiles[1] - quartiles[0]))
+    bar.append(np.ptp(np.percentile(bootstrap_medians(values, n), [2.5, 97.5])))
 assert bar[-1] < 0.5 * bar[2] and box[-1] > 0.8 * box[2] and 0.8 < bar[3] / 2 < 1.3
+
+# %% jupyter={"source_hidden": true}
 figures.curves(
-    {"box: middle half of the songs": (sizes, box), "95 % interval of the median": (sizes, bar)},
-    "songs", "width (dB)",
-    f"Width of box and interval if songs like these were more or fewer. The box stays as wide, {box[-1]:.1f} dB with "
-    f"200 songs; the interval shrinks from {bar[0]:.1f} dB with 5 to {bar[3]:.1f} with 50 and {bar[-1]:.1f} with 200.",
+    {
+        "box: middle half of the songs": (sizes, box),
+        "95 % interval of the median": (sizes, bar),
+    },
+    "songs",
+    "width (dB)",
+    "Width of box and 95 % interval if songs like these were more or fewer. The box"
+    f" stays about as wide, {box[-1]:.1f} dB with 200 songs; the interval shrinks from"
+    f" {bar[0]:.1f} dB with 5 to {bar[3]:.1f} with 50 and {bar[-1]:.1f} with 200.",
 )
 
 # %% [markdown]
@@ -519,33 +635,39 @@ figures.curves(
 # songs, as in the report, this median is known to about a decibel on either side. Your eight songs, with the intervals
 # in brackets:
 
-# %%
-table = medians[medians["run"] == "DANN"].assign(
-    score=lambda frame: [
-        f"{each.median:.1f} [{each.low:.1f}, {each.high:.1f}]" for each in frame.itertuples()
-    ]
-)
-table.pivot(index="source", columns="metric", values="score").loc[
-    list(report.SOURCES), ["sir", "sdr", "sar"]
+# %% jupyter={"source_hidden": true}
+of_yours = medians[medians["run"] == "DANN"]
+written = [
+    f"{median:.1f} [{low:.1f}, {high:.1f}]"
+    for median, low, high in of_yours[["median", "low", "high"]].to_numpy()
 ]
+lessons.table(
+    of_yours.assign(score=written)
+    .pivot(index="source", columns="metric", values="score")
+    .loc[list(report.SOURCES), ["sir", "sdr", "sar"]]
+    .rename(columns=str.upper)
+    .rename_axis(index=None, columns=None),
+    caption="dB, medians over your eight songs",
+)
 
 # %%
-per_song = of_dann[of_dann["metric"] == "sdr"].pivot(index="song", columns="source", values="value")[
-    list(report.SOURCES)
-]
-facts = pd.DataFrame([{"song": song.name, **song.metadata} for song in songs]).set_index("song")[
-    ["genre", "n_instruments"]
-]
+per_song = of_dann[of_dann["metric"] == "sdr"].pivot(
+    index="song", columns="source", values="value"
+)[list(report.SOURCES)]
+facts = pd.DataFrame(
+    {song.name: song.metadata for song in songs}, index=["genre", "n_instruments"]
+).T.rename(columns={"n_instruments": "instruments"})
 lessons.table(facts.join(per_song), "{:.1f} dB", "SDR of DANN, song by song")
 
 # %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
 needed = (bar[3] / 0.5) ** 2 * sizes[3]
 lessons.quick_check(
-    f"With {sizes[3]} songs the interval of the median is {bar[3]:.1f} dB wide. How many songs would make it half a "
-    "decibel wide?",
-    f"The width falls with the square root of the number: {sizes[3]} × ({bar[3]:.1f} / 0.5)² is about "
-    f"{round(needed, -2):.0f}. "
-    "MUSDB18 has 50 test songs, so a difference of half a decibel between two medians is nothing to rely on.",
+    f"With {sizes[3]} songs the interval of the median is {bar[3]:.1f} dB wide."
+    " How many songs would make it half a decibel wide?",
+    "The width falls with the square root of the number:"
+    f" {sizes[3]} × ({bar[3]:.1f} / 0.5)² is about {round(needed, -2):.0f}."
+    " MUSDB18 has 50 test songs, so a difference of half a decibel between two medians"
+    " is nothing to rely on.",
 )
 
 # %% [markdown]
@@ -558,29 +680,51 @@ lessons.quick_check(
 # nevertheless?
 
 # %%
-pair = pd.DataFrame({"Concat 3": evidence.per_song("skips-3")["drums"],
-                     "Concat 1+2+3": evidence.per_song("skips-1+2+3")["drums"]})
-difference = (pair["Concat 1+2+3"] - pair["Concat 3"]).to_numpy()  # the same song in each row
-figure, (boxes, songs_axis) = figures.canvas(1, 2, height_in=3.0, width_ratios=[1, 1.4])
-boxes.boxplot(pair.to_numpy(), tick_labels=list(pair), widths=0.5, medianprops={"color": "black", "linewidth": 2})
+pair = pd.DataFrame({
+    "Concat 3": evidence.per_song("skips-3")["drums"],
+    "Concat 1+2+3": evidence.per_song("skips-1+2+3")["drums"],
+})
+three, all_three = pair.to_numpy().T  # the same song in each place
+difference = all_three - three
+n_better = np.sum(difference > 0)
+
+# %% jupyter={"source_hidden": true}
+figure, (boxes, by_song) = figures.canvas(1, 2, height_in=3.0, width_ratios=[1, 1.4])
+look = {"widths": 0.5, "medianprops": {"color": "black", "linewidth": 2}}
+boxes.boxplot(pair.to_numpy(), tick_labels=list(pair), **look)
 boxes.set_ylabel("SDR of the drums (dB)")
-songs_axis.bar(np.arange(len(difference)), np.sort(difference), color=figures.COLOURS["drums"])
-songs_axis.axhline(0, color="#888888", linewidth=0.8)
-songs_axis.set(xlabel="songs, sorted", ylabel="Concat 1+2+3 minus Concat 3 (dB)")
-figures.show(figure, "Left: box plots of the SDR of the drums with Concat 3 and with Concat 1+2+3; the boxes overlap "
-             f"almost wholly. Right: the difference song by song, sorted; it is above zero for "
-             f"{np.sum(difference > 0)} of {len(difference)} songs.")
+by_song.bar(np.arange(len(difference)), np.sort(difference), color=colours["drums"])
+by_song.axhline(0, color="#888888", linewidth=0.8)
+by_song.set(xlabel="songs, sorted", ylabel="Concat 1+2+3 minus Concat 3 (dB)")
+figures.show(
+    figure,
+    "Left: box plots of the SDR of the drums with Concat 3 and with Concat 1+2+3; the"
+    " boxes overlap almost wholly. Right: the difference song by song, sorted; it is"
+    f" above zero for {n_better} of {len(difference)} songs.",
+)
+
+# %%
+def between_medians(a: np.ndarray, b: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Difference of the medians of two sets of songs."""
+    return np.median(a, axis=axis) - np.median(b, axis=axis)
+
+
+of_medians = between_medians(all_three, three)
+unpaired = interval((all_three, three), between_medians, paired=False)
+paired = interval((difference,), np.median)
 
 # %% tags=["nbval-check-output"]
-of_medians = pair["Concat 1+2+3"].median() - pair["Concat 3"].median()
-paired = interval((difference,), np.median)
-unpaired = interval((pair["Concat 1+2+3"].to_numpy(), pair["Concat 3"].to_numpy()),
-                    lambda a, b, axis: np.median(a, axis=axis) - np.median(b, axis=axis), paired=False)
 assert of_medians < 0 < paired[0] and unpaired[0] < 0 < unpaired[1]
-rows = {"difference of the medians, songs drawn apart": (of_medians, *unpaired),
-        "median of the differences, pairs drawn": (np.median(difference), *paired)}
-lessons.table(pd.DataFrame(rows, index=["dB", "from", "to"]).T, "{:+.2f}", "Concat 1+2+3 minus Concat 3, SDR of the "
-              f"drums, 95 % intervals; Concat 1+2+3 is better in {np.sum(difference > 0)} of {len(difference)} songs")
+rows = {
+    "difference of the medians, songs drawn apart": (of_medians, *unpaired),
+    "median of the differences, pairs drawn": (np.median(difference), *paired),
+}
+lessons.table(
+    pd.DataFrame(rows, index=["dB", "from", "to"]).T,
+    "{:+.2f}",
+    "Concat 1+2+3 minus Concat 3, SDR of the drums, 95 % intervals;"
+    f" Concat 1+2+3 is better in {n_better} of {len(difference)} songs",
+)
 
 # %% [markdown]
 # *What to notice.* The two differences do not even have the same sign. Concat 1+2+3 is better for most songs; but the
@@ -594,17 +738,23 @@ lessons.table(pd.DataFrame(rows, index=["dB", "from", "to"]).T, "{:+.2f}", "Conc
 # Papers seldom say how they average. **Predict:** one system, one table of 50 songs. By how many dB can honest
 # averages differ?
 
-# %% tags=["nbval-check-output"]
+# %%
+def without_the_worst(scores: pd.Series) -> float:
+    return scores.drop(scores.idxmin()).mean()
+
+
 averages = pd.DataFrame({
     "median over songs": modern.median(),
     "mean over songs": modern.mean(),
-    "mean without the worst song": modern.apply(lambda column: column.drop(column.idxmin()).mean()),
+    "mean without the worst song": modern.apply(without_the_worst),
     "mean of the ratios, then dB": 10 * np.log10((10 ** (modern / 10)).mean()),
     "best of the 50 songs": modern.max(),
-}).T
-pulled = averages.loc["mean without the worst song", "vocals"] - averages.loc["mean over songs", "vocals"]
+}).T[list(report.SOURCES)].rename_axis(columns=None)
+
+# %% tags=["nbval-check-output"]
+pulled = averages["vocals"].diff()["mean without the worst song"]
 assert 0.4 < pulled < 0.6
-lessons.table(averages[list(report.SOURCES)], "{:.1f} dB", "SDR of one network on 50 songs (today's training)")
+lessons.table(averages, "{:.1f} dB", "SDR of one network (today's training), 50 songs")
 
 # %% [markdown]
 # *What to notice.* One song pulls the mean of the vocals down by half a decibel, since a ratio in dB has no lower
@@ -621,14 +771,19 @@ lessons.table(averages[list(report.SOURCES)], "{:.1f} dB", "SDR of one network o
 # - **Many comparisons.** With 95 % intervals, one of twenty comparisons without any difference excludes 0.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
-at_rate = evidence.scores[(evidence.scores["rate_hz"] == report.SAMPLE_RATE) & (evidence.scores["metric"] == "sdr")]
-of_seeds = at_rate.groupby(["run", "source"])["value"].median()
-first, second = (of_seeds[name].round(1) for name in ("dann-report", "dann-report-seed1"))
+of_sdr = real_scores[real_scores["metric"] == "sdr"].groupby(["run", "source"])["value"]
+first, second = (
+    of_sdr.median()[run].reindex(report.SOURCES).round(1)
+    for run in ("dann-report", "dann-report-seed1")
+)
+each = [f"{name} {first[name]:.1f} and {second[name]:.1f} dB" for name in first.index]
 lessons.quick_check(
     "The report trained once. How much could its figure 9 owe to the seed?",
-    "The reference run trained it twice, with nothing changed but the seed. Median SDR of the 50 songs: "
-    + ", ".join(f"{source} {first[source]:.1f} and {second[source]:.1f} dB" for source in report.SOURCES)
-    + f". The seed alone moves a median by up to {(first - second).abs().max():.1f} dB, and no box plot shows it.",
+    "The reference run trained it twice, with nothing changed but the seed. Median SDR"
+    " of the 50 songs: "
+    + ", ".join(each)
+    + f". The seed alone moves a median by up to {(first - second).abs().max():.1f} dB,"
+    " and no box plot shows it.",
 )
 
 # %% [markdown]
@@ -651,29 +806,39 @@ lessons.quick_check(
 # %%
 five_s = S[:, 3 * report.SAMPLE_RATE : 8 * report.SAMPLE_RATE]
 drums, bass = five_s[1], five_s[2]
-tries = {"half as loud": drums / 2, "1 sample late": np.roll(drums, 1), "20 samples late": np.roll(drums, 20),
-         "with some bass": drums + 0.3 * bass, "the mixture": five_s.sum(axis=0) / 4}
+tries = {
+    "half as loud": drums / 2,
+    "1 sample late": np.roll(drums, 1),
+    "20 samples late": np.roll(drums, 20),
+    "with some bass": drums + 0.3 * bass,
+    "the mixture": five_s.sum(axis=0) / 4,
+}
 
-
+# %%
 def both_families(attempt: np.ndarray) -> dict[str, float]:
     """Scores in dB of an estimate of the drums, beside true estimates of the others."""
     estimates = np.stack([five_s[0], attempt, *five_s[2:]])
+    ours = np.ravel(sdr_sir_sar(attempt[None], five_s, targets=[1]))
     v4 = bss_eval_v4(estimates, five_s, report.SAMPLE_RATE)
-    ours = zip(("SDR (5)", "SIR (6)", "SAR (7)"), sdr_sir_sar(attempt[None], five_s, targets=[1]), strict=True)
-    theirs = {f"{name[:3].upper()} v4": float(np.nanmedian(v4[name][1])) for name in ("sdr_v4", "sir_v4", "sar_v4")}
-    return {**{name: float(ratio[0]) for name, ratio in ours}, **theirs}
-
+    theirs = [np.nanmedian(v4[name][1]) for name in ("sdr_v4", "sir_v4", "sar_v4")]
+    columns = "SDR (5)", "SIR (6)", "SAR (7)", "SDR v4", "SIR v4", "SAR v4"
+    return dict(zip(columns, [*ours, *theirs], strict=True))
 
 # %%
-families = pd.DataFrame({name: both_families(attempt) for name, attempt in tries.items()}).T
-late = families.loc["20 samples late"]
-assert late["SDR (5)"] < -10 and late["SAR v4"] > 20 and np.isclose(families.loc["half as loud", "SDR v4"], 6, atol=0.1)
+families = pd.DataFrame({name: both_families(tries[name]) for name in tries}).T
 lessons.table(families, "{:.1f}", "Estimates of the drums, scored by two families (dB)")
 
+# %% jupyter={"source_hidden": true}
+late = families.loc["20 samples late"]
+assert late["SDR (5)"] < -10 and late["SAR v4"] > 20
+assert np.isclose(families.loc["half as loud", "SDR v4"], 6, atol=0.1)
+
 # %%
+compared = ("20 samples late", "with some bass")
 player.tracks(
-    {"true drums": drums, "20 samples late": tries["20 samples late"], "with some bass": tries["with some bass"]},
-    description="The true drums, the same 2.3 ms late, and the same with some bass. Which is the worst estimate?",
+    {"true drums": drums, **{name: tries[name] for name in compared}},
+    description="The true drums, the same 2.3 ms late, and the same with some bass."
+                " Which is the worst estimate?",
 )
 
 # %% [markdown]
@@ -685,22 +850,32 @@ player.tracks(
 # The same in the reference run, for real songs and a real network:
 
 # %% tags=["nbval-check-output"]
-runs = {"mixture": "mixture", "dann-modern": "DANN, today's training", "ideal_ratio_mask": "ideal ratio mask"}
-names = ["sdr", "sdr_v4", "sir", "sir_v4", "sar", "sar_v4"]
-low_rate = evidence.scores[evidence.scores["rate_hz"] == report.SAMPLE_RATE]
-of_vocals = low_rate[low_rate["run"].isin(runs) & (low_rate["source"] == "vocals") & low_rate["metric"].isin(names)]
-two_families = of_vocals.groupby(["run", "metric"])["value"].median().unstack("metric").loc[list(runs), names]
-assert 25 < two_families.loc["mixture", "sar"] < 35
-lessons.table(two_families.rename(index=runs), "{:.1f} dB", "Vocals, medians over 50 songs at 8.82 kHz")
+runs = {
+    "mixture": "mixture",
+    "dann-modern": "DANN, today's training",
+    "ideal_ratio_mask": "ideal ratio mask",
+}
+metrics = ["sdr", "sdr_v4", "sir", "sir_v4", "sar", "sar_v4"]
+of_vocals = real_scores[real_scores["source"] == "vocals"].groupby(["run", "metric"])
+two_families = of_vocals["value"].median().unstack("metric").loc[list(runs), metrics]
+lessons.table(
+    two_families.rename(index=runs).rename_axis(index=None, columns=None)
+    .rename(columns=lambda name: name.upper().replace("_V4", " v4")),
+    "{:.1f} dB",
+    "Vocals, medians over 50 songs at 8.82 kHz",
+)
 
 # %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
+assert 25 < two_families.loc["mixture", "sar"] < 35
 gap = two_families["sdr_v4"] - two_families["sdr"]
 lessons.quick_check(
-    "A paper reports an SDR of 6 dB for the vocals at 44.1 kHz, by BSS Eval v4. You measure 4 dB by (5) at 8.82 kHz. "
-    "Who is better?",
-    f"Cannot tell. For the very same sounds, v4 minus (5) is {gap['mixture']:.1f} dB for the mixture, "
-    f"{gap['dann-modern']:.1f} dB for DANN and {gap['ideal_ratio_mask']:.1f} dB for the ideal ratio mask: not even a "
-    "constant that could be taken off. Score both with one family, at one rate, on the same songs.",
+    "A paper reports an SDR of 6 dB for the vocals at 44.1 kHz, by BSS Eval v4."
+    " You measure 4 dB by (5) at 8.82 kHz. Who is better?",
+    "Cannot tell. For the very same sounds, v4 minus (5) is"
+    f" {gap['mixture']:.1f} dB for the mixture, {gap['dann-modern']:.1f} dB for DANN"
+    f" and {gap['ideal_ratio_mask']:.1f} dB for the ideal ratio mask: not even a"
+    " constant that could be taken off. Score both with one family, at one rate,"
+    " on the same songs.",
 )
 
 # %% [markdown]
@@ -725,25 +900,33 @@ lessons.quick_check(
 # worse. Three claims, three plots. **Predict** for each whether eight songs are enough to tell.
 
 # %%
-mixture_sdr = scores.query("run == 'mixture' and metric == 'sdr'").pivot(
-    index="song", columns="source", values="value")
-level = mixture_sdr.loc[per_song.index, list(report.SOURCES)]
-count = facts.loc[per_song.index, "n_instruments"]
+level = scores.query("run == 'mixture' and metric == 'sdr'").pivot(
+    index="song", columns="source", values="value"
+).loc[per_song.index, list(report.SOURCES)]
+count = facts.loc[per_song.index, "instruments"].astype(float)
 
-# %%
+# %% jupyter={"source_hidden": true}
 figure, axes = figures.canvas(1, 2, height_in=3.2, sharey=True)
+dashed = {"color": "#888888", "linewidth": 1, "linestyle": "--"}
+axes[0].axline((0, 0), slope=1, label="as the mixture", **dashed)
 for index, source in enumerate(report.SOURCES):
-    dots = {"marker": "osD"[index], "linestyle": "", "color": figures.COLOURS[source], "label": source}
-    axes[0].plot(level[source], per_song[source], **dots)
+    dots = {"marker": "osD"[index], "linestyle": "", "color": colours[source]}
+    axes[0].plot(level[source], per_song[source], label=source, **dots)
     axes[1].plot(count + 0.12 * (index - 1), per_song[source], **dots)
-axes[0].axline((0, 0), slope=1, color="#888888", linewidth=1, linestyle="--", label="as the mixture")
-axes[0].set(xlabel="SDR of the mixture: level of the source (dB)", ylabel="SDR of DANN (dB)",
-            xlim=(level.min().min() - 1, level.max().max() + 1))
-axes[1].set(xlabel="instruments in the song", ylim=(per_song.min().min() - 1, per_song.max().max() + 1))
+
+# %% jupyter={"source_hidden": true}
+axes[0].set(xlabel="SDR of the mixture: level of the source (dB)")
+axes[0].set(xlim=(level.min().min() - 1, level.max().max() + 1))
+axes[0].set(ylim=(per_song.min().min() - 1, per_song.max().max() + 1))
+axes[0].set(ylabel="SDR of DANN (dB)")
+axes[1].set(xlabel="instruments in the song")
 figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=4)
-figures.show(figure, "SDR of DANN for each song and source: on the left over the level of the source in "
-             "the mixture, on the right over the number of instruments. A dot above the dashed line is a "
-             "gain over the mixture.")
+figures.show(
+    figure,
+    "SDR of DANN for each song and source: on the left over the level of the source in"
+    " the mixture, on the right over the number of instruments. A dot above the dashed"
+    " line is a gain over the mixture.",
+)
 
 # %% [markdown]
 # A plot can be turned into one number: **Spearman's rank correlation**, 1 if one quantity always grows with
@@ -754,20 +937,22 @@ figures.show(figure, "SDR of DANN for each song and source: on the left over the
 # %%
 def correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     """Spearman's rank correlation over songs (first axis), with its 95 % interval."""
-    chosen = np.random.default_rng(0).integers(len(x), size=(1000, len(x)))
-    values = [spearmanr(np.ravel(x[rows]), np.ravel(y[rows])).statistic for rows in chosen]
-    return spearmanr(np.ravel(x), np.ravel(y)).statistic, *np.nanpercentile(values, [2.5, 97.5])
+    def rank(rows: np.ndarray) -> float:
+        return spearmanr(np.ravel(x[rows]), np.ravel(y[rows])).statistic
 
+    draws = np.random.default_rng(0).integers(len(x), size=(1000, len(x)))
+    low, high = np.nanpercentile([rank(rows) for rows in draws], [2.5, 97.5])
+    return rank(np.arange(len(x))), low, high
 
 # %%
 centred = per_song - per_song.median()  # so that only differences between songs count
 by_level = correlation(level.to_numpy(), per_song.to_numpy())
-by_count = correlation(np.repeat(count.to_numpy(float)[:, None], 3, axis=1), centred.to_numpy())
+by_count = correlation(np.tile(count.to_numpy()[:, None], 3), centred.to_numpy())
 by_genre = centred.mean(axis=1).groupby(facts["genre"]).mean().sort_values()
+ranks = ["{:.2f} [{:.2f}, {:.2f}]".format(*each) for each in (by_level, by_count)]
 Markdown(
-    f"Level and SDR: {by_level[0]:.2f} [{by_level[1]:.2f}, {by_level[2]:.2f}]. Instruments and SDR:"
-    f" {by_count[0]:.2f} [{by_count[1]:.2f}, {by_count[2]:.2f}]. SDR above the median of all songs, by"
-    " genre: "
+    f"Level and SDR: {ranks[0]}. Instruments and SDR: {ranks[1]}. SDR above the median"
+    " of all songs, by genre: "
     + ", ".join(f"{genre} {value:+.1f} dB" for genre, value in by_genre.items())
     + "."
 )
@@ -795,32 +980,36 @@ lessons.reference("genre")
 # Your run: DANN after half a minute of training on twelve songs, scored on eight; one seed.
 
 
-# %%
+# %% jupyter={"source_hidden": true}
 def verdict(interval: tuple[float, float, float], expected: int) -> bool | None:
     """Whether the sign is the expected one; None if the interval holds 0."""
     value, low, high = interval
     return None if low <= 0 <= high else bool(np.sign(value) == expected)
 
 
-middle = medians.query("run == 'DANN'").pivot(index="source", columns="metric", values="median")
+middle = of_yours.pivot(index="source", columns="metric", values="median")
 middle = middle.loc[list(report.SOURCES)]
-sir_leads = (middle["sir"] > middle[["sdr", "sar"]].max(axis=1) + 1).all()
-ratios = "; ".join(f"{source} SIR {each.sir:.1f}, SDR {each.sdr:.1f}, SAR {each.sar:.1f} dB"
-                   for source, each in middle.iterrows())
+sir_leads = bool((middle["sir"] > middle[["sdr", "sar"]].max(axis=1) + 1).all())
+ratios = "; ".join(
+    f"{source} SIR {each.sir:.1f}, SDR {each.sdr:.1f}, SAR {each.sar:.1f} dB"
+    for source, each in middle.iterrows()
+)
 shares = ", ".join(f"{value:.0f} % ({source})" for source, value in share.items())
-rank = {"level": "{:.2f} [{:.2f}, {:.2f}]".format(*by_level), "count": "{:.2f} [{:.2f}, {:.2f}]".format(*by_count)}
 
-# %%
+# %% jupyter={"source_hidden": true}
+found = {
+    "high-sir": (f"{ratios} (how high SIR is depends on the training)", sir_leads),
+    "low-sar": (f"of DANN's artefacts at 44.1 kHz, resampling explains {shares}",
+                min(share.values()) > 50),
+    "few-instruments": (f"rank correlation {ranks[1]} over {len(songs)} songs",
+                        verdict(by_count, -1)),
+    "genre": (f"lowest {by_genre.index[0]}, highest {by_genre.index[-1]}; but two songs"
+              " of each are few, and this network has learned from all four", None),
+    "background": (f"rank correlation of level and SDR {ranks[0]}",
+                   verdict(by_level, 1)),
+}
 lessons.claims_table(6, {
-    "high-sir": lessons.Verdict(f"{ratios} (how high SIR is depends on the training)", bool(sir_leads)),
-    "low-sar": lessons.Verdict(f"of DANN's artefacts at 44.1 kHz, resampling explains {shares}",
-                               bool(min(share.values()) > 50)),
-    "few-instruments": lessons.Verdict(f"rank correlation {rank['count']} over {len(songs)} songs",
-                                       verdict(by_count, -1)),
-    "genre": lessons.Verdict(
-        f"lowest {by_genre.index[0]}, highest {by_genre.index[-1]}; but two songs of each are few, and this "
-        "network has learned from all four genres", None),
-    "background": lessons.Verdict(f"rank correlation of level and SDR {rank['level']}", verdict(by_level, 1)),
+    claim: lessons.Verdict(*outcome) for claim, outcome in found.items()
 })
 
 # %% [markdown]
@@ -851,10 +1040,11 @@ from dann_lib.course.exercises import scoring
 from dann_lib.reproduce import Evidence
 
 # %%
+song = open_corpus("synthetic").select("test")[2]
 five_seconds = slice(3 * report.SAMPLE_RATE, 8 * report.SAMPLE_RATE)
-true_sources = np.array(open_corpus("synthetic").select("test")[2].waveforms[1:, five_seconds], dtype=np.float64)
+true_sources = np.array(song.waveforms[1:, five_seconds], dtype=np.float64)
 DRUMS = report.STEMS.index("drums")
-tries = scoring.attempts(true_sources, DRUMS)  # estimates of the drums, each wrong in one way
+tries = scoring.attempts(true_sources, DRUMS)  # of the drums, each wrong in one way
 stored = Evidence.stored()  # the reference run: scores of 50 songs
 
 
@@ -878,9 +1068,12 @@ def shadow_of(x: np.ndarray, s: np.ndarray) -> np.ndarray:
 # %% tags=["example", "6.1", "nbval-check-output"]
 exercises.aim("06_evaluation", "6.1", lambda: (
     lessons.table(
-        pd.DataFrame({str(x): shadow_of(np.array(x, float), np.array([4.0, 1.0]))
-                      for x in ([3, 3.5], [6, 7], [-1, 4], [8, 2])}, index=["first", "second"]).T,
-        "{:.2f}", "Shadows of four vectors on (4, 1)",
+        pd.DataFrame({
+            str(x): shadow_of(np.array(x, float), np.array([4.0, 1.0]))
+            for x in ([3, 3.5], [6, 7], [-1, 4], [8, 2])
+        }, index=["first", "second"]).T,
+        "{:.2f}",
+        "Shadows of four vectors on (4, 1)",
     )
 ))
 
@@ -903,17 +1096,24 @@ scoring.check_projection(shadow_of)
 # </details>
 
 # %%
-def three_ratios(estimate: np.ndarray, sources: np.ndarray, target: int) -> tuple[float, float, float]:
-    """SDR, SIR and SAR in dB of an estimate `(sample,)` of `sources[target]`; `sources` is `(stem, sample)`."""
+def three_ratios(
+    estimate: np.ndarray, sources: np.ndarray, target: int
+) -> tuple[float, float, float]:
+    """SDR, SIR, SAR in dB of an estimate `(sample,)` of one of `(stem, sample)`."""
     raise NotImplementedError("write this part")
 
+
+# %%
+five = ("with some of the others", "with some noise", "one sample late",
+        "20 samples late", "first half only")
 
 # %% tags=["example", "6.2"]
 exercises.aim("06_evaluation", "6.2", lambda: (
     lessons.table(
-        pd.DataFrame({name: three_ratios(tries[name], true_sources, DRUMS)
-                      for name in ("with some of the others", "with some noise", "one sample late", "20 samples late",
-                                   "first half only")}, index=["SDR", "SIR", "SAR"]).T,
+        pd.DataFrame(
+            {name: three_ratios(tries[name], true_sources, DRUMS) for name in five},
+            index=["SDR", "SIR", "SAR"],
+        ).T,
         "{:.1f} dB",
     )
 ))
@@ -935,17 +1135,28 @@ scoring.check_three_ratios(three_ratios)
 # </details>
 
 # %%
-def median_interval(values: np.ndarray, random: np.random.Generator) -> tuple[float, float]:
-    """Both ends of the 95 % bootstrap interval of the median of `values`, one per song."""
+def median_interval(
+    values: np.ndarray, random: np.random.Generator
+) -> tuple[float, float]:
+    """The 95 % bootstrap interval of the median of `values`, one per song."""
     raise NotImplementedError("write this part")
 
+
+# %%
+sdr_of_songs = stored.per_song("dann-modern")  # a row for each song, dB
 
 # %% tags=["example", "6.3", "nbval-check-output"]
 exercises.aim("06_evaluation", "6.3", lambda: (
     lessons.table(
-        pd.DataFrame({source: (column.median(), *median_interval(column.to_numpy(), np.random.default_rng(0)))
-                      for source, column in stored.per_song("dann-modern").items()}, index=["median", "from", "to"]).T,
-        "{:.1f} dB", "SDR of 50 songs, reference run",
+        pd.DataFrame({
+            source: (
+                scores.median(),
+                *median_interval(scores.to_numpy(), np.random.default_rng(0)),
+            )
+            for source, scores in sdr_of_songs.items()
+        }, index=["median", "from", "to"]).T,
+        "{:.1f} dB",
+        "SDR of 50 songs, reference run",
     )
 ))
 
@@ -967,19 +1178,31 @@ scoring.check_median_interval(median_interval)
 # </details>
 
 # %%
-def compare(first: pd.Series, second: pd.Series, random: np.random.Generator) -> tuple[float, float, float]:
+def compare(
+    first: pd.Series, second: pd.Series, random: np.random.Generator
+) -> tuple[float, float, float]:
     """Median of the differences in dB, and both ends of its interval."""
     raise NotImplementedError("write this part")
 
 
+# %%
+PAIRS = {
+    "Concat 1+2+3 − Concat 3": ("skips-1+2+3", "skips-3"),
+    "ratio mask − binary mask": ("ideal_ratio_mask", "ideal_binary_mask"),
+}
+tables = {name: [stored.per_song(run) for run in runs] for name, runs in PAIRS.items()}
+
 # %% tags=["example", "6.4", "nbval-check-output"]
 exercises.aim("06_evaluation", "6.4", lambda: (
     lessons.table(
-        pd.DataFrame({f"{ours} − {theirs}, {source}": compare(
-            stored.per_song(ours)[source], stored.per_song(theirs)[source], np.random.default_rng(0))
-            for ours, theirs in (("skips-1+2+3", "skips-3"), ("ideal_ratio_mask", "ideal_binary_mask"))
-            for source in report.SOURCES}, index=["difference", "from", "to"]).T,
-        "{:+.2f} dB", "SDR on 50 songs. Which of these differences can the songs tell from none?",
+        pd.DataFrame({
+            f"{name}, {source}":
+                compare(ours[source], theirs[source], np.random.default_rng(0))
+            for name, (ours, theirs) in tables.items() for source in report.SOURCES
+        }, index=["difference", "from", "to"]).T,
+        "{:+.2f} dB",
+        "SDR on 50 songs."
+        " Which of these differences can the songs tell from none?",
     )
 ))
 
@@ -1009,19 +1232,32 @@ def my_metric(estimate: np.ndarray, sources: np.ndarray, target: int) -> float:
     raise NotImplementedError("write this part")
 
 
+# %%
+def sdr(estimate: np.ndarray) -> float:
+    """SDR (5) in dB of an estimate of the drums."""
+    return float(sdr_sir_sar(estimate[None], true_sources, targets=[DRUMS]).sdr[0])
+
+
 # %% tags=["example", "6.5"]
 exercises.aim("06_evaluation", "6.5", lambda: (
     lessons.table(
-        pd.DataFrame({name: (float(sdr_sir_sar(attempt[None], true_sources, targets=[DRUMS]).sdr[0]),
-                             my_metric(attempt, true_sources, DRUMS)) for name, attempt in tries.items()},
-                     index=["SDR (dB)", "own metric"]).T,
-        "{:.1f}", "Estimates of the drums, scored by SDR and by a metric of one's own (magnitudes only)",
+        pd.DataFrame({
+            name: (sdr(attempt), my_metric(attempt, true_sources, DRUMS))
+            for name, attempt in tries.items()
+        }, index=["SDR (dB)", "own metric"]).T,
+        "{:.1f}",
+        "Estimates of the drums, scored by SDR and by a metric of one's own (magnitudes"
+        " only)",
     )
 ))
 
 # %%
-player.tracks({name: tries[name] for name in ("20 samples late", "with some of the others", "first half only")},
-              description="Three estimates of the drums. Does your metric put them in the order in which you do?")
+three = ("20 samples late", "with some of the others", "first half only")
+player.tracks(
+    {name: tries[name] for name in three},
+    description="Three estimates of the drums."
+                " Does your metric put them in the order in which you do?",
+)
 
 # %% tags=["self-check"]
 scoring.check_metric(my_metric)

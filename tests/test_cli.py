@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from dann_lib import bench
-from dann_lib.__main__ import COMMANDS, main, newest_weights
+from dann_lib.__main__ import COMMANDS, MEASUREMENTS, main, newest_weights
 from dann_lib.files import reference_folder
 
 
@@ -103,12 +103,13 @@ def test_a_song_that_is_no_audio(trained, tmp_path, capsys):
     assert "is no audio that can be read" in err
 
 
-@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
-def test_every_command_has_help(command, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main([command, "--help"])
-    assert stop.value.code == 0
-    assert len(capsys.readouterr().out) > 300
+def test_every_command_has_help(capsys):
+    for command in COMMANDS:
+        with pytest.raises(SystemExit) as stop:
+            main([command, "--help"])
+        assert stop.value.code == 0
+        assert len(capsys.readouterr().out) > 300
+    assert list(MEASUREMENTS) == sorted(bench.MEASUREMENTS)
 
 
 def test_interrupting_is_exit_code_130(monkeypatch, capsys):
@@ -144,8 +145,7 @@ def test_the_module_runs_from_any_folder(tmp_path):
     root = Path(__file__).parents[1]
     result = subprocess.run([sys.executable, "-m", "dann_lib", "--help"], cwd=tmp_path, capture_output=True, text=True,
                             env={**os.environ, "PYTHONPATH": str(root)}, check=True)
-    for command in ("prepare", "train", "separate", "evaluate", "reproduce", "bench", "course"):
-        assert command in result.stdout
+    assert set(COMMANDS) <= set(result.stdout.split())
 
 
 def test_without_weights_it_separates_with_the_network_that_comes_with_the_course():

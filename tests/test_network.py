@@ -8,7 +8,7 @@ from torch import nn
 
 from dann_lib import report
 from dann_lib.baselines import NETWORKS, build
-from dann_lib.network import DANN, apply_masks, n_parameters, up_sample
+from dann_lib.network import DANN, apply_masks, convolution, n_parameters, up_sample
 
 
 def test_equation_1_max_pooling_takes_the_highest_value():
@@ -27,8 +27,11 @@ def test_equation_2_up_sampling_as_printed():
     torch.testing.assert_close(up_sample(matrix, (4, 4))[0, 0], printed, atol=0.005, rtol=0)
 
 
-def test_dann_has_near_half_a_million_parameters():
+def test_networks_have_the_sizes_that_are_stated():
+    """Of the denoising auto-encoders: 37 101 with one plane in and out and biases; ours has two, and normalisation."""
     assert 400_000 < n_parameters(DANN()) < 600_000
+    assert n_parameters(build("feedforward")) > 10 * n_parameters(DANN())
+    assert n_parameters(build("cdae")) / 3 == pytest.approx(37_101, rel=0.02)
 
 
 def test_layers_grow_thinner_towards_the_bottleneck():
@@ -41,20 +44,20 @@ def test_layers_grow_thinner_towards_the_bottleneck():
     assert len(set(sizes)) == 4
 
 
+def test_each_feature_map_of_each_chunk_is_normalised_by_itself():
+    layer, features = convolution(2, 3, 3), 5 + torch.randn(2, 2, 9, 7)
+    with torch.no_grad():
+        expected = nn.functional.instance_norm(layer[0](features)).relu()
+        torch.testing.assert_close(layer(features), expected, atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("skips", [(), (1,), (2,), (3,), (2, 3), (1, 2, 3), (4,), (1, 2, 3, 4)])
-def test_any_subset_of_skips(skips):
-    masks = DANN(skips=skips)(torch.randn(2, 2, 65, 33))
-    assert masks.shape == (2, 3, 2, 65, 33)
-
-
-@pytest.mark.parametrize(("skip", "resolution"), [(1, 8), (2, 4), (3, 2), (4, 1)])
-def test_concat_k_joins_at_its_resolution(skip, resolution):
-    network, seen = DANN(skips=(skip,)), []
-    without = DANN(skips=())
-    for stage, (wide, narrow) in enumerate(zip(network.decoder, without.decoder, strict=True)):
-        if wide[0].in_channels > narrow[0].in_channels:
-            seen.append(2**stage)
-    assert seen == [resolution]
+def test_concat_k_joins_at_its_resolution(skips):
+    network, without = DANN(skips=skips), DANN(skips=())
+    wider = [wide[0].in_channels > narrow[0].in_channels
+             for wide, narrow in zip(network.decoder, without.decoder, strict=True)]
+    assert [2**stage for stage in range(4) if wider[stage]] == [2**(4 - skip) for skip in reversed(skips)]
+    assert network(torch.randn(2, 2, 65, 33)).shape == (2, 3, 2, 65, 33)
 
 
 @pytest.mark.parametrize("size", [(32, 16), (33, 31), (1025, 88), (513, 60)])
@@ -72,17 +75,6 @@ def test_networks_have_one_interface(name):
     assert all(weight.grad is not None for weight in network.parameters())
 
 
-def test_the_feed_forward_network_is_much_larger_than_dann():
-    assert n_parameters(build("feedforward")) > 10 * n_parameters(DANN())
-
-
-def test_the_denoising_auto_encoder_has_the_size_of_reference_1():
-    network = build("cdae")
-    per_source = n_parameters(network) / 3
-    # 37 101 with one plane in and out and biases; ours has two planes and scale and shift of the normalisation
-    assert per_source == pytest.approx(37_101, rel=0.02)
-
-
 def test_without_skips_nothing_passes_beside_the_bottleneck():
     network = DANN(skips=())
     nn.init.zeros_(network.bottleneck[0].weight)
@@ -96,16 +88,13 @@ def test_masks_multiply_each_part():
     assert apply_masks(masks, mixture).flatten().tolist() == [6.0, -5.0, 0.0, 5.0]
 
 
-def test_masks_do_not_depend_on_the_level_nor_on_the_batch():
+def test_masks_are_finite_and_depend_neither_on_the_level_nor_on_the_batch():
     network = DANN().eval()
     one, loud = torch.randn(1, 2, 64, 32), 100 * torch.randn(1, 2, 64, 32)
     with torch.no_grad():
         torch.testing.assert_close(network(100 * one), network(1000 * one), atol=1e-4, rtol=1e-3)
         torch.testing.assert_close(network(torch.cat((one, loud)))[:1], network(one), atol=1e-5, rtol=1e-4)
-
-
-def test_silence_gives_finite_masks():
-    assert torch.isfinite(DANN()(torch.zeros(1, 2, 64, 32))).all()
+        assert torch.isfinite(network(torch.zeros(1, 2, 64, 32))).all(), "of silence"
 
 
 @pytest.mark.parametrize(("call", "message"), [

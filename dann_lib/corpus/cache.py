@@ -58,8 +58,7 @@ class Prepared:
         n_samples: length at `report.SAMPLE_RATE`.
         n_bytes: size of the prepared file.
         checksum: CRC-32 of the prepared file.
-        rate_hz: sample rate of the original.
-        n_channels: channels of the original.
+        rate_hz, n_channels: of the original.
         content: CRC-32 of each of the original's files, in the order of `stamp`.
     """
 
@@ -74,15 +73,9 @@ class Prepared:
 
 
 def cache_folder(parent: Path, root: Path, kind: str) -> Path:
-    """Where the prepared songs of a corpus lie.
+    """Where the prepared songs of the corpus at `root` lie in the folder of all prepared corpora.
 
-    Args:
-        parent: folder of all prepared corpora.
-        root: the corpus.
-        kind: its layout.
-
-    Returns:
-        `<parent>/<name of the corpus>-<key>`; the key stands for the place and `PREPARATION`.
+    That is `<parent>/<name of the corpus>-<key>`; the key stands for the place, the layout and `PREPARATION`.
     """
     made_from = json.dumps([str(root.resolve()), kind, PREPARATION])
     name = re.sub(r"[^\w.-]+", "_", root.resolve().name)[:60] or "corpus"
@@ -92,7 +85,7 @@ def cache_folder(parent: Path, root: Path, kind: str) -> Path:
 def open_cache(
     songs: Sequence[Original], folder: Path, *, jobs: int | None = None, progress: bool = True, verify: bool = False
 ) -> dict[str, Prepared]:
-    """The prepared songs; those that are missing, stale or damaged are prepared first, in parallel.
+    """What is known of each prepared song, by its id; those that are missing, stale or damaged are prepared first.
 
     Args:
         songs: all songs of the corpus.
@@ -100,9 +93,6 @@ def open_cache(
         jobs: songs that are decoded at the same time; as many as there are processors if None.
         progress: show a bar over the songs.
         verify: compare checksums too, which reads every prepared file.
-
-    Returns:
-        What is known of each song, by its id.
 
     Raises:
         OutputError: if the cache cannot be written; songs that are done stay.
@@ -124,10 +114,7 @@ def open_cache(
 def prepare_song(song: Path) -> tuple[np.ndarray, int, int]:
     """Decode the five signals of a song, take the mean of the channels, and resample without aliasing.
 
-    Only the result is held in memory, not the song.
-
-    Args:
-        song: its `.stem.mp4`, or its folder of WAV files.
+    Only the result is held in memory, not the song, which is a `.stem.mp4` or a folder of WAV files.
 
     Returns:
         Waveforms `(signal, sample)`, float32, ordered as `report.SIGNALS`; rate and channels of the original.

@@ -75,10 +75,7 @@ class Track:
         return waveforms
 
     def signal(self, name: str) -> np.ndarray:
-        """One mono waveform `(sample,)` at `report.SAMPLE_RATE`.
-
-        Args:
-            name: one of `report.SIGNALS`.
+        """One of `report.SIGNALS`: its mono waveform `(sample,)` at `report.SAMPLE_RATE`.
 
         Raises:
             ValueError: if there is no such signal.
@@ -86,10 +83,7 @@ class Track:
         return self.waveforms[_signal_index(name)]
 
     def read(self, signal: str) -> np.ndarray:
-        """A signal in full quality, from the song's own file: `(sample, channel)` float32 at `rate` Hz.
-
-        Args:
-            signal: one of `report.SIGNALS`.
+        """One of `report.SIGNALS` in full quality, from the song's own file: `(sample, channel)` float32 at `rate` Hz.
 
         Raises:
             AudioError: if the file cannot be read any more.
@@ -153,16 +147,11 @@ class Corpus:
         if not chosen:
             splits = [track.split for track in self.tracks]
             counts = ", ".join(f"{splits.count(split)} {split}" for split in ("train", "valid", "test"))
-            raise CorpusError(
-                f"{self.name} has no {subset} songs ({counts}); choose another subset or corpus"
-            )
+            raise CorpusError(f"{self.name} has no {subset} songs ({counts}); choose another subset or corpus")
         return chosen
 
     def as_musdb(self, **options: Any) -> Any:
-        """The same corpus as a `musdb.DB`, which looks into every file and takes seconds.
-
-        Args:
-            options: of `musdb.DB`, as `subsets` and `split`.
+        """The same corpus as a `musdb.DB` with its options; it looks into every file and takes seconds.
 
         Raises:
             AudioError: if there is no ffmpeg, without which `musdb` does not work.
@@ -214,11 +203,7 @@ def open_corpus(
 
 
 def _report_skipped(root: Path, n_songs: int, skipped: list[tuple[str, str]]) -> None:
-    """Warn of songs that are left out; refuse a corpus of which nothing is left.
-
-    Raises:
-        CorpusError: if all songs are skipped.
-    """
+    """Warn of songs that are left out; refuse a corpus of which nothing is left."""
     if not skipped:
         return
     listed = "; ".join(f"{name}: {reason}" for name, reason in skipped[:5])

@@ -33,13 +33,7 @@ DOWNLOAD_TIMEOUT_S = 30.0
 def find_root(
     name_or_path: str | Path, *, download: bool = False, jobs: int | None = None, progress: bool = True
 ) -> Path:
-    """The folder of a corpus.
-
-    Args:
-        name_or_path: `"synthetic"`, `"musdb18-7"`, or a folder.
-        download: fetch `"musdb18-7"` if it is not there.
-        jobs: processes that render the embedded corpus.
-        progress: show bars.
+    """The folder of a corpus; arguments as in `open_corpus`, `jobs` render the embedded one.
 
     Raises:
         CorpusError: if there is no such corpus, or the download fails.
@@ -58,10 +52,7 @@ def find_root(
 
 
 def recognise(root: Path) -> tuple[Kind, list[Original]]:
-    """The layout of a corpus and its songs, in the order of `musdb`.
-
-    Args:
-        root: its folder.
+    """The layout of the corpus in a folder, and its songs in the order of `musdb`.
 
     Raises:
         CorpusError: if it has no songs in a known layout.
@@ -79,8 +70,8 @@ def recognise(root: Path) -> tuple[Kind, list[Original]]:
                           "files; put them into two folders")
     if not stems and not wavs:
         found = [path.name for path in _visible(root)]
-        what = "is empty" if not found else f"has no songs (it holds {', '.join(found[:5])}" \
-            f"{', …' if len(found) > 5 else ''})"
+        listed = ", ".join([*found[:5], "…"][: len(found)])
+        what = f"has no songs (it holds {listed})" if found else "is empty"
         raise CorpusError(f"{root} {what}; expected {LAYOUTS}")
     kind: Kind = "stems" if stems else "synthetic" if (root / METADATA).is_file() else "wav"
     return kind, stems or wavs
@@ -90,14 +81,8 @@ def split_songs(root: Path, kind: Kind, songs: list[Original]) -> dict[str, tupl
     """The split and what else is stated of each song, by its id.
 
     The validation songs of MUSDB18 are `musdb`'s own fixed list; an embedded corpus states its own.
-
-    Args:
-        root: folder of the corpus.
-        kind: its layout.
-        songs: its songs.
     """
-    table = _metadata(root) if kind == "synthetic" else {}
-    validation = set() if kind == "synthetic" else _musdb_validation_songs()
+    table, validation = (_metadata(root), set()) if kind == "synthetic" else ({}, _musdb_validation_songs())
     splits = {}
     for song in songs:
         subset, _, name = song.id.partition("/")
@@ -134,22 +119,18 @@ def _download(root: Path) -> None:
         socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
         with output_errors(root), contextlib.redirect_stdout(sys.stderr):  # stdout is for results
             musdb.DB(root=str(room), download=True)
-            _move(room, root)
+            os.chmod(room, 0o755)
+            try:
+                os.replace(room, root)
+            except OSError:
+                if not (root / "train").is_dir():  # otherwise another process was faster
+                    raise
     except (OSError, zipfile.BadZipFile, RuntimeError) as error:
         raise CorpusError(f"{EXCERPTS} could not be downloaded ({error}); check the network, or copy the "
                           "folder from elsewhere and set MUSDB_PATH to it") from error
     finally:
         socket.setdefaulttimeout(timeout)
         shutil.rmtree(room, ignore_errors=True)
-
-
-def _move(room: Path, root: Path) -> None:
-    os.chmod(room, 0o755)
-    try:
-        os.replace(room, root)
-    except OSError:
-        if not (root / "train").is_dir():  # otherwise another process was faster
-            raise
 
 
 def _visible(folder: Path) -> list[Path]:

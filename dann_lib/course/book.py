@@ -1,8 +1,5 @@
 """The course as a book of HTML pages: Sphinx and myst-nb on lessons that were run before.
 
-    build_book(lessons, out)                  # lessons, texts, ledger and API reference
-    build_book(lessons, out, whole=False)     # the lessons alone, in seconds
-
 The pages need no network: figures and sounds are inside them, equations are set by MathJax from a wheel. How they
 look is in `notebooks/conf.py`, what the index and the ledger say in the templates beside it.
 """
@@ -10,7 +7,6 @@ look is in `notebooks/conf.py`, what the index and the ledger say in the templat
 from __future__ import annotations
 
 import importlib
-import math
 import os
 import pkgutil
 import re
@@ -24,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jinja2 import Environment
 
 import dann_lib
 from dann_lib.course.lesson_files import NOTEBOOKS, Lesson, cleaned
@@ -38,15 +35,12 @@ HIDDEN = ("dann_lib.__main__",)
 
 
 def build_book(lessons: Iterable[Lesson], out: Path, whole: bool = True) -> Path:
-    """Write lessons as HTML pages with an index, a search, and all that they need to be read offline.
+    """Write lessons as HTML pages with an index, a search, and all that they need to be read offline; give the index.
 
     Args:
         lessons: with their outputs; nothing is executed.
         out: folder of the pages. Lessons that were written there before stay in the book.
         whole: with the texts of the course, the ledger of the claims and the reference of `dann_lib`.
-
-    Returns:
-        The index.
 
     Raises:
         OutputError: if the folder cannot be written.
@@ -76,8 +70,7 @@ def _with_run(lesson: Lesson, out: Path) -> nbformat.NotebookNode:
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
             cell.metadata.tags = [*cell.metadata.get("tags", []), "hide-input"]
     source = Path(os.path.relpath(lesson.source.resolve(), out)).as_posix()
-    seconds = None if math.isnan(lesson.seconds) else round(lesson.seconds, 1)
-    notebook.metadata["dann"] = {"source": source, "error": lesson.error, "seconds": seconds}
+    notebook.metadata["dann"] = {"source": source, "error": lesson.error, "seconds": lesson.seconds}
     if lesson.error:
         fence = ":::{admonition} This run stopped\n:class: error\n\n"
         notebook.cells.insert(1, nbformat.v4.new_markdown_cell(f"{fence}{lesson.error}\n:::", id="stopped"))
@@ -85,15 +78,10 @@ def _with_run(lesson: Lesson, out: Path) -> nbformat.NotebookNode:
 
 
 def _run_sphinx(sources: Path, pages: Path, out: Path, whole: bool) -> None:
-    """Make the pages, in a process of its own: Sphinx changes docutils for good.
-
-    Raises:
-        DannError: if it fails, with what it said.
-    """
+    """Make the pages, in a process of its own: Sphinx changes docutils for good. If it fails, say what it said."""
     command = [sys.executable, "-m", "sphinx", "-c", str(NOTEBOOKS), "-d", str(pages.with_name("doctrees")),
                "-q", "-A", f"out={out}", *(["-t", "whole"] if whole else []), str(sources), str(pages)]
-    paths = os.pathsep.join([str(NOTEBOOKS.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths})
+    done = subprocess.run(command, capture_output=True, text=True, env=python_environment())
     if done.stderr.strip():
         print(done.stderr.replace(f"{sources}{os.sep}", "").strip(), file=sys.stderr, flush=True)
     if done.returncode:
@@ -101,28 +89,24 @@ def _run_sphinx(sources: Path, pages: Path, out: Path, whole: bool) -> None:
         raise DannError(f"the pages could not be made (Sphinx ended with {done.returncode}): {last}")
 
 
-def kept_lessons(out: Path) -> list[Lesson]:
-    """The lessons of a folder of pages, in the order of their names.
+def python_environment() -> dict[str, str]:
+    """For another Python: variables with which it can import this package."""
+    paths = [str(NOTEBOOKS.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
-    Args:
-        out: folder of the pages.
-    """
+
+def kept_lessons(out: Path) -> list[Lesson]:
+    """The lessons of a folder of pages, in the order of their names."""
     lessons = []
     for path in (out / KEPT).rglob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         run = notebook.metadata["dann"]
-        seconds = float("nan") if run["seconds"] is None else run["seconds"]
-        lessons.append(Lesson(Path(os.path.normpath(out / run["source"])), notebook, seconds, run["error"]))
+        lessons.append(Lesson(Path(os.path.normpath(out / run["source"])), notebook, run["seconds"], run["error"]))
     return sorted(lessons, key=lambda lesson: lesson.page)
 
 
 def fill_pages(sources: Path, lessons: list[Lesson], whole: bool) -> None:
     """Write the pages that follow from others: the index, of a whole book also the ledger and the reference.
-
-    Args:
-        sources: folder that Sphinx reads.
-        lessons: of the book, solutions among them.
-        whole: as in `build_book`.
 
     Raises:
         DannError: if evidence of the ledger is missing.
@@ -150,8 +134,6 @@ def fill_pages(sources: Path, lessons: list[Lesson], whole: bool) -> None:
 
 
 def _fill(template: str, page: Path, **context: Any) -> None:
-    from jinja2 import Environment
-
     environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     text = (NOTEBOOKS / f"{template}.j2").read_text(encoding="utf-8")
     page.parent.mkdir(exist_ok=True)
@@ -160,7 +142,7 @@ def _fill(template: str, page: Path, **context: Any) -> None:
 
 def _time(lesson: Lesson) -> str:
     """`ran here in 40 s`, `ran here in 1.5 min`; where it did not run, what the lesson says that it needs."""
-    if math.isnan(lesson.seconds):
+    if lesson.seconds is None:
         texts = "".join(cell.source for cell in lesson.notebook.cells[:1])
         found = re.search(r"\*\*What you need\*\*: (about [^,.(]+)", texts)
         return " ".join(found[1].split()) if found else ""

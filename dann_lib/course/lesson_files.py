@@ -34,19 +34,14 @@ class Lesson:
     Attributes:
         source: its `.py`, or its `.ipynb` where there is no other; relative links start there.
         notebook: with outputs, up to the cell that failed.
-        seconds: from the start of the kernel to its end; NaN if it was not run here.
+        seconds: from the start of the kernel to its end; `None` if it was not run here.
         error: what failed and where; empty if nothing did.
     """
 
     source: Path
     notebook: NotebookNode
-    seconds: float = float("nan")
+    seconds: float | None = None
     error: str = ""
-
-    @property
-    def name(self) -> str:
-        """As in the name of the file."""
-        return self.source.stem
 
     @property
     def is_solution(self) -> bool:
@@ -56,7 +51,7 @@ class Lesson:
     @property
     def page(self) -> str:
         """Its page in the book, without suffix: `03_unet`, `solutions/03_unet`."""
-        return f"{SOLUTIONS}/{self.name}" if self.is_solution else self.name
+        return f"{SOLUTIONS}/{self.source.stem}" if self.is_solution else self.source.stem
 
     @property
     def title(self) -> str:
@@ -70,17 +65,14 @@ class Lesson:
 
     @property
     def _opening(self) -> tuple[str, str]:
-        texts = [cell.source for cell in self.notebook.cells if cell.cell_type == "markdown"]
-        found = re.search(r"^# +([^\n]+)(?:\n+((?:(?!#|\n\n).)+))?", "".join(texts[:1]), re.MULTILINE | re.DOTALL)
-        title, result = found.groups() if found else (self.name, "")
+        first = next((cell.source for cell in self.notebook.cells if cell.cell_type == "markdown"), "")
+        found = re.search(r"^# +([^\n]+)(?:\n+((?:(?!#|\n\n).)+))?", first, re.MULTILINE | re.DOTALL)
+        title, result = found.groups() if found else (self.source.stem, None)
         return title.strip(), " ".join((result or "").split())
 
 
 def stored_lesson(source: Path) -> Lesson:
-    """A lesson as its `.ipynb` has it: with the outputs of the run that was stored.
-
-    Args:
-        source: its `.py` or its `.ipynb`.
+    """A lesson, given as `.py` or `.ipynb`, with the outputs of the run that was stored.
 
     Raises:
         DannError: if there is no `.ipynb`, or it is no notebook.
@@ -92,11 +84,9 @@ def stored_lesson(source: Path) -> Lesson:
 
 
 def read_lesson(source: Path) -> NotebookNode:
-    """Read a lesson without outputs.
+    """Read a lesson, `.py` in percent format or `.ipynb`, without outputs.
 
-    Args:
-        source: `.py` in percent format, or `.ipynb`. The identities of cells come from the `.ipynb` where
-            there is one, so that they stay the same.
+    The identities of cells come from the `.ipynb` where there is one, so that they stay the same.
 
     Raises:
         DannError: if it is no notebook.
@@ -120,28 +110,19 @@ def _read(path: Path) -> NotebookNode:
         raise DannError(f"{path} cannot be read as a notebook ({error}); restore it") from error
 
 
-def write_lesson(notebook: NotebookNode, source: Path) -> Path:
+def write_lesson(notebook: NotebookNode, source: Path) -> None:
     """Store a lesson that was run as `.ipynb` beside its source, without what changes from run to run.
-
-    Args:
-        notebook: with outputs.
-        source: its `.py`, or the `.ipynb` itself.
-
-    Returns:
-        The file.
 
     Raises:
         OutputError: if it cannot be written.
     """
-    path = Path(source).with_suffix(".ipynb")
-    with atomic_write(path) as temporary:
+    with atomic_write(source.with_suffix(".ipynb")) as temporary:
         nbformat.write(cleaned(notebook), temporary)
-    return path
 
 
 def differs(source: Path) -> bool:
     """Whether a lesson's `.py` and its `.ipynb` have different text."""
-    stored = Path(source).with_suffix(".ipynb")
+    stored = source.with_suffix(".ipynb")
     if source.suffix != ".py" or not stored.is_file():
         return False
     try:
@@ -152,7 +133,7 @@ def differs(source: Path) -> bool:
 
 
 def cleaned(notebook: NotebookNode) -> NotebookNode:
-    """A copy without widgets, progress bars, times, versions."""
+    """A copy without widgets, which show nothing without a kernel, progress bars, times, versions."""
     copy = nbformat.from_dict(notebook)
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     copy.metadata = nbformat.from_dict({"kernelspec": copy.metadata.get("kernelspec", kernel)})
@@ -161,15 +142,9 @@ def cleaned(notebook: NotebookNode) -> NotebookNode:
         kept = {key: cell.metadata[key] for key in ("tags", "jupyter") if cell.metadata.get(key)}
         cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not _is_noise(output)]
+            cell.outputs = [each for each in cell.outputs if WIDGET_VIEW not in each.get("data", {})
+                            and not (each.get("name") == "stderr" and re.search(r"\d+%\|", each.text))]
     return copy
-
-
-def _is_noise(output: NotebookNode) -> bool:
-    """A widget, which shows nothing without a kernel, or what a progress bar left."""
-    if WIDGET_VIEW in output.get("data", {}):
-        return True
-    return output.get("name") == "stderr" and re.search(r"\d+%\|", output.text) is not None
 
 
 def _name_cells(notebook: NotebookNode, known: set[str], name: str) -> None:

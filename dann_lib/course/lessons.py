@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,6 @@ from dann_lib.reproduce.ledger import markdown, stored_ledger
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import Code, Markdown
-    from markdown_it.token import Token
 
     from dann_lib.corpus import Corpus
     from dann_lib.figures import Drawing
@@ -36,95 +36,39 @@ The embedded corpus has few songs. Chunks of 22 in place of 88 frames, in batche
 LIVE = replace(LIVE_REPORT, optimizer="adam", learning_rate=1e-3, schedule="one-cycle")
 """The same with Adam and one cycle of the learning rate, the run that lessons 6 and 7 evaluate and hear."""
 
-
-@dataclass(frozen=True)
-class Table:
-    """A table as text and as HTML, the same for the same numbers, which a pandas `Styler` is not.
-
-    Attributes:
-        frame: its cells, formatted.
-        caption: what it shows.
-    """
-
-    frame: pd.DataFrame
-    caption: str = ""
-
-    def _repr_html_(self) -> str:
-        caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
-        return f'<figure style="margin:0.5em 0">{self.frame.to_html(border=0)}{caption}</figure>'
-
-    def __repr__(self) -> str:
-        return "\n".join(filter(None, (self.frame.to_string(), self.caption)))
+_DOCSTRING = re.compile(r'^ +r?""".*?"""\n(?: *\n)?', re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class QuickCheck:
-    """A question whose answer unfolds; it works without a kernel and in a page.
+class Shown:
+    """What a cell shows, as HTML and as text: the same for the same numbers, which a pandas `Styler` is not."""
 
-    Attributes:
-        question: what to ask oneself, as Markdown.
-        answer: the answer with its reason, as Markdown.
-    """
-
-    question: str
-    answer: str
+    page: str
+    text: str
 
     def _repr_html_(self) -> str:
-        question, answer = _markdown_to_html(f"**Quick check.** {self.question}", self.answer)
-        return (
-            f'<div class="quick-check" style="border-left:4px solid #0072b2;padding:0.2em 0.8em;max-width:44em">'
-            f"{question}<details><summary>Answer</summary>{answer}</details></div>"
-        )
+        return self.page
 
     def __repr__(self) -> str:
-        return f"Quick check. {self.question}\n{self.answer}"
-
-
-def _markdown_to_html(*texts: str) -> list[str]:
-    """Markdown with equations between dollars, which stay for MathJax to set."""
-    from markdown_it import MarkdownIt
-    from mdit_py_plugins.dollarmath import dollarmath_plugin
-
-    def equation(_: object, tokens: Sequence[Token], index: int, *__: object) -> str:
-        return f"${html.escape(tokens[index].content)}$"
-
-    parser = MarkdownIt().enable("table").use(dollarmath_plugin)
-    parser.add_render_rule("math_inline", equation)
-    return [parser.render(text) for text in texts]
+        return self.text
 
 
 class Verdict(NamedTuple):
-    """What a lesson found about a claim of the report.
-
-    Attributes:
-        found: what was measured, with numbers and units.
-        agrees: True, False, or `None` where the measurement cannot tell.
-    """
+    """What a lesson found about a claim, with numbers and units, and whether it agrees; `None` if that is open."""
 
     found: str
     agrees: bool | None
 
 
-def live_run(corpus: Corpus, progress: bool = True) -> Run:
-    """The run that lessons 5, 6 and 7 share; the first of them trains it, in about half a minute.
-
-    Args:
-        corpus: the embedded songs, or others.
-        progress: show a bar with the losses.
-    """
-    return train_live(corpus, LIVE, "05", progress)
+def live_run(corpus: Corpus) -> Run:
+    """The run that lessons 5, 6 and 7 share; the first of them trains it, in about half a minute."""
+    return train_live(corpus, LIVE, "05")
 
 
-def train_live(corpus: Corpus, config: TrainingConfig, name: str, progress: bool = True) -> Run:
+def train_live(corpus: Corpus, config: TrainingConfig, name: str) -> Run:
     """Train in `data/runs/lesson-NAME`, or go on there; a run of another configuration is replaced.
 
     Where two lessons are run at the same time, one waits for the other.
-
-    Args:
-        corpus: the songs.
-        config: the run.
-        name: of the folder.
-        progress: show a bar with the losses.
     """
     from filelock import FileLock
 
@@ -134,9 +78,9 @@ def train_live(corpus: Corpus, config: TrainingConfig, name: str, progress: bool
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         try:
-            return train(corpus, config, folder, device="cpu", progress=progress)
+            return train(corpus, config, folder, device="cpu")
         except CheckpointError:
-            return train(corpus, config, folder, device="cpu", progress=progress, restart=True)
+            return train(corpus, config, folder, device="cpu", restart=True)
 
 
 def live_folder(name: str) -> Path:
@@ -144,7 +88,7 @@ def live_folder(name: str) -> Path:
     return data_folder() / "runs" / f"lesson-{name}"
 
 
-def table(frame: pd.DataFrame, form: str = "{:.1f}", caption: str = "") -> Table:
+def table(frame: pd.DataFrame, form: str = "{:.1f}", caption: str = "") -> Shown:
     """A table whose numbers are written in one way.
 
     Args:
@@ -152,46 +96,46 @@ def table(frame: pd.DataFrame, form: str = "{:.1f}", caption: str = "") -> Table
         form: such as `"{:.1f} dB"`.
         caption: what the table shows.
     """
-    cells = frame.copy()
-    for column in frame.select_dtypes("floating").columns:
-        cells[column] = [form.format(value) for value in frame[column]]
-    return Table(cells, caption)
+    cells, floats = frame.copy(), frame.select_dtypes("floating")
+    cells[floats.columns] = floats.map(form.format)
+    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    return Shown(f'<figure style="margin:0.5em 0">{cells.to_html(border=0)}{below}</figure>',
+                 "\n".join(filter(None, (cells.to_string(), caption))))
 
 
-def quick_check(question: str, answer: str) -> QuickCheck:
-    """A question to ask oneself, with an answer that unfolds.
+def quick_check(question: str, answer: str) -> Shown:
+    """A question to ask oneself, with an answer that unfolds; it works without a kernel and in a page.
 
     Args:
         question: as Markdown.
-        answer: as Markdown, with its numbers put in by the code that computed them.
+        answer: with its reason, as Markdown, with its numbers put in by the code that computed them.
     """
-    return QuickCheck(question, answer)
+    asked, unfolded = _markdown_to_html(f"**Quick check.** {question}", answer)
+    return Shown(
+        f'<div class="quick-check" style="border-left:4px solid #0072b2;padding:0.2em 0.8em;max-width:44em">'
+        f"{asked}<details><summary>Answer</summary>{unfolded}</details></div>", f"Quick check. {question}\n{answer}")
 
 
-def show_source(*objects: Callable[..., object] | type, docstring: bool = False) -> Code:
-    """Show code of the library as it is, in colours.
+def _markdown_to_html(*texts: str) -> list[str]:
+    """Markdown with equations between dollars, which stay for MathJax to set."""
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-    Args:
-        objects: functions or classes.
-        docstring: with the documentation, which is otherwise left out.
-    """
+    parser = MarkdownIt().enable("table").use(dollarmath_plugin)
+    parser.add_render_rule("math_inline", lambda _, tokens, index, *__: f"${html.escape(tokens[index].content)}$")
+    return [parser.render(text) for text in texts]
+
+
+def show_source(*objects: Callable[..., object] | type) -> Code:
+    """Show functions or classes of the library as they are, in colours, without their documentation."""
     from IPython.display import Code
 
-    return Code("\n\n".join(source_of(each, docstring) for each in objects), language="python")
-
-
-def source_of(thing: Callable[..., object] | type, docstring: bool = False) -> str:
-    """The text of a function or class, by default without its documentation."""
-    source = textwrap.dedent(inspect.getsource(thing)).rstrip()
-    return source if docstring else _without_docstrings(source)
+    sources = (textwrap.dedent(inspect.getsource(each)).rstrip() for each in objects)
+    return Code("\n\n".join(_DOCSTRING.sub("", source) for source in sources), language="python")
 
 
 def claims_table(lesson: int, verdicts: Mapping[str, Verdict]) -> Markdown:
-    """The claims of the report that a lesson looks at: what your run found, what the reference run measured.
-
-    Args:
-        lesson: its number.
-        verdicts: id of the claim → what was found.
+    """The claims of the report that a lesson looks at: what your run found (by id), what the reference run measured.
 
     Raises:
         ValueError: if a claim of the lesson has no verdict, or a verdict no claim.
@@ -201,21 +145,20 @@ def claims_table(lesson: int, verdicts: Mapping[str, Verdict]) -> Markdown:
     if ids != set(verdicts):
         raise ValueError(f"lesson {lesson} has the claims {sorted(ids)}, and verdicts on {sorted(verdicts)}")
     words = {True: "agrees", False: "does not agree", None: "cannot tell"}
-    rows = []
-    for claim, outcome in ((outcome.claim, outcome) for outcome in stored):
-        found, agrees = verdicts[claim.id]
-        rows.append((f"{claim.text} ({claim.section})", f"{found.rstrip('.')}: **{words[agrees]}**",
-                     f"{outcome.measured}: {claim.measure}", f"**{outcome.verdict}**"))
-    return _markdown_table(("The report says", "Your run", "The reference run", "Its verdict"), rows)
+    return _markdown_table(("The report says", "Your run", "The reference run", "Its verdict"), [
+        (f"{claim.text} ({claim.section})", f"{found.rstrip('.')}: **{words[agrees]}**",
+         f"{outcome.measured}: {claim.measure}", f"**{outcome.verdict}**")
+        for outcome in stored for claim in [outcome.claim] for found, agrees in [verdicts[claim.id]]
+    ])
 
 
 def all_claims() -> Markdown:
     """All claims of the report that can be tested, each with its verdict and a link to its lesson."""
-    files = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.py"))
+    files = (Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.py")
     names = {int(path.name[:2]): path.stem for path in files}
     return _markdown_table(("Section", "The report says", "The reference run", "Lesson"), [
         (claim.section, claim.text, outcome.verdict, f"[{claim.lesson}]({names[claim.lesson]}.ipynb)")
-        for claim, outcome in ((outcome.claim, outcome) for outcome in stored_ledger())
+        for outcome in stored_ledger() for claim in [outcome.claim]
     ])
 
 
@@ -233,10 +176,7 @@ def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markd
 
 
 def reference(name: str) -> Drawing:
-    """A figure of the reference run, drawn from the stored evidence by the functions that draw yours.
-
-    Args:
-        name: such as "figure_8"; the files in `data/reference/figures` bear these names.
+    """A figure of the reference run, such as "figure_8", drawn from the stored evidence as yours is.
 
     Raises:
         DannError: if there is no such figure, or no evidence.
@@ -244,19 +184,3 @@ def reference(name: str) -> Drawing:
     from dann_lib.reproduce.drawing import draw
 
     return draw(Evidence.stored(), name)
-
-
-def _without_docstrings(source: str) -> str:
-    """Cut docstrings out of a text, leaving all else as it is."""
-    import ast
-
-    lines = source.splitlines()
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or ast.get_docstring(node) is None:
-            continue
-        first = node.body[0]
-        for number in range(first.lineno - 1, first.end_lineno):
-            lines[number] = "\0"
-        if first.end_lineno < len(lines) and not lines[first.end_lineno].strip():
-            lines[first.end_lineno] = "\0"
-    return "\n".join(line for line in lines if line != "\0")

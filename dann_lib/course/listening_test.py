@@ -54,9 +54,7 @@ class Item:
     ratios: dict[str, tuple[float | None, ...]]
 
 
-def item(
-    name: str, mixture: ArrayLike, sources: ArrayLike, which: int, estimates: Mapping[str, ArrayLike]
-) -> Item:
+def item(name: str, mixture: ArrayLike, sources: ArrayLike, which: int, estimates: Mapping[str, ArrayLike]) -> Item:
     """Prepare an excerpt: add hidden reference and anchors, match the levels, score.
 
     Args:
@@ -70,18 +68,18 @@ def item(
         AudioError: if lengths differ, or the source is silent in this excerpt.
     """
     mixture, sources = np.asarray(mixture, np.float32), np.asarray(sources, np.float32)
-    reference = sources[which]
+    reference, low_pass = sources[which], firwin(255, ANCHOR_HZ, fs=report.SAMPLE_RATE)
     versions = {REFERENCE: reference, **{key: np.asarray(value, np.float32) for key, value in estimates.items()},
-                MIXTURE: mixture, ANCHOR: _low_pass(reference)}
+                MIXTURE: mixture, ANCHOR: oaconvolve(reference, low_pass, mode="same").astype(np.float32)}
     wrong = {key: value.shape for key, value in versions.items() if value.shape != mixture.shape}
     if wrong or sources.shape[1:] != mixture.shape:
         raise AudioError(f"{wrong or sources.shape} beside a mixture of {mixture.shape}; all have to be as long")
     if _rms(reference) < 1e-4:
         raise AudioError(f"{name} is silent in this excerpt; choose another place, there is nothing to rate")
     ratios = {key: _ratios(value, sources, which) for key, value in versions.items()}
-    loudest = max(np.abs(value).max() * _rms(reference) / max(_rms(value), 1e-9) for value in versions.values())
-    scale = min(1.0, 1 / loudest)
-    matched = {key: scale * value * _rms(reference) / max(_rms(value), 1e-9) for key, value in versions.items()}
+    levels = {key: max(_rms(value), 1e-9) for key, value in versions.items()}
+    loudest = max(np.abs(value).max() * _rms(reference) / levels[key] for key, value in versions.items())
+    matched = {key: min(1.0, 1 / loudest) * value * _rms(reference) / levels[key] for key, value in versions.items()}
     return Item(name, matched[REFERENCE], matched, ratios)
 
 
@@ -127,11 +125,7 @@ def read_ratings(path: Path) -> pd.DataFrame:
 
 
 def ratings_figure(ratings: pd.DataFrame) -> Drawing:
-    """Ratings against SDR, SIR and SAR, with the rank correlation of each.
-
-    Args:
-        ratings: as `read_ratings` gives them.
-    """
+    """Ratings, as `read_ratings` gives them, against SDR, SIR and SAR, with the rank correlation of each."""
     from scipy.stats import spearmanr
 
     from dann_lib import figures
@@ -153,14 +147,8 @@ def ratings_figure(ratings: pd.DataFrame) -> Drawing:
 
 def _ratios(estimate: np.ndarray, sources: np.ndarray, which: int) -> tuple[float | None, ...]:
     """SDR, SIR, SAR in dB; `None` for what is not finite, as of the reference itself."""
-    ratios = sdr_sir_sar(estimate[None], sources, targets=[which])
-    values = (float(each[0]) for each in (ratios.sdr, ratios.sir, ratios.sar))
+    values = (float(ratio[0]) for ratio in sdr_sir_sar(estimate[None], sources, targets=[which]))
     return tuple(value if np.isfinite(value) and value < 100 else None for value in values)
-
-
-def _low_pass(waveform: np.ndarray) -> np.ndarray:
-    taps = firwin(255, ANCHOR_HZ, fs=report.SAMPLE_RATE)
-    return oaconvolve(waveform, taps, mode="same").astype(np.float32)
 
 
 def _rms(waveform: np.ndarray) -> float:

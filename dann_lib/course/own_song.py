@@ -6,7 +6,6 @@ kernel stays usable. What is wrong with a file is said in the panel.
 
 from __future__ import annotations
 
-import contextlib
 import html
 import shutil
 import tempfile
@@ -31,6 +30,8 @@ PIECE_BYTES = 2**22
 
 PREVIEW_S = 180.0
 """Seconds of a long song that the player gets; the files hold all of it."""
+
+CANCELLED = "Cancelled. Nothing was kept."
 
 SILENT = 10 ** (-70 / 20)
 """Peak below which there is nothing to separate."""
@@ -96,11 +97,11 @@ class OwnSong(ipywidgets.VBox):
                 case {"kind": "piece", "offset": self._received} if self._inbox is not None:  # not of a cancelled one
                     self._take_piece(buffers[0])
                 case {"kind": "unreadable", "reason": reason} if self._inbox is not None:
-                    self._fail(f"{self._name} cannot be read: {reason}. Was it moved, or is it a folder?")
+                    raise AudioError(f"{self._name} cannot be read: {reason}. Was it moved, or is it a folder?")
                 case {"kind": "fetch", "stem": stem, "offset": offset}:
                     self._hand_out(stem, offset)
         except (DannError, OSError, KeyError) as error:
-            self._fail(_sentence(error, self._inbox, self._name))
+            self._fail(error)
 
     def _begin(self, name: str, size: int) -> None:
         self.end()
@@ -132,7 +133,7 @@ class OwnSong(ipywidgets.VBox):
         self._cancelled.set()
         if self.phase == "receiving":
             self._clear()
-            self._say("waiting", "Cancelled. Nothing was kept.")
+            self._say("waiting", CANCELLED)
 
     def _hand_out(self, stem: str, offset: int) -> None:
         """Send a piece of a stem; the browser asks for one after the other and saves them as a file."""
@@ -158,9 +159,9 @@ class OwnSong(ipywidgets.VBox):
                                    on_progress=self._advance)
             self._show(result, facts)
         except CancelledError:
-            self._say("waiting", "Cancelled. Nothing was kept.")
+            self._say("waiting", CANCELLED)
         except Exception as error:
-            self._fail(_sentence(error, self._inbox, self._name))
+            self._fail(error)
         finally:
             self._clear()
 
@@ -197,24 +198,20 @@ class OwnSong(ipywidgets.VBox):
             for name, path in (self._files.items() if stems else ())]
         self.phase = phase
 
-    def _fail(self, sentence: str) -> None:
+    def _fail(self, error: Exception) -> None:
+        """Say what went wrong, with the name that the listener knows in place of the temporary one."""
+        text = str(error) if isinstance(error, DannError) else f"{type(error).__name__}: {error}"
+        inbox = str(self._inbox or self._name)
         self._clear()
-        self._say("failed", sentence)
+        self._say("failed", text.replace(inbox, self._name))
 
     def _clear(self) -> None:
         """Remove what was received."""
         inbox, self._inbox = self._inbox, None
         if inbox is not None:
-            with contextlib.suppress(OSError):
-                shutil.rmtree(inbox.parent)
+            shutil.rmtree(inbox.parent, ignore_errors=True)
 
 
 def _described(facts: SongFacts) -> str:
     channels = {1: "mono", 2: "stereo"}.get(facts.n_channels, f"{facts.n_channels} channels")
     return f"{facts.seconds:.0f} s, {facts.rate_hz} Hz, {channels}"
-
-
-def _sentence(error: BaseException, inbox: Path | None, name: str) -> str:
-    """What went wrong, with the name that the listener knows in place of the temporary one."""
-    text = str(error) if isinstance(error, DannError) else f"{type(error).__name__}: {error}"
-    return text.replace(str(inbox), name) if inbox is not None else text

@@ -54,53 +54,6 @@ def bss_eval_v4(
         ValueError: if the shapes differ, the window is empty, or there are NaN or infinite samples.
     """
     window = round(window_s * rate_hz)
-    _check(estimates, references, window)
-    scores = np.full((len(METRICS), len(references), n_windows(references.shape[-1], window)), np.nan)
-    rounded = np.round(np.asarray(references, np.float64) * FULL_SCALE) / FULL_SCALE
-    audible = np.any(rounded != 0, axis=-1)
-    if audible.any() and np.any(estimates[audible] != 0, axis=-1).all():
-        # A stack of (stem, sample, channel) in double precision, as museval computes.
-        guess = np.asarray(estimates[audible], np.float64)[..., None]
-        scores[:, audible] = _museval_scores(guess, rounded[audible][..., None], window)
-    return dict(zip(METRICS, scores, strict=True))
-
-
-def with_other(estimates: np.ndarray, mixture: np.ndarray) -> np.ndarray:
-    """Add the estimate of `other`: what the estimates leave of the mixture.
-
-    Args:
-        estimates: `(source, sample)`.
-        mixture: `(sample,)`.
-
-    Returns:
-        `(source + 1, sample)`, the sum of which is the mixture.
-    """
-    return np.concatenate((estimates, (mixture - np.sum(estimates, axis=0))[None]))
-
-
-def n_windows(n_samples: int, window: int) -> int:
-    """Windows of a song: whole ones only, and one for a song that is shorter than that."""
-    return max(1, n_samples // window)
-
-
-def _museval_scores(estimates: np.ndarray, references: np.ndarray, window: int) -> np.ndarray:
-    """`(metric, stem, window)`; NaN throughout where the true sources allow no projection."""
-    ensure_ffmpeg()  # museval imports musdb, which fails without ffmpeg on PATH
-    import museval
-
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        try:
-            scores = museval.evaluate(references, estimates, win=window, hop=window, padding=False)
-        except (np.linalg.LinAlgError, AttributeError) as error:
-            # Where the system is singular, museval 0.4.1 looks for an error class that NumPy 2 has moved.
-            if isinstance(error, AttributeError) and "linalg" not in str(error):
-                raise
-            return np.full((len(METRICS), len(references), n_windows(references.shape[1], window)), np.nan)
-    return np.stack(scores)
-
-
-def _check(estimates: np.ndarray, references: np.ndarray, window: int) -> None:
     if np.ndim(references) != 2 or np.shape(estimates) != np.shape(references):
         raise ValueError(
             f"estimates {np.shape(estimates)} and references {np.shape(references)} must both be "
@@ -111,3 +64,37 @@ def _check(estimates: np.ndarray, references: np.ndarray, window: int) -> None:
     for name, waveforms in (("estimates", estimates), ("references", references)):
         if not np.isfinite(waveforms).all():
             raise ValueError(f"the {name} hold NaN or infinite samples; finite ones are needed")
+    n_windows = max(1, references.shape[-1] // window)  # whole ones only, and one for a song that is shorter
+    scores = np.full((len(METRICS), len(references), n_windows), np.nan)
+    rounded = np.round(np.asarray(references, np.float64) * FULL_SCALE) / FULL_SCALE
+    audible = np.any(rounded != 0, axis=-1)
+    if audible.any() and np.any(estimates[audible] != 0, axis=-1).all():
+        # A stack of (stem, sample, channel) in double precision, as museval computes.
+        guess = np.asarray(estimates[audible], np.float64)[..., None]
+        scores[:, audible] = _museval_scores(guess, rounded[audible][..., None], window)
+    return dict(zip(METRICS, scores, strict=True))
+
+
+def with_other(estimates: np.ndarray, mixture: np.ndarray) -> np.ndarray:
+    """Add the estimate of `other`, what the estimates `(source, sample)` leave of the mixture `(sample,)`.
+
+    Returns:
+        `(source + 1, sample)`, the sum of which is the mixture.
+    """
+    return np.concatenate((estimates, (mixture - np.sum(estimates, axis=0))[None]))
+
+
+def _museval_scores(estimates: np.ndarray, references: np.ndarray, window: int) -> np.ndarray | float:
+    """`(metric, stem, window)`; NaN where the true sources allow no projection."""
+    ensure_ffmpeg()  # museval imports musdb, which fails without ffmpeg on PATH
+    import museval
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            return np.stack(museval.evaluate(references, estimates, win=window, hop=window, padding=False))
+        except (np.linalg.LinAlgError, AttributeError) as error:
+            # Where the system is singular, museval 0.4.1 looks for an error class that NumPy 2 has moved.
+            if isinstance(error, AttributeError) and "linalg" not in str(error):
+                raise
+            return np.nan

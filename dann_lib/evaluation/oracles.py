@@ -26,11 +26,7 @@ N_SOURCES = len(report.SOURCES)
 
 
 def oracles(rate_hz: int = report.SAMPLE_RATE) -> dict[str, Separator]:
-    """All baselines and oracles by the name of their run.
-
-    Args:
-        rate_hz: the rate at which scores are taken; above 8.82 kHz `rate_ceiling` is among them.
-    """
+    """All baselines and oracles by the name of their run; `rate_ceiling` where scores are taken above 8.82 kHz."""
     separators: dict[str, Separator] = {
         "mixture": mixture,
         "ideal_binary_mask": ideal_binary_mask,
@@ -112,11 +108,8 @@ def rate_ceiling(track: Track) -> Ratios:
 
     The same as the run `rate_ceiling` of a table at the song's rate.
 
-    Args:
-        track: a song; its own files are read.
-
     Returns:
-        Ratios of vocals, drums and bass against the mono originals, in dB.
+        Ratios of vocals, drums and bass against the song's own files in mono, in dB.
     """
     originals = load_signals(track, track.rate)
     low = true_sources(np.asarray(track.waveforms))
@@ -125,53 +118,34 @@ def rate_ceiling(track: Track) -> Ratios:
 
 
 def binary_mask(stems: Tensor) -> Tensor:
-    """Mark with 1 where a source is the loudest one, else 0.
-
-    Args:
-        stems: complex `(stem, freq, frame)`.
-
-    Returns:
-        `(source, freq, frame)`.
-    """
-    magnitudes = stems.abs()
-    loudest = magnitudes.amax(dim=0)
+    """1 where a source is the loudest one, else 0: complex `(stem, freq, frame)` → `(source, freq, frame)`."""
+    magnitudes = stems.abs()                    # (stem, freq, frame)
+    loudest = magnitudes.amax(dim=0)            # (freq, frame)
     return ((magnitudes[:N_SOURCES] == loudest) & (loudest > 0)).to(magnitudes.dtype)
 
 
 def ratio_mask(stems: Tensor, exponent: float = 1.0) -> Tensor:
-    """Compute the share of each source in a bin, between 0 and 1; 0 where all are silent.
+    """The share of each source in a bin: complex `(stem, freq, frame)` → `(source, freq, frame)`.
 
-    Args:
-        stems: complex `(stem, freq, frame)`.
-        exponent: 1 for shares of magnitude, 2 for shares of energy.
-
-    Returns:
-        `(source, freq, frame)`.
+    Between 0 and 1, and 0 where all are silent; of magnitude with exponent 1, of energy with 2.
     """
-    powers = stems.abs().pow(exponent)
+    powers = stems.abs().pow(exponent)          # (stem, freq, frame)
     return powers[:N_SOURCES] / powers.sum(dim=0).clamp_min(1e-20)
 
 
 def part_masks(sources: Tensor, song: Tensor, bound: float) -> Tensor:
-    """Divide source by mixture, for real and imaginary part, limited to ±`bound`; 0 where the mixture is.
+    """Divide sources by the mixture `(part, freq, frame)`, limited to ±`bound`; 0 where the mixture is.
 
-    Args:
-        sources: `(source, part, freq, frame)`.
-        song: the mixture, `(part, freq, frame)`.
-        bound: largest absolute value.
-
-    Returns:
-        Masks `(source, part, freq, frame)`.
+    Sources and masks are `(source, part, freq, frame)`.
     """
-    masks = torch.where(song == 0, 0.0, sources / song)
-    return masks.clamp(-bound, bound)
+    return torch.where(song == 0, 0.0, sources / song).clamp(-bound, bound)
 
 
 def _spectrograms(signals: np.ndarray) -> tuple[Tensor, Tensor]:
     """Complex spectrograms of the mixture `(freq, frame)` and the stems `(stem, freq, frame)`."""
     planes = spectrogram.stft(torch.from_numpy(np.array(signals, dtype=np.float32)))
-    song, *stems = spectrogram.to_complex(planes)
-    return song, torch.stack(stems)
+    song, stems = spectrogram.to_complex(planes).split((1, len(signals) - 1))
+    return song[0], stems
 
 
 def _waveforms(estimates: Tensor, signals: np.ndarray) -> np.ndarray:

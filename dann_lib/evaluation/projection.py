@@ -25,31 +25,19 @@ DEPENDENT = 1e-12
 
 
 class Ratios(NamedTuple):
-    """Equations (5) to (7) in dB, one value per estimate, float64.
+    """Equations (5) to (7) in dB, one value per estimate, float64."""
 
-    Attributes:
-        sdr: signal to distortion, equation (5).
-        sir: signal to interference, equation (6).
-        sar: signal to artefacts, equation (7).
-    """
-
-    sdr: np.ndarray
-    sir: np.ndarray
-    sar: np.ndarray
+    sdr: np.ndarray             # signal to distortion, equation (5)
+    sir: np.ndarray             # signal to interference, equation (6)
+    sar: np.ndarray             # signal to artefacts, equation (7)
 
 
 class Components(NamedTuple):
-    """Equation (4): three waveforms `(sample,)` whose sum is the estimate.
+    """Equation (4): three waveforms `(sample,)` whose sum is the estimate."""
 
-    Attributes:
-        target: `s_target`, what is left of the wanted source.
-        interference: `e_interf`, what comes from the other sources.
-        artefacts: `e_artif`, what comes from no source.
-    """
-
-    target: np.ndarray
-    interference: np.ndarray
-    artefacts: np.ndarray
+    target: np.ndarray          # s_target, what is left of the wanted source
+    interference: np.ndarray    # e_interf, what comes from the other sources
+    artefacts: np.ndarray       # e_artif, what comes from no source
 
 
 def sdr_sir_sar(
@@ -94,17 +82,22 @@ def sdr_sir_sar(
         ValueError: if shapes do not fit, or there are NaN or infinite samples.
     """
     targets = _checked(estimates, references, targets)
-    reference_gram, cross, estimate_energy = _inner_products(estimates, references)
-    audible = _audible(reference_gram)
-    own, joint = _gains(reference_gram, cross, targets, audible)
-    energies = np.zeros((4, len(estimates)))
-    for estimate_block, reference_block in _blocks(estimates, references):
-        target = own[:, None] * reference_block[targets]
-        projected = joint @ reference_block
-        interference, artefacts = projected - target, estimate_block - projected
-        energies += [np.sum(part * part, axis=-1) for part in (target, interference, artefacts, projected)]
-    energies[energies <= NOTHING * estimate_energy] = 0.0
-    return _ratios(*energies, audible[targets])
+    own, joint, audible, whole = _gains(estimates, references, targets)
+    energies = np.zeros((4, len(estimates)))                # (component, source)
+    for estimate, truth in _blocks(estimates, references):
+        target = own[:, None] * truth[targets]              # (source, sample)
+        projected = joint @ truth                           # (source, sample)
+        parts = (target, projected - target, estimate - projected, projected)
+        energies += [np.sum(part * part, axis=-1) for part in parts]
+    energies[energies <= NOTHING * whole] = 0.0
+    target, interference, artefacts, projected = energies   # (source,)
+    sdr = _decibels(target, interference + artefacts)       # (5)
+    sir = _decibels(target, interference)                   # (6)
+    sar = _decibels(projected, artefacts)                   # (7)
+    sdr[(projected == 0) & (artefacts == 0)] = -np.inf      # a silent estimate
+    for ratio in (sdr, sir, sar):
+        ratio[~audible] = np.nan
+    return Ratios(sdr, sir, sar)
 
 
 def decompose(estimate: np.ndarray, references: np.ndarray, target: int) -> Components:
@@ -122,41 +115,49 @@ def decompose(estimate: np.ndarray, references: np.ndarray, target: int) -> Comp
         ValueError: as `sdr_sir_sar`.
     """
     estimates = np.asarray(estimate)[None]
-    targets = _checked(estimates, references, [target])
-    reference_gram, cross, _ = _inner_products(estimates, references)
-    own, joint = _gains(reference_gram, cross, targets, _audible(reference_gram))
+    own, joint, *_ = _gains(estimates, references, _checked(estimates, references, [target]))
     truth = np.asarray(references, dtype=np.float64)
     s_target, projected = own[0] * truth[target], joint[0] @ truth
     return Components(s_target, projected - s_target, estimates[0].astype(np.float64) - projected)
 
 
 def _gains(
-    reference_gram: np.ndarray, cross: np.ndarray, targets: np.ndarray, audible: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Gains of the projection on one source `(source,)` and on all of them `(source, stem)`."""
-    norms = np.sqrt(np.diag(reference_gram))
-    # Sources of length 1, so that a quiet source is not mistaken for a dependent one; silent ones drop out.
+    estimates: np.ndarray, references: np.ndarray, targets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Gains of the projection on one source `(source,)` and on all of them `(source, stem)`.
+
+    Then whether that one source is audible, and the energy of the estimate: `(source,)`.
+    """
+    n_sources, n_stems = len(estimates), len(references)
+    gram, cross = np.zeros((n_stems, n_stems)), np.zeros((n_sources, n_stems))
+    energy = np.zeros(n_sources)
+    for estimate, truth in _blocks(estimates, references):
+        gram += truth @ truth.T                             # (stem, stem)
+        cross += estimate @ truth.T                         # (source, stem)
+        energy += np.sum(estimate**2, axis=-1)              # (source,)
+    for name, values in (("references", gram), ("estimates", energy)):
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"the {name} hold NaN or infinite samples; finite ones are needed")
+    # Sources of length 1, so that a quiet one is not mistaken for a dependent one;
+    # silent ones drop out.
+    norms = np.sqrt(np.diag(gram))                          # (stem,)
+    audible = np.diag(gram) > SILENCE * np.diag(gram).max(initial=0.0)
     scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=audible)
-    correlation = reference_gram * np.outer(scale, scale)
+    correlation = gram * np.outer(scale, scale)             # (stem, stem)
     inverse = np.linalg.pinv(correlation, rcond=DEPENDENT, hermitian=True)
-    scaled = cross * scale
-    joint = scaled @ inverse * scale
-    own = np.take_along_axis(scaled, targets[:, None], axis=1)[:, 0] * scale[targets]
-    return own, joint
+    scaled = cross * scale                                  # (source, stem)
+    own = scaled[np.arange(n_sources), targets] * scale[targets]
+    return own, scaled @ inverse * scale, audible[targets], energy
 
 
-def _ratios(
-    target: np.ndarray, interference: np.ndarray, artefacts: np.ndarray, projected: np.ndarray,
-    audible: np.ndarray,
-) -> Ratios:
-    """Equations (5) to (7) of energies `(source,)`."""
-    silent_estimate = (projected == 0) & (artefacts == 0)
-    sdr = _decibels(target, interference + artefacts)
-    sir, sar = _decibels(target, interference), _decibels(projected, artefacts)
-    sdr[silent_estimate] = -np.inf
-    for ratio in (sdr, sir, sar):
-        ratio[~audible] = np.nan
-    return Ratios(sdr, sir, sar)
+def _blocks(
+    estimates: np.ndarray, references: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The same samples of both, in double precision, block by block."""
+    for start in range(0, references.shape[-1], BLOCK):
+        part = slice(start, start + BLOCK)
+        yield tuple(np.asarray(each[:, part], np.float64) for each in (estimates, references))
 
 
 def _decibels(above: np.ndarray, below: np.ndarray) -> np.ndarray:
@@ -164,49 +165,23 @@ def _decibels(above: np.ndarray, below: np.ndarray) -> np.ndarray:
         return 10.0 * np.log10(above / below)
 
 
-def _audible(reference_gram: np.ndarray) -> np.ndarray:
-    energies = np.diag(reference_gram)
-    return energies > SILENCE * energies.max(initial=0.0)
-
-
-def _inner_products(
-    estimates: np.ndarray, references: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inner products `(stem, stem)` and `(source, stem)`, and energies of the estimates `(source,)`."""
-    gram = np.zeros((len(references), len(references)))
-    cross = np.zeros((len(estimates), len(references)))
-    energy = np.zeros(len(estimates))
-    for estimate_block, reference_block in _blocks(estimates, references):
-        gram += reference_block @ reference_block.T
-        cross += estimate_block @ reference_block.T
-        energy += np.sum(estimate_block**2, axis=-1)
-    for name, values in (("references", gram), ("estimates", energy)):
-        if not np.isfinite(values).all():
-            raise ValueError(f"the {name} hold NaN or infinite samples; finite ones are needed")
-    return gram, cross, energy
-
-
-def _blocks(estimates: np.ndarray, references: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The same samples of both, in double precision, block by block."""
-    for start in range(0, references.shape[-1], BLOCK):
-        part = slice(start, start + BLOCK)
-        yield np.asarray(estimates[:, part], np.float64), np.asarray(references[:, part], np.float64)
-
-
 def _checked(
     estimates: np.ndarray, references: np.ndarray, targets: Sequence[int] | None
 ) -> np.ndarray:
-    if np.ndim(estimates) != 2 or np.ndim(references) != 2 or estimates.shape[-1] != references.shape[-1]:
+    """The stem that each estimate is meant to be, `(source,)`."""
+    shapes = np.shape(estimates), np.shape(references)
+    if [len(shape) for shape in shapes] != [2, 2] or shapes[0][1] != shapes[1][1]:
         raise ValueError(
-            f"estimates {np.shape(estimates)} and references {np.shape(references)} must both be "
+            f"estimates {shapes[0]} and references {shapes[1]} must both be "
             "(source, sample), with the same number of samples"
         )
     if references.shape[-1] == 0:
         raise ValueError("the waveforms have no samples; at least one is needed")
-    chosen = np.arange(len(estimates)) if targets is None else np.asarray(targets, dtype=int)
-    if len(chosen) != len(estimates) or np.any((chosen < 0) | (chosen >= len(references))):
+    n_sources, n_stems = len(estimates), len(references)
+    chosen = np.asarray(range(n_sources) if targets is None else targets, dtype=int)
+    if len(chosen) != n_sources or np.any((chosen < 0) | (chosen >= n_stems)):
         raise ValueError(
-            f"{len(estimates)} estimates need as many targets, each among the {len(references)} references; "
-            f"got {chosen.tolist()}"
+            f"{n_sources} estimates need as many targets, each among the {n_stems} "
+            f"references; got {chosen.tolist()}"
         )
     return chosen

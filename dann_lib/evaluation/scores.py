@@ -101,16 +101,9 @@ def evaluate(
 def score_song(
     estimates: np.ndarray, signals: np.ndarray, rate_hz: int = report.SAMPLE_RATE, v4: bool = True
 ) -> list[tuple[str, str, float]]:
-    """Score the estimates of one song.
+    """Score the estimates `(source, sample)` of vocals, drums and bass of one song: rows `(source, metric, value)`.
 
-    Args:
-        estimates: `(source, sample)`: vocals, drums, bass.
-        signals: the truth, `(signal, sample)` in the order of `report.SIGNALS`, at the same rate.
-        rate_hz: sample rate of both.
-        v4: also score with BSS Eval v4.
-
-    Returns:
-        Rows `(source, metric, value)`.
+    The truth is `(signal, sample)` in the order of `report.SIGNALS`, at the same rate.
 
     Raises:
         ValueError: if shapes do not fit, or there are NaN or infinite samples.
@@ -119,11 +112,12 @@ def score_song(
     columns = dict(zip(PROJECTION_METRICS, ratios, strict=True))
     if v4:
         windows = bss_eval.bss_eval_v4(bss_eval.with_other(estimates, signals[0]), signals[1:], rate_hz)
-        for metric, values in windows.items():
-            columns[metric] = _median_of_windows(values)
-        scored = np.isfinite(windows["sdr_v4"]) | np.isinf(windows["sdr_v4"])
-        columns[WINDOWS] = np.full(len(scored), scored.shape[-1])
-        columns[EXCLUDED] = np.sum(~scored, axis=-1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # no window may have a score
+            columns |= {metric: np.nanmedian(values, axis=-1) for metric, values in windows.items()}
+        excluded = np.isnan(windows["sdr_v4"])  # (stem, window)
+        columns[WINDOWS] = np.full(len(excluded), excluded.shape[-1])
+        columns[EXCLUDED] = np.sum(excluded, axis=-1)
     return [
         (source, metric, float(values[index]))
         for index, source in enumerate(report.SOURCES) for metric, values in columns.items()
@@ -170,13 +164,6 @@ def _separate(separator: Separator, signals: np.ndarray) -> np.ndarray:
     return estimates
 
 
-def _median_of_windows(values: np.ndarray) -> np.ndarray:
-    """Median over windows `(stem, window)` → `(stem,)`; NaN where none is scored."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanmedian(values, axis=-1)
-
-
 def _collect(
     tables: list[pd.DataFrame], tracks: Sequence[Track], separators: Mapping[str, Separator],
     failed: dict[str, str],
@@ -188,13 +175,9 @@ def _collect(
         name, reason = next(iter(failed.items()))
         raise DannError(f"none of the {len(tracks)} songs could be scored; {name}: {reason}")
     table = pd.concat(tables, ignore_index=True)
-    order = {
-        "run": {run: index for index, run in enumerate(separators)},
-        "song": {track.name: index for index, track in enumerate(tracks)},
-    }
-    table = table.sort_values(
-        ["run", "song"], kind="stable", ignore_index=True, key=lambda column: column.map(order[column.name])
-    )
+    order = {"run": list(separators), "song": [track.name for track in tracks]}
+    table = table.sort_values(["run", "song"], kind="stable", ignore_index=True,
+                              key=lambda column: column.map(order[column.name].index))
     if failed:
         listed = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         warnings.warn(f"{len(failed)} of {len(tracks)} songs could not be scored ({listed})", stacklevel=3)

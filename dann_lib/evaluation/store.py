@@ -25,23 +25,18 @@ VERSION = 1
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """Read a table of scores; values come back bit for bit.
-
-    Args:
-        path: CSV with the columns `COLUMNS`.
+    """Read a table of scores, a CSV file with the columns `COLUMNS`; values come back bit for bit.
 
     Raises:
         DannError: if the file is missing, or is no table of scores.
     """
     import pandas as pd
 
-    texts = ("run", "song", "source", "metric")
+    types = {**dict.fromkeys(COLUMNS, str), "rate_hz": "int64", "value": "float64"}
     try:
         # A song may be called "NA"; only a value can be missing.
-        table = pd.read_csv(
-            path, dtype={**dict.fromkeys(texts, str), "rate_hz": "int64", "value": "float64"},
-            keep_default_na=False, na_values={"value": [""]}, float_precision="round_trip",
-        )
+        table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values={"value": [""]},
+                            float_precision="round_trip")
     except (OSError, ValueError) as error:
         raise DannError(f"{path} cannot be read as a table of scores: {error}") from error
     if tuple(table.columns) != COLUMNS:
@@ -51,10 +46,6 @@ def read_scores(path: Path) -> pd.DataFrame:
 
 def write_scores(scores: pd.DataFrame, path: Path) -> None:
     """Write a table of scores, whole or not at all.
-
-    Args:
-        scores: with the columns `COLUMNS`.
-        path: CSV file.
 
     Raises:
         OutputError: if it cannot be written; an older file stays.
@@ -66,12 +57,8 @@ def write_scores(scores: pd.DataFrame, path: Path) -> None:
 def fingerprint(separator: Separator, run: str) -> str:
     """What tells one separator from another: its attribute `fingerprint`, or the name of a function.
 
-    Args:
-        separator: any.
-        run: its name, for the message.
-
     Raises:
-        ValueError: if it has neither, so that stored scores could be of another one.
+        ValueError: if that of this `run` has neither, so that stored scores could be of another one.
     """
     stated = getattr(separator, "fingerprint", None)
     if stated is not None:
@@ -125,11 +112,7 @@ def load(path: Path, run: str, song: str, v4: bool, n_rows: int) -> pd.DataFrame
 
 
 def save(scores: pd.DataFrame, path: Path) -> None:
-    """Store the scores of a song by a separator, and remove those that they replace.
-
-    Args:
-        scores: with the columns `COLUMNS`.
-        path: of `score_file`.
+    """Store the scores of a song by a separator as `score_file` says, and remove those that they replace.
 
     Raises:
         OutputError: if it cannot be written.

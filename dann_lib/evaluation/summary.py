@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dann_lib import report
 from dann_lib.evaluation.scores import EXCLUDED, WINDOWS
 
 if TYPE_CHECKING:
@@ -53,13 +54,20 @@ def summarise(scores: pd.DataFrame, *, seed: int = 0, n_resamples: int = N_RESAM
     counts = scores[counting].groupby([*keys, "metric"], sort=False)["value"].sum().to_dict()
     rows = []
     for (*group, metric), values in scores[~counting].groupby([*keys, "metric"], sort=False)["value"]:
-        all_values = values.to_numpy(dtype=np.float64)
-        counted = all_values[~np.isnan(all_values)]
+        counted = values.dropna().to_numpy(dtype=np.float64)
         windowed = metric.endswith("_v4")
         windows = [int(counts.get((*group, name), 0)) if windowed else 0 for name in (WINDOWS, EXCLUDED)]
-        n_songs = (len(counted), len(all_values) - len(counted))
+        n_songs = (len(counted), len(values) - len(counted))
         rows.append((*group, metric, *_centre(counted, seed, n_resamples), *n_songs, *windows))
     return pd.DataFrame(rows, columns=[*keys, "metric", *STATISTICS])
+
+
+def as_text(summary: pd.DataFrame) -> str:
+    """A table of `summarise` to be read: a row for each run and source, medians with their intervals."""
+    text = [f"{row.median:.1f} [{row.low:.1f}, {row.high:.1f}]" for row in summary.itertuples()]
+    table = summary.assign(text=text).pivot(index=["run", "source"], columns="metric", values="text")
+    rows = [(run, source) for run in summary["run"].unique() for source in report.SOURCES]
+    return table.reindex(index=rows, columns=summary["metric"].unique()).to_string()
 
 
 def gap_closed(
@@ -73,14 +81,7 @@ def gap_closed(
     score for; 0 is no better than the mixture, 1 as good as the oracle. In the interval, songs are drawn
     for all three at once, as they are scored on the same ones.
 
-    Args:
-        scores: of `evaluate` or `read_scores`, with the three runs.
-        run: the separator.
-        metric: one of `scores.METRICS`.
-        floor: run that counts as 0.
-        ceiling: run that counts as 1.
-        seed: of the resampling.
-        n_resamples: times that songs are drawn.
+    `metric` is one of `scores.METRICS`, `seed` that of the resampling; songs are drawn `n_resamples` times.
 
     Returns:
         One row per `source` and `rate_hz`: `gap_closed, low, high` (shares, not per cent), `n_songs`.

@@ -33,10 +33,7 @@ class Track(Protocol):
 def load_signals(track: Track, rate_hz: int = report.SAMPLE_RATE) -> np.ndarray:
     """All signals of a song in mono, the mean of the channels (report, II.b).
 
-    Args:
-        track: the song.
-        rate_hz: 8820 for the prepared waveforms, else the rate to which the song's own files are
-            resampled; 44 100 takes those of MUSDB18 as they are.
+    At 8820 Hz they are the prepared waveforms, else the song's own files, resampled where `rate_hz` is not theirs.
 
     Returns:
         `(signal, sample)` in the order of `report.SIGNALS`, float32.
@@ -50,17 +47,7 @@ def load_signals(track: Track, rate_hz: int = report.SAMPLE_RATE) -> np.ndarray:
 
 
 def resample(waveforms: np.ndarray, from_hz: int, to_hz: int, n_samples: int) -> np.ndarray:
-    """Band-limited resampling.
-
-    Args:
-        waveforms: `(source, sample)`.
-        from_hz: their rate.
-        to_hz: the rate wanted.
-        n_samples: the length wanted; cut, or padded with zeros.
-
-    Returns:
-        `(source, n_samples)`, float32.
-    """
+    """Band-limited resampling of `(source, sample)` to `(source, n_samples)`, float32; cut, or padded with zeros."""
     import soxr
 
     changed = np.asarray(waveforms, dtype=np.float32)

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from dann_lib import report
 from dann_lib.figures.signals import require, signed_image
-from dann_lib.figures.style import COLOURS, LINE_COLOURS, LINE_STYLES, Drawing, above, canvas, join
+from dann_lib.figures.style import COLOURS, LINE_COLOURS, LINE_STYLES, Drawing, canvas, finish_curves, join
 
-Histories = Mapping[str, "pd.DataFrame | Sequence[pd.DataFrame]"]
+History = pd.DataFrame | Sequence[pd.DataFrame]
+"""Of one seed, or of several."""
+
+Histories = Mapping[str, History]
 
 METRICS = ("SIR", "SDR", "SAR")
 """Order of figure 9."""
@@ -62,65 +64,47 @@ def figure_5(histories: Histories) -> Drawing:
     Raises:
         ValueError: if there are no histories.
     """
-    return losses(histories, "train_loss", "training loss (3)", "Figure 5. Training loss for each epoch")
+    return _losses(histories, "train_loss", "training loss (3)", "Figure 5. Training loss for each epoch")
 
 
 def figure_6(histories: Histories) -> Drawing:
     """Figure 6: the test loss with Concat 2 alone and with Concat 3 alone; see `figure_5`."""
-    return losses(histories, "test_loss", "test loss (3)", "Figure 6. Test loss for each epoch")
+    return _losses(histories, "test_loss", "test loss (3)", "Figure 6. Test loss for each epoch")
 
 
 def figure_7(histories: Histories) -> Drawing:
     """Figure 7: the test loss with Concat 3 alone and with Concat 2 and 3; see `figure_5`."""
-    return losses(histories, "test_loss", "test loss (3)", "Figure 7. Test loss for each epoch")
+    return _losses(histories, "test_loss", "test loss (3)", "Figure 7. Test loss for each epoch")
 
 
-def losses(histories: Histories, column: str, label: str, title: str) -> Drawing:
-    """A loss by epoch: what figures 5 to 7 share.
-
-    Args:
-        histories: see `figure_5`.
-        column: `"train_loss"` or `"test_loss"`.
-        label: of the axis.
-        title: how the description begins.
-
-    Raises:
-        ValueError: if there are no histories.
-    """
+def _losses(histories: Histories, column: str, label: str, title: str) -> Drawing:
+    """A loss by epoch: what figures 5 to 7 share."""
     require(histories, "histories")
     figure, axis = canvas(height_in=3.0)
     ends = []
     for index, (name, runs) in enumerate(histories.items()):
-        mean = _mean_and_band(axis, [runs] if isinstance(runs, pd.DataFrame) else list(runs), column, index, name)
-        ends.append(
-            f"{name} from {mean.iloc[0]:.3g} to {mean.iloc[-1]:.3g}, lowest {mean.min():.3g} in epoch "
-            f"{mean.idxmin():.0f}"
-        )
-    _finish_losses(axis, label)
+        mean = _mean_and_band(axis, runs, column, index, name)
+        ends.append(f"{name} from {mean.iloc[0]:.3g} to {mean.iloc[-1]:.3g}, lowest {mean.min():.3g} in epoch "
+                    f"{mean.idxmin():.0f}")
+    finish_curves(axis, "epoch", label)
     return Drawing(figure, f"{title}: {'; '.join(ends)}.")
 
 
-def figure_8(history: pd.DataFrame | Sequence[pd.DataFrame]) -> Drawing:
-    """Figure 8: training and test loss of one run, the lowest test loss marked.
-
-    Args:
-        history: epoch, train_loss, test_loss; or that of several seeds, of which the mean is drawn, with a band
-            from the lowest to the highest.
+def figure_8(history: History) -> Drawing:
+    """Figure 8: training and test loss of one run, the lowest test loss marked; its history is as in `figure_5`.
 
     Raises:
         ValueError: if the history is empty.
     """
-    runs = [history] if isinstance(history, pd.DataFrame) else list(history)
     figure, axis = canvas(height_in=3.0)
-    mean = {}
-    for index, (column, name) in enumerate((("train_loss", "training songs"), ("test_loss", "test songs"))):
-        mean[column] = _mean_and_band(axis, runs, column, index, name)
-    lowest = int(mean["test_loss"].idxmin())
-    axis.plot(lowest, mean["test_loss"][lowest], "o", color=LINE_COLOURS[1], markersize=8, fillstyle="none",
+    train = _mean_and_band(axis, history, "train_loss", 0, "training songs")
+    test = _mean_and_band(axis, history, "test_loss", 1, "test songs")
+    lowest = int(test.idxmin())
+    axis.plot(lowest, test[lowest], "o", color=LINE_COLOURS[1], markersize=8, fillstyle="none",
               label=f"lowest test loss: epoch {lowest}")
-    _finish_losses(axis, "loss (3)")
-    train, test = mean["train_loss"], mean["test_loss"]
-    of_seeds = f", mean and range of {len(runs)} seeds" if len(runs) > 1 else ""
+    finish_curves(axis, "epoch", "loss (3)")
+    n_seeds = len(_seeds(history))
+    of_seeds = f", mean and range of {n_seeds} seeds" if n_seeds > 1 else ""
     return Drawing(figure, f"Figure 8. Training and test loss over {train.index[-1]:.0f} epochs{of_seeds}. Training "
                    f"loss: {train.iloc[0]:.3g} at first, {train.iloc[-1]:.3g} at the end. Test loss: "
                    f"{test.iloc[0]:.3g} at first, lowest {test[lowest]:.3g} in epoch {lowest} (circle), "
@@ -146,13 +130,11 @@ def figure_9(scores: pd.DataFrame) -> Drawing:
         rows = table[table["source"] == source]
         columns = [rows[metric].to_numpy(float) for metric in METRICS]
         finite = [values[np.isfinite(values)] for values in columns]
-        n_left_out += sum(len(values) for values in columns) - sum(len(values) for values in finite)
+        n_left_out += sum(map(len, columns)) - sum(map(len, finite))
         _box_and_dots(axis, finite, COLOURS[source])
         axis.set_title(f"({letter}) {source}")
-        medians = [
-            f"{metric} {np.median(values):.1f}" if len(values) else f"{metric} none"
-            for metric, values in zip(METRICS, finite, strict=True)
-        ]
+        medians = [f"{metric} {np.median(values):.1f}" if len(values) else f"{metric} none"
+                   for metric, values in zip(METRICS, finite, strict=True)]
         sentences.append(f"{source} {join(medians)} dB ({len(rows)} songs)")
     axes[0, 0].set_ylabel("ratio (dB)")
     left_out = f" Values that are not finite, and left out: {n_left_out}." if n_left_out else ""
@@ -188,8 +170,13 @@ def intervals(values: Mapping[str, tuple[float, float, float]], unit: str, descr
     return Drawing(figure, f"{description} {listed.replace(' -', ' −').replace('[-', '[−')}.")
 
 
-def _mean_and_band(axis: Axes, runs: Sequence[pd.DataFrame], column: str, index: int, name: str) -> pd.Series:
+def _seeds(history: History) -> list[pd.DataFrame]:
+    return [history] if isinstance(history, pd.DataFrame) else list(history)
+
+
+def _mean_and_band(axis: Axes, history: History, column: str, index: int, name: str) -> pd.Series:
     """Draw a loss by epoch: the mean of the seeds, and the range of them; returns the mean."""
+    runs = _seeds(history)
     if not all(map(len, runs)):
         raise ValueError("the history has no epochs; train for at least one")
     table = pd.concat([run.set_index("epoch")[column] for run in runs], axis=1)
@@ -201,13 +188,6 @@ def _mean_and_band(axis: Axes, runs: Sequence[pd.DataFrame], column: str, index:
     if len(runs) > 1:
         axis.fill_between(mean.index, table.min(axis=1), table.max(axis=1), color=colour, alpha=0.18, linewidth=0)
     return mean
-
-
-def _finish_losses(axis: Axes, label: str) -> None:
-    axis.set(xlabel="epoch", ylabel=label)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.grid(True)
-    above(axis)
 
 
 def _box_and_dots(axis: Axes, columns: Sequence[np.ndarray], colour: str) -> None:

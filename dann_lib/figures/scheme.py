@@ -34,11 +34,8 @@ def figure_4(network: nn.Module) -> Drawing:
         network: one of `dann_lib.network`.
     """
     found = stages(trace(network))
-    pairs = [
-        f"layer {stage.skip + 1} is concatenated with layer {number}"
-        for number, stage in enumerate(found, start=1)
-        if stage.skip is not None
-    ]
+    pairs = [f"layer {stage.skip + 1} is concatenated with layer {number}"
+             for number, stage in enumerate(found, start=1) if stage.skip is not None]
     words = f" In it, {join(pairs)}." if pairs else ""
     return _scheme(found, f"Figure 4. {in_words(network, found)}{words}")
 
@@ -53,6 +50,7 @@ def _scheme(found: list[Stage], description: str) -> Drawing:
     n_skips = sum(stage.skip is not None for stage in found)
     axis.set(xlim=(-1.5, len(found) - 0.5), ylim=(-1.08, 1.15 + 0.3 * n_skips))
     axis.axis("off")
+    arrow = {"arrowstyle": "-|>", "color": "#444444", "shrinkA": 1, "shrinkB": 1}
     tops, last_right = [], None
     for place, (planes, extent, label, number, colour) in enumerate(bars, start=-1):
         height = math.log2(extent) / largest
@@ -62,7 +60,6 @@ def _scheme(found: list[Stage], description: str) -> Drawing:
         axis.text(place, -0.04, number or "input", ha="center", va="top", fontsize=9.5, fontweight="bold")
         axis.text(place, -0.2, label, ha="center", va="top", fontsize=8.5, linespacing=1.25)
         if last_right is not None:
-            arrow = {"arrowstyle": "-|>", "color": "#444444", "shrinkA": 1, "shrinkB": 1}
             axis.annotate("", (place - width / 2, 0.5), (last_right, 0.5), arrowprops=arrow)
         tops.append(0.5 + height / 2)
         last_right = place + width / 2
@@ -73,10 +70,9 @@ def _scheme(found: list[Stage], description: str) -> Drawing:
 
 def _name_parts(axis: Axes, found: list[Stage]) -> None:
     """The names of the parts, below the layers that they are made of."""
-    names = {"encoder": "encoder: MaxPool (1)", "bottleneck": "narrowest", "decoder": "decoder: UpSample (2)",
-             "masks": "masks"}
-    if len(found[0].size) == 1:
-        names |= {"encoder": "encoder", "decoder": "decoder"}
+    maps = len(found[0].size) == 2
+    names = {"encoder": "encoder: MaxPool (1)" if maps else "encoder", "bottleneck": "narrowest",
+             "decoder": "decoder: UpSample (2)" if maps else "decoder", "masks": "masks"}
     for role, name in names.items():
         places = [place for place, stage in enumerate(found) if stage.role == role]
         if places:

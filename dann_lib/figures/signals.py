@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
 from matplotlib.image import AxesImage
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from dann_lib import report
-from dann_lib.figures.style import COLOURS, DB_LIMITS, LINE_COLOURS, LINE_STYLES, Drawing, above, canvas, join
+from dann_lib.figures.style import COLOURS, DB_LIMITS, LINE_COLOURS, LINE_STYLES, Drawing, canvas, finish_curves, join
 
 _PIXELS = 1400
 
@@ -49,11 +49,8 @@ def waveforms(
 
 
 def spectrograms(
-    planes: Mapping[str, Tensor],
-    description: str = "",
-    max_hz: float = report.SAMPLE_RATE / 2,
-    rate_hz: float = report.SAMPLE_RATE,
-    columns: int = 1,
+    planes: Mapping[str, Tensor], description: str = "", max_hz: float = report.SAMPLE_RATE / 2,
+    rate_hz: float = report.SAMPLE_RATE, columns: int = 1,
 ) -> Drawing:
     """Spectrograms in dB below the loudest bin of all of them, on the same scale.
 
@@ -88,10 +85,7 @@ def spectrograms(
 
 
 def spectrogram_image(
-    axis: Axes,
-    magnitude: np.ndarray,
-    reference: float | None = None,
-    rate_hz: float = report.SAMPLE_RATE,
+    axis: Axes, magnitude: np.ndarray, reference: float | None = None, rate_hz: float = report.SAMPLE_RATE,
     hop: int = report.HOP,
 ) -> AxesImage:
     """Draw a magnitude spectrogram into axes of one's own.
@@ -105,8 +99,7 @@ def spectrogram_image(
     """
     reference = reference or magnitude.max(initial=0.0) or 1.0
     level = 20 * np.log10(np.maximum(magnitude / reference, 10 ** (DB_LIMITS[0] / 20)))
-    return axis.imshow(level, origin="lower", aspect="auto", vmin=DB_LIMITS[0], vmax=DB_LIMITS[1],
-                       extent=_extent(magnitude.shape, rate_hz, hop))
+    return _image(axis, level, rate_hz, hop, vmin=DB_LIMITS[0], vmax=DB_LIMITS[1])
 
 
 def signed_image(
@@ -122,19 +115,13 @@ def signed_image(
         hop: samples from frame to frame.
     """
     scale = SymLogNorm(linthresh=0.003, vmin=-1.0, vmax=1.0)
-    extent = _extent(plane.shape, rate_hz, hop)
     # Nearest bin: an average over neighbouring bins of opposite signs would show nothing at all.
-    return axis.imshow(
-        plane / limit, origin="lower", aspect="auto", norm=scale, cmap="RdBu_r", extent=extent, interpolation="nearest"
-    )
+    return _image(axis, plane / limit, rate_hz, hop, norm=scale, cmap="RdBu_r", interpolation="nearest")
 
 
 def bars(
-    values: Mapping[str, float] | Mapping[str, Mapping[str, float]],
-    unit: str,
-    description: str = "",
-    logarithmic: bool = False,
-    form: str = ".3g",
+    values: Mapping[str, float] | Mapping[str, Mapping[str, float]], unit: str, description: str = "",
+    logarithmic: bool = False, form: str = ".3g",
 ) -> Drawing:
     """Horizontal bars with their values written beside them.
 
@@ -150,9 +137,8 @@ def bars(
     """
     require(values, "values")
     groups = values if isinstance(next(iter(values.values())), Mapping) else {"": values}
-    rows = [
-        (f"{group} {name}".strip(), name, value) for group, inner in groups.items() for name, value in inner.items()
-    ]
+    rows = [(f"{group} {name}".strip(), name, value)
+            for group, inner in groups.items() for name, value in inner.items()]
     figure, axis = canvas(height_in=0.75 + 0.29 * len(rows))
     places = np.arange(len(rows))[::-1]
     axis.barh(places, [value for *_, value in rows], height=0.7,
@@ -173,12 +159,8 @@ def bars(
 
 
 def curves(
-    lines: Mapping[str, tuple[ArrayLike, ArrayLike]],
-    x_label: str,
-    y_label: str,
-    description: str,
-    logarithmic: bool = False,
-    height_in: float = 2.8,
+    lines: Mapping[str, tuple[ArrayLike, ArrayLike]], x_label: str, y_label: str, description: str,
+    logarithmic: bool = False, height_in: float = 2.8,
 ) -> Drawing:
     """Curves in one pair of axes, told apart by colour and dash.
 
@@ -198,11 +180,9 @@ def curves(
     for index, (name, (x, y)) in enumerate(lines.items()):
         axis.plot(x, y, label=name, color=COLOURS.get(name, LINE_COLOURS[index % len(LINE_COLOURS)]),
                   linestyle=LINE_STYLES[index % len(LINE_STYLES)])
-    axis.set(xlabel=x_label, ylabel=y_label, xscale="log" if logarithmic else "linear")
-    if not logarithmic and all(np.all(np.mod(x, 1) == 0) for x, _ in lines.values()):
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.grid(True)
-    above(axis)
+    axis.set_xscale("log" if logarithmic else "linear")
+    whole = not logarithmic and all(np.all(np.mod(x, 1) == 0) for x, _ in lines.values())
+    finish_curves(axis, x_label, y_label, whole)
     return Drawing(figure, description)
 
 
@@ -223,17 +203,15 @@ def _magnitude(plane: Tensor | np.ndarray) -> np.ndarray:
     return np.abs(values) if values.ndim == 2 else np.hypot(values[0], values[1])
 
 
-def _extent(shape: Sequence[int], rate_hz: float, hop: int) -> tuple[float, float, float, float]:
-    """Edges of the image: frames and bins are centred on their time in s and frequency in Hz."""
-    bin_hz = rate_hz / 2 / (shape[0] - 1)
-    return (-0.5 * hop / rate_hz, (shape[1] - 0.5) * hop / rate_hz, -0.5 * bin_hz, rate_hz / 2 + 0.5 * bin_hz)
+def _image(axis: Axes, values: np.ndarray, rate_hz: float, hop: int, **options: Any) -> AxesImage:
+    """Values `(freq, frame)`, each centred on its time in s and its frequency in Hz."""
+    n_bins, n_frames = values.shape
+    bin_hz = rate_hz / 2 / (n_bins - 1)
+    edges = (-0.5 * hop / rate_hz, (n_frames - 0.5) * hop / rate_hz, -0.5 * bin_hz, rate_hz / 2 + 0.5 * bin_hz)
+    return axis.imshow(values, origin="lower", aspect="auto", extent=edges, **options)
 
 
 def require(values: Mapping[str, object], what: str) -> None:
-    """Refuse to draw nothing.
-
-    Raises:
-        ValueError: if there are no values.
-    """
+    """Refuse to draw nothing, with a `ValueError`."""
     if not values:
         raise ValueError(f"there are no {what} to draw; at least one is needed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from dann_lib.files import atomic_write
@@ -48,49 +49,30 @@ LEGEND_LETTERS = 72
 DPI = 100
 
 _STYLE = {
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "axes.facecolor": "white",
-    "font.family": "DejaVu Sans",
-    "font.size": 9.5,
-    "axes.titlesize": 10.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelsize": 9.5,
-    "xtick.labelsize": 9.0,
-    "ytick.labelsize": 9.0,
-    "legend.fontsize": 9.0,
-    "legend.frameon": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": False,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.7,
-    "lines.linewidth": 1.7,
-    "image.interpolation": "auto",
-    "image.cmap": "magma",
-    "hatch.linewidth": 0.6,
+    "figure.facecolor": "white", "savefig.facecolor": "white", "axes.facecolor": "white",
+    "font.family": "DejaVu Sans", "font.size": 9.5,
+    "axes.titlesize": 10.5, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "axes.labelsize": 9.5, "xtick.labelsize": 9.0, "ytick.labelsize": 9.0,
+    "legend.fontsize": 9.0, "legend.frameon": False,
+    "axes.spines.top": False, "axes.spines.right": False,
+    "axes.grid": False, "grid.color": "#dddddd", "grid.linewidth": 0.7,
+    "lines.linewidth": 1.7, "hatch.linewidth": 0.6,
+    "image.interpolation": "auto", "image.cmap": "magma",
 }
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure and its description in words, which a notebook shows below it.
+    """A figure and what it shows in words, for those who cannot see it, and for those who do not see it yet.
 
-    Attributes:
-        figure: the matplotlib figure.
-        description: what it shows, for those who cannot see it, and for those who do not see it yet.
+    A notebook shows the description below the figure.
     """
 
     figure: Figure
     description: str
 
     def __post_init__(self) -> None:
-        """Refuse a figure without words.
-
-        Raises:
-            ValueError: if the description is empty.
-        """
+        """Refuse a figure without words, with a `ValueError`."""
         if not self.description.strip():
             raise ValueError("the figure has no description; say in a sentence what it shows")
 
@@ -104,9 +86,8 @@ class Drawing:
         canvas_of_pixels.draw()
         pixels = Image.fromarray(np.asarray(canvas_of_pixels.buffer_rgba())).convert("RGB")
         buffer = io.BytesIO()
-        pixels.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-            buffer, format="PNG", optimize=True
-        )
+        indexed = pixels.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        indexed.save(buffer, format="PNG", optimize=True)
         return buffer.getvalue()
 
     def save(self, path: Path | str, dpi: int = 150) -> Path:
@@ -122,8 +103,7 @@ class Drawing:
         return path
 
     def _repr_html_(self) -> str:
-        text = html.escape(self.description, quote=True)
-        image = base64.b64encode(self.png()).decode()
+        text, image = html.escape(self.description, quote=True), base64.b64encode(self.png()).decode()
         return (
             f'<figure style="margin:0.5em 0"><img alt="{text}" src="data:image/png;base64,{image}" '
             f'style="max-width:100%;background:white"><figcaption style="max-width:44em">{text}'
@@ -140,16 +120,10 @@ def use_style() -> None:
 
 
 def canvas(rows: int = 1, columns: int = 1, height_in: float = 3.0, **options: Any) -> tuple[Figure, Any]:
-    """An empty figure in the course's style, as wide as a page.
+    """An empty figure in the course's style, as wide as a page, and its axes, as `plt.subplots` gives them.
 
-    Args:
-        rows: number of rows of axes.
-        columns: number of columns of axes.
-        height_in: height in inches.
-        options: of `Figure.subplots`, such as `sharex`.
-
-    Returns:
-        The figure, and its axes as `plt.subplots` gives them. It does not show itself: see `show`.
+    It has rows and columns of axes, and a height in inches; `options` are those of `Figure.subplots`, such as
+    `sharex`. It does not show itself: see `show`.
     """
     use_style()
     figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
@@ -162,14 +136,18 @@ def show(figure: Figure, description: str) -> Drawing:
     return Drawing(figure, description)
 
 
-def above(axis: Axes) -> None:
-    """Put the legend above the axes, where it covers nothing."""
+def finish_curves(axis: Axes, x_label: str, y_label: str, whole: bool = True) -> None:
+    """Name both axes, number the x axis in whole numbers or not, and put the legend above, where it covers nothing."""
+    axis.set(xlabel=x_label, ylabel=y_label)
+    if whole:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.grid(True)
     labels = sorted((len(label) for label in axis.get_legend_handles_labels()[1]), reverse=True)
     columns = next((count for count in (3, 2) if sum(labels[:count]) <= LEGEND_LETTERS), 1)
     axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(labels), columns), borderaxespad=0.2)
 
 
-def join(words: list[str] | tuple[str, ...] | np.ndarray) -> str:
+def join(words: Iterable[object]) -> str:
     """`a, b and c`."""
     words = [str(word) for word in words]
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

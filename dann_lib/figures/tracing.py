@@ -6,9 +6,7 @@ last planes of a layer's input are, value for value, what an earlier layer gave 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +66,6 @@ class Stage:
         return self.layers[-1].size
 
 
-@torch.inference_mode()
 def trace(network: nn.Module, n_bins: int = report.N_BINS, n_frames: int = report.N_FRAMES) -> list[Layer]:
     """Send one random spectrogram through a network, and list its convolutions in order.
 
@@ -83,16 +80,12 @@ def trace(network: nn.Module, n_bins: int = report.N_BINS, n_frames: int = repor
     device = next(network.parameters()).device
     generator = torch.Generator().manual_seed(0)
     spectrogram = torch.randn(1, 2, n_bins, n_frames, generator=generator).to(device)
-    layers: list[Layer] = []
-    outputs: list[Tensor] = []
-    with _hooks(network, spectrogram, layers, outputs):
-        network(spectrogram)
+    layers, *_ = _follow(network, spectrogram)
     if not layers:
         raise ValueError(f"{type(network).__name__} has no convolutions to draw")
     return layers
 
 
-@torch.inference_mode()
 def feature_maps(network: nn.Module, spectrogram: Tensor) -> tuple[list[Tensor], Tensor]:
     """What each convolution of `trace` gives out for a song, after its rectifier where it has one.
 
@@ -103,10 +96,7 @@ def feature_maps(network: nn.Module, spectrogram: Tensor) -> tuple[list[Tensor],
     Returns:
         `(map, freq, frame)` of each convolution, in order; and the masks `(source, part, freq, frame)`.
     """
-    outputs: list[Tensor] = []
-    batch = spectrogram[None].to(next(network.parameters()).device)
-    with _hooks(network, batch, [], outputs):
-        masks = network(batch)
+    _, outputs, masks = _follow(network, spectrogram[None].to(next(network.parameters()).device))
     return [output[0].cpu() for output in outputs], masks[0].cpu()
 
 
@@ -118,15 +108,10 @@ def stages(layers: list[Layer]) -> list[Stage]:
         groups[-1].append(index) if same else groups.append([index])
     groups.append([len(layers) - 1])
     narrowest = min(range(len(groups) - 1), key=lambda group: _resolution(layers[groups[group][-1]]))
-    home = {index: number for number, group in enumerate(groups) for index in group}
-    result = []
-    for number, group in enumerate(groups):
-        role = "encoder" if number < narrowest else "bottleneck" if number == narrowest else "decoder"
-        role = "masks" if number == len(groups) - 1 else role
-        depth = max(0, narrowest - abs(number - narrowest))
-        skip = layers[group[0]].skip
-        result.append(Stage(tuple(layers[index] for index in group), depth, role, None if skip is None else home[skip]))
-    return result
+    roles = ["encoder"] * narrowest + ["bottleneck"] + ["decoder"] * (len(groups) - narrowest - 2) + ["masks"]
+    home = {index: number for number, group in enumerate(groups) for index in group} | {None: None}
+    return [Stage(tuple(layers[index] for index in group), max(0, narrowest - abs(number - narrowest)), role,
+                  home[layers[group[0]].skip]) for number, (group, role) in enumerate(zip(groups, roles, strict=True))]
 
 
 def concat_number(found: list[Stage], stage: Stage) -> int:
@@ -136,21 +121,17 @@ def concat_number(found: list[Stage], stage: Stage) -> int:
 
 def in_words(network: nn.Module, found: list[Stage]) -> str:
     """The network as a sentence: sizes from the input to the masks, and the skip connections."""
-    sizes = [
-        f"{stage.n_out} × {stage.size[0]} × {stage.size[1]}" if len(stage.size) == 2 else f"{stage.n_out}"
-        for stage in found
-    ]
-    unit = "feature maps × bins × frames" if len(found[0].size) == 2 else "units for each frame"
-    return (
-        f"{type(network).__name__} layer by layer ({unit}): {', '.join(sizes[:-1])}, then the masks, "
-        f"{sizes[-1]}. It has {list_concats(found)}."
-    )
+    maps = len(found[0].size) == 2
+    sizes = [" × ".join(map(str, (stage.n_out, *(stage.size if maps else ())))) for stage in found]
+    unit = "feature maps × bins × frames" if maps else "units for each frame"
+    return (f"{type(network).__name__} layer by layer ({unit}): {', '.join(sizes[:-1])}, then the masks, "
+            f"{sizes[-1]}. It has {list_concats(found)}.")
 
 
 def list_concats(found: list[Stage]) -> str:
     """Name the skip connections: "Concat 1, 2 and 3"."""
     numbers = sorted(concat_number(found, stage) for stage in found if stage.skip is not None)
-    return f"Concat {join([str(number) for number in numbers])}" if numbers else "no skip connection"
+    return f"Concat {join(numbers)}" if numbers else "no skip connection"
 
 
 def _resolution(layer: Layer) -> int:
@@ -158,30 +139,29 @@ def _resolution(layer: Layer) -> int:
     return layer.size[0] * layer.size[1] if len(layer.size) == 2 else layer.n_out
 
 
-@contextmanager
-def _hooks(network: nn.Module, spectrogram: Tensor, layers: list[Layer], outputs: list[Tensor]) -> Iterator[None]:
-    """Fill `layers`, and `outputs` with what each gives out after its rectifier."""
+@torch.inference_mode()
+def _follow(network: nn.Module, spectrogram: Tensor) -> tuple[list[Layer], list[Tensor], Tensor]:
+    """The layers that a spectrogram meets, what each gives out after its rectifier, and the network's output."""
+    layers: list[Layer] = []
+    outputs: list[Tensor] = []
 
     def convolution(module: nn.Conv2d | nn.Conv1d, arguments: tuple[Tensor, ...], output: Tensor) -> None:
         fits = not outputs or module.in_channels == outputs[-1].shape[1]
         skip = None if fits else _find_skip(arguments[0], outputs)
         if layers and (arguments[0] is spectrogram or (not fits and skip is None)):
             raise ValueError(f"{type(network).__name__} has several paths; draw one of its parts")
-        layer = Layer(module.in_channels, module.out_channels, tuple(module.kernel_size), tuple(output.shape[2:]))
-        layers.append(replace(layer, skip=skip))
+        sizes = tuple(module.kernel_size), tuple(output.shape[2:])
+        layers.append(Layer(module.in_channels, module.out_channels, *sizes, skip))
         outputs.append(output)
 
     def rectifier(_module: nn.Module, _arguments: tuple[Tensor, ...], output: Tensor) -> None:
         outputs[-1] = output
 
-    handles = []
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Conv1d):
-            handles.append(module.register_forward_hook(convolution))
-        elif isinstance(module, nn.ReLU):
-            handles.append(module.register_forward_hook(rectifier))
+    hooks = ((nn.Conv1d | nn.Conv2d, convolution), (nn.ReLU, rectifier))
+    handles = [module.register_forward_hook(hook) for module in network.modules()
+               for kind, hook in hooks if isinstance(module, kind)]
     try:
-        yield
+        return layers, outputs, network(spectrogram)
     finally:
         for handle in handles:
             handle.remove()
@@ -190,7 +170,4 @@ def _hooks(network: nn.Module, spectrogram: Tensor, layers: list[Layer], outputs
 def _find_skip(features: Tensor, outputs: list[Tensor]) -> int | None:
     """Index of the earlier output that the last planes of `features` are."""
     joined = features[:, outputs[-1].shape[1] :]
-    for index, output in enumerate(outputs):
-        if output.shape == joined.shape and torch.equal(output, joined):
-            return index
-    return None
+    return next((index for index, output in enumerate(outputs) if torch.equal(output, joined)), None)

@@ -49,10 +49,10 @@ def figure_1(network: nn.Module) -> Drawing:
         ValueError: if the network is not drawn as a U: it has no encoder and decoder of feature maps.
     """
     found = stages(trace(network))
-    if max(stage.depth for stage in found) == 0 or any(len(stage.size) != 2 for stage in found):
+    depth = max(stage.depth for stage in found)
+    if depth == 0 or any(len(stage.size) != 2 for stage in found):
         raise ValueError(f"{type(network).__name__} is no U-net of feature maps; draw it with figure_3")
     figure, axis = canvas(height_in=5.9)
-    depth = max(stage.depth for stage in found)
     axis.set(xlim=(0, 100), ylim=(-_ROW * depth - 8, 2.6 * _ROW))
     axis.axis("off")
     _Sheet(axis, found).draw()
@@ -70,8 +70,8 @@ class _Sheet:
     def draw(self) -> None:
         """Draw from the input, down the encoder and up the decoder, to the estimates."""
         before: _Block | None = None
+        place = {"encoder": self._encoder, "bottleneck": self._bottleneck, "decoder": self._decoder}
         for stage in self.found[:-1]:
-            place = {"encoder": self._encoder, "bottleneck": self._bottleneck, "decoder": self._decoder}
             before = place[stage.role](stage, before)
         self._masks(self.found[-1], before)
         self._legend()
@@ -91,8 +91,7 @@ class _Sheet:
         y = -_ROW * stage.depth
         block = self._block(50 - self.unit * stage.n_out / 2, y, stage.n_out, "bottleneck")
         self._text(block.right + 1.2, y - 1, _label(stage))
-        bend = "angle,angleA=-90,angleB=180,rad=4"
-        self._arrow((above.middle, above.y - 4.2), (block.left - 0.3, y), bend=bend)
+        self._arrow((above.middle, above.y - 4.2), (block.left - 0.3, y), bend="angle,angleA=-90,angleB=180,rad=4")
         return block
 
     def _decoder(self, stage: Stage, below: _Block) -> _Block:
@@ -149,9 +148,8 @@ class _Sheet:
 
     def _rectangle(self, left: float, y: float, width: float, part: str, height: float = 8.0) -> None:
         hatch = "////" if part == "skip" else None
-        patch = Rectangle((left, y - height / 2), width, height, facecolor=PART_COLOURS[part], hatch=hatch)
-        patch.set(edgecolor="black", linewidth=0.9)
-        self.axis.add_patch(patch)
+        self.axis.add_patch(Rectangle((left, y - height / 2), width, height, facecolor=PART_COLOURS[part],
+                                      edgecolor="black", linewidth=0.9, hatch=hatch))
 
     def _text(self, x: float, y: float, text: str, **options: object) -> None:
         self.axis.text(x, y, text, **({"va": "center", "fontsize": _SMALL, "linespacing": 1.3} | options))
@@ -159,10 +157,8 @@ class _Sheet:
     def _arrow(
         self, start: tuple[float, float], end: tuple[float, float], colour: str = "#444444", bend: str = "arc3,rad=0"
     ) -> None:
-        arrow = FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=10, color=colour, linewidth=1.2)
-        arrow.set(connectionstyle=bend)
-        arrow.shrinkA = arrow.shrinkB = 0
-        self.axis.add_patch(arrow)
+        self.axis.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=10, color=colour,
+                                            linewidth=1.2, connectionstyle=bend, shrinkA=0, shrinkB=0))
 
 
 def _map_width(found: list[Stage]) -> float:
@@ -177,7 +173,6 @@ def _map_width(found: list[Stage]) -> float:
 
 
 def _label(stage: Stage) -> str:
-    count = len(stage.layers)
-    kernel = " × ".join(str(size) for size in stage.layers[0].kernel)
+    count, kernel = len(stage.layers), " × ".join(map(str, stage.layers[0].kernel))
     convolutions = "convolution" if count == 1 else "convolutions"
     return f"{stage.n_out} maps, {stage.size[0]} × {stage.size[1]}\n{count} {convolutions} {kernel}"

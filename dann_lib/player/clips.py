@@ -1,8 +1,4 @@
-"""Audio in a notebook that plays everywhere: without a kernel, in an exported page, from the file system.
-
-Nothing is normalised, so that what is quieter sounds quieter; samples beyond full scale are clipped, and
-the caption counts them.
-"""
+"""Plain sounds in a notebook; samples beyond full scale are clipped, and the caption counts them."""
 
 from __future__ import annotations
 
@@ -56,47 +52,37 @@ class Clip:
         words = " — ".join(filter(None, (self.title, self.description)))
         return f"{words} ({', '.join(facts)})".strip()
 
+    def element(self) -> tuple[str, str]:
+        """The audio element alone, and the caption as HTML."""
+        label, source = html.escape(self.caption), base64.b64encode(self.mp3).decode()
+        return (f'<audio controls preload="metadata" aria-label="{label}" style="width:100%;max-width:28em" '
+                f'src="data:audio/mpeg;base64,{source}"></audio>'), label
+
     def _repr_html_(self) -> str:
-        label = html.escape(self.caption, quote=True)
-        return (
-            f'<figure style="margin:0.4em 0">{self._element(label)}'
-            f'<figcaption style="max-width:44em">{label}</figcaption></figure>'
-        )
+        element, label = self.element()
+        return (f'<figure style="margin:0.4em 0">{element}'
+                f'<figcaption style="max-width:44em">{label}</figcaption></figure>')
 
     def __repr__(self) -> str:
         return f"Sound: {self.caption}"
 
-    def _element(self, label: str) -> str:
-        source = base64.b64encode(self.mp3).decode()
-        return (
-            f'<audio controls preload="metadata" aria-label="{label}" style="width:100%;max-width:28em" '
-            f'src="data:audio/mpeg;base64,{source}"></audio>'
-        )
-
 
 @dataclass(frozen=True)
 class Clips:
-    """Several sounds in a list, at the levels that they have beside each other.
-
-    Attributes:
-        clips: the sounds.
-        description: what is to be heard.
-    """
+    """Several sounds in a list, at the levels that they have beside each other, and what is to be heard."""
 
     clips: tuple[Clip, ...]
     description: str = ""
 
     def _repr_html_(self) -> str:
-        rows = []
-        for clip in self.clips:
-            label = html.escape(clip.caption, quote=True)
-            rows.append(
-                f'<div style="display:flex;flex-wrap:wrap;align-items:center;gap:0.2em 1em">'
-                f'<span style="flex:0 0 20em;max-width:100%">{label}</span>'
-                f'<span style="flex:1 1 16em">{clip._element(label)}</span></div>'
-            )
+        rows = "".join(
+            f'<div style="display:flex;flex-wrap:wrap;align-items:center;gap:0.2em 1em">'
+            f'<span style="flex:0 0 20em;max-width:100%">{label}</span>'
+            f'<span style="flex:1 1 16em">{element}</span></div>'
+            for element, label in map(Clip.element, self.clips)
+        )
         caption = f"<figcaption>{html.escape(self.description)}</figcaption>" if self.description else ""
-        return f'<figure style="margin:0.4em 0">{"".join(rows)}{caption}</figure>'
+        return f'<figure style="margin:0.4em 0">{rows}{caption}</figure>'
 
     def __repr__(self) -> str:
         return "Sounds: " + "; ".join(clip.caption for clip in self.clips)
@@ -115,20 +101,16 @@ def audio(waveform: ArrayLike, rate_hz: int = report.SAMPLE_RATE, title: str = "
         AudioError: if there are no samples, or some are not finite, or it is no waveform.
     """
     samples = check_waveform(waveform, title)
-    limited = np.clip(samples, -1.0, 1.0)
-    power = float(np.mean(np.square(limited, dtype=np.float64)))
+    power = float(np.mean(np.square(np.clip(samples, -1.0, 1.0), dtype=np.float64)))
     level_db = 10 * np.log10(power) if power > 10 ** (_LEVEL_FLOOR_DB / 10) else _LEVEL_FLOOR_DB
     n_clipped = int(np.count_nonzero(np.abs(samples) > 1.0))
-    return Clip(title, description, encode(limited, rate_hz), len(samples) / rate_hz, level_db, n_clipped)
+    return Clip(title, description, encode(samples, rate_hz), len(samples) / rate_hz, level_db, n_clipped)
 
 
 def tracks(waveforms: Mapping[str, ArrayLike], rate_hz: int = report.SAMPLE_RATE, description: str = "") -> Clips:
-    """Several sounds to compare, below each other; none is made louder or quieter.
+    """Several sounds to compare, below each other: title → `(sample,)` or `(sample, channel)`, all at `rate_hz`.
 
-    Args:
-        waveforms: title → `(sample,)` or `(sample, channel)`.
-        rate_hz: sample rate of all.
-        description: what to listen for.
+    None is made louder or quieter; `description` says what to listen for.
 
     Raises:
         AudioError: as `audio`, or if there are none.
@@ -166,8 +148,8 @@ def check_waveform(waveform: ArrayLike, title: str) -> np.ndarray:
 
 
 def encode(samples: np.ndarray, rate_hz: int) -> bytes:
-    """Mono MP3 of `(sample,)` at `mp3_rate(rate_hz)`; all of one length are delayed alike."""
-    rate = mp3_rate(rate_hz)
+    """Mono MP3 of `(sample,)`, limited to ±1, at `mp3_rate(rate_hz)`; all of one length are delayed alike."""
+    rate, samples = mp3_rate(rate_hz), np.clip(samples, -1.0, 1.0)
     if rate != rate_hz:
         samples = soxr.resample(samples, rate_hz, rate)
     buffer = io.BytesIO()

@@ -27,7 +27,7 @@ from dann_lib.player.network_data import draw_maps, network_data
 BEHIND: Mapping[str, str] = {"mixture": "the untouched mixture", "ideal_ratio_mask": "the ideal ratio mask"}
 """Runs of a table of scores that stand behind the others, and what they are called."""
 
-_BEHIND_DASHES = ("6 4", "1 3")
+_DASHES = ("6 4", "1 3")
 
 
 def network_explorer(
@@ -52,12 +52,11 @@ def network_explorer(
     sentence = in_words(network, stages(trace(network, *planes.shape[1:])))
     description = (f"{sentence} Choose a stage to see its feature maps for this song, up to {max_hz:.0f} Hz, and a map "
                    "to see it with axes.")
-    legend = (
-        f"{n_parameters(network):,} weights. Numbers are planes × bins × frames, bars the number of planes. In the U, "
-        "↓ is max pooling (1), ↑ up-sampling (2), a dashed line a skip connection."
-    )
     data = {
-        "title": title, "legend": legend, "stages": shown, "links": links,
+        "title": title,
+        "legend": f"{n_parameters(network):,} weights. Numbers are planes × bins × frames, bars the number of planes. "
+                  "In the U, ↓ is max pooling (1), ↑ up-sampling (2), a dashed line a skip connection.",
+        "stages": shown, "links": links,
         "colours": {**PART_COLOURS, "input": COLOURS["mixture"], "estimates": COLOURS["vocals"]},
     }
     frame = Frame("network_explorer.js", data, title, description, height_px=1100)
@@ -86,18 +85,16 @@ def songs_explorer(
         ValueError: if the run is not clear or not there, there are several sample rates, or a sound has no score.
     """
     run = _only_run(scores, run, names)
-    metrics = [metric.lower() for metric in METRICS]
-    table = scores[scores["run"].isin([run, *names]) & scores["metric"].isin(metrics)]
+    table = scores[scores["run"].isin([run, *names]) & scores["metric"].isin([metric.lower() for metric in METRICS])]
     of_run = table[table["run"] == run]
     songs = list(of_run["song"].unique())
-    unknown = sorted(set(sounds or {}) - set(songs))
-    if unknown:
+    if unknown := sorted(set(sounds or {}) - set(songs)):
         raise ValueError(f"there are sounds but no scores of {join(unknown)}")
     behind = [name for name in names if name in set(table["run"])]
     summary = summarise(table).set_index(["run", "source", "metric"])
     data = {
         "title": title, "run": run, "songs": songs, "metrics": list(METRICS),
-        "behind": [{"words": names[name], "dash": dash} for name, dash in zip(behind, _BEHIND_DASHES, strict=False)],
+        "behind": [{"words": names[name], "dash": dash} for name, dash in zip(behind, _DASHES, strict=False)],
         "sources": [_source_scores(table, summary, source, songs, run, behind) for source in report.SOURCES],
         "sounds": {song: _encode_pairs(song, pair, rate_hz) for song, pair in (sounds or {}).items()},
     }
@@ -131,11 +128,10 @@ def _source_scores(
     table: pd.DataFrame, summary: pd.DataFrame, source: str, songs: Sequence[str], run: str, behind: Sequence[str]
 ) -> dict[str, Any]:
     """Values of each song, the median with its interval, and what stands behind, by metric."""
-    rows = table[table["source"] == source]
     metrics = {}
     for metric in METRICS:
-        of_metric = rows[rows["metric"] == metric.lower()]
-        by_song = of_metric.pivot(index="song", columns="run", values="value").reindex(songs)
+        rows = table[(table["source"] == source) & (table["metric"] == metric.lower())]
+        by_song = rows.pivot(index="song", columns="run", values="value").reindex(songs)
         median, low, high = _plain(summary.loc[(run, source, metric.lower()), ["median", "low", "high"]])
         metrics[metric] = {
             "values": _plain(by_song[run]), "median": median, "low": low, "high": high,
@@ -143,7 +139,7 @@ def _source_scores(
             "behind": [
                 {"median": _plain([summary.loc[(name, source, metric.lower()), "median"]])[0],
                  "values": _plain(by_song[name]), "dash": dash}
-                for name, dash in zip(behind, _BEHIND_DASHES, strict=False)
+                for name, dash in zip(behind, _DASHES, strict=False)
             ],
         }
     return {"name": source, "colour": f"var(--{source}, {COLOURS[source]})", "metrics": metrics}
@@ -154,10 +150,8 @@ def _encode_pairs(song: str, pair: tuple[ArrayLike, ArrayLike], rate_hz: int) ->
     estimates, truth = (np.asarray(each, dtype=np.float32) for each in pair)
     n_sources = len(report.SOURCES)
     if min(len(estimates), len(truth)) < n_sources or estimates.shape[-1] != truth.shape[-1]:
-        raise ValueError(
-            f"the sounds of {song} have shapes {estimates.shape} and {truth.shape}; expected (source, sample) with "
-            f"{n_sources} sources and one length"
-        )
+        raise ValueError(f"the sounds of {song} have shapes {estimates.shape} and {truth.shape}; expected "
+                         f"(source, sample) with {n_sources} sources and one length")
     return {
         source: [audio(each[index], rate_hz, f"{source} of {song}").mp3 for each in (estimates, truth)]
         for index, source in enumerate(report.SOURCES)

@@ -1,8 +1,7 @@
 """Explorers of sound that compute in the page: the STFT to try out, and masks to draw and to hear.
 
 No kernel is asked for anything: the page has the samples, and `dsp.js` transforms them as
-`dann_lib.spectrogram` does. A still picture of the same sounds stands beside each explorer, for a printout and
-wherever scripts do not run.
+`dann_lib.spectrogram` does.
 """
 
 from __future__ import annotations
@@ -11,11 +10,9 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import soundfile
 import torch
-from matplotlib.colors import to_hex
 from numpy.typing import ArrayLike
 
 from dann_lib import report, spectrogram
@@ -24,15 +21,13 @@ from dann_lib.evaluation.projection import sdr_sir_sar
 from dann_lib.figures import DB_LIMITS, Drawing, canvas, show, spectrogram_image, spectrograms
 from dann_lib.figures.style import join
 from dann_lib.player.clips import MP3_RATES, check_waveform, encode
-from dann_lib.player.frame import Explorer, Frame
+from dann_lib.player.frame import Explorer, Frame, colour_map
 
 MAX_AUDIO_BYTES = 185_000
 """Encoded audio of one explorer: 250 kB in a page, as base64."""
 
 LOWER_RATES = (1, 2, 5, 10)
 """Whole parts of the sample rate that the STFT explorer offers: 44.1, 22.05, 8.82 and 4.41 kHz."""
-
-LOWEST_RATE_HZ = 2000.0
 
 _STILL_LENGTHS = (256, 2048, 8192)
 
@@ -56,8 +51,9 @@ def stft_explorer(
         raise AudioError("there are no sounds to explore; give at least one")
     sounds = {title: np.clip(check_waveform(waveform, title), -1.0, 1.0) for title, waveform in waveforms.items()}
     data = {
-        "sounds": _encoded(sounds, rate_hz), "rate": rate_hz, "colours": _colours("magma"), "floor_db": DB_LIMITS[0],
-        "rates": [rate_hz // part for part in LOWER_RATES if rate_hz % part == 0 and rate_hz / part >= LOWEST_RATE_HZ],
+        "sounds": _encoded(sounds, rate_hz), "rate": rate_hz, "colours": colour_map("magma", 33),
+        "floor_db": DB_LIMITS[0],
+        "rates": [rate_hz // part for part in LOWER_RATES if rate_hz % part == 0 and rate_hz / part >= 2000],
     }
     words = description or (
         f"The short-time Fourier transform of {join(list(sounds))}, of tones or of clicks: choose window, length, "
@@ -92,8 +88,8 @@ def mask_explorer(
     target = _checked_target(sounds, target)
     data = {
         "sounds": _encoded(sounds, rate_hz, exact=True), "n_samples": len(sounds["mixture"]), "rate": rate_hz,
-        "n_fft": report.N_FFT, "hop": report.HOP, "target": target, "colours": _colours("magma"),
-        "mask_colours": _colours("RdBu_r"), "floor_db": DB_LIMITS[0],
+        "n_fft": report.N_FFT, "hop": report.HOP, "target": target, "colours": colour_map("magma", 33),
+        "mask_colours": colour_map("RdBu_r", 33), "floor_db": DB_LIMITS[0],
     }
     words = description or (
         f"The spectrogram of a mixture with a mask on it, to separate the {target} by hand: draw with the brush, erase "
@@ -127,7 +123,7 @@ def _encoded(sounds: Mapping[str, np.ndarray], rate_hz: int, exact: bool = False
               for name, waveform in sounds.items()]
     n_bytes = sum(len(sound["audio"]) for sound in stored)
     if n_bytes > MAX_AUDIO_BYTES:
-        seconds = max(len(waveform) for waveform in sounds.values()) / rate_hz
+        seconds = max(map(len, sounds.values())) / rate_hz
         raise AudioError(
             f"{len(sounds)} sounds of up to {seconds:.1f} s take {n_bytes / 1000:.0f} kB, a page has room for "
             f"{MAX_AUDIO_BYTES / 1000:.0f} kB; give about {0.9 * seconds * MAX_AUDIO_BYTES / n_bytes:.1f} s"
@@ -141,19 +137,12 @@ def _flac(samples: np.ndarray, rate_hz: int) -> bytes:
     return buffer.getvalue()
 
 
-def _colours(name: str, count: int = 33) -> list[str]:
-    """A colour map of matplotlib, `#rrggbb` from low to high."""
-    return [to_hex(colour) for colour in mpl.colormaps[name](np.linspace(0, 1, count))]
-
-
 def _still_of_lengths(title: str, waveform: np.ndarray, rate_hz: int) -> Drawing:
     """The sound seen through three windows."""
     figure, axes = canvas(1, len(_STILL_LENGTHS), height_in=2.9, sharey=True)
     for axis, length in zip(axes, _STILL_LENGTHS, strict=True):
-        places = torch.stft(
-            torch.from_numpy(waveform), length, length // 2, window=torch.hamming_window(length), return_complex=True,
-            pad_mode="constant",
-        )
+        places = torch.stft(torch.from_numpy(waveform), length, length // 2, window=torch.hamming_window(length),
+                            return_complex=True, pad_mode="constant")
         spectrogram_image(axis, places.abs().numpy(), None, rate_hz, length // 2)
         axis.set(
             xlabel="time (s)", xlim=(0, len(waveform) / rate_hz), ylim=(0, min(rate_hz / 2, 4410)),
@@ -168,12 +157,11 @@ def _still_of_lengths(title: str, waveform: np.ndarray, rate_hz: int) -> Drawing
 
 def _still_of_mask(sounds: Mapping[str, np.ndarray], target: str, rate_hz: int) -> Drawing:
     """Mixture, the result of the ideal ratio mask, and the true source."""
-    names = [name for name in sounds if name != "mixture"]
-    waveforms = np.stack([sounds["mixture"], *(sounds[name] for name in names)])
+    waveforms = np.stack([*sounds.values()])  # (signal, sample)
     rest = waveforms[0] - waveforms[1:].sum(axis=0)
     planes = spectrogram.stft(torch.from_numpy(np.concatenate([waveforms, rest[None]])))
     magnitudes = torch.linalg.vector_norm(planes[1:], dim=1)
-    at = names.index(target)
+    at = list(sounds).index(target) - 1
     mask = magnitudes[at] / magnitudes.sum(dim=0).clamp_min(1e-20)
     result = spectrogram.istft(mask * planes[0], waveforms.shape[-1]).numpy()
     before, after = (sdr_sir_sar(each[None], waveforms[1:], [at]).sdr[0] for each in (waveforms[0], result))

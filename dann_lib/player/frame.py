@@ -17,6 +17,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import to_hex
+
 from dann_lib.figures.style import Drawing
 
 if TYPE_CHECKING:
@@ -25,10 +29,8 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent / "js"
 _IMPORT = re.compile(r'^import (\{[^}]+\}) from "\./([\w-]+\.js)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?:(default) |(?=(?:async )?(?:function|const) (\w+)))", re.MULTILINE)
-_UNTRUSTED = (
-    "The interactive part shows itself once the cell is run, or the notebook is trusted "
-    "(View, Activate Command Palette, Trust Notebook)."
-)
+_UNTRUSTED = ("The interactive part shows itself once the cell is run, or the notebook is trusted "
+              "(View, Activate Command Palette, Trust Notebook).")
 _DOCUMENT = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>{style}</style></head><body><div id="root" class="dann">Loading …</div>
@@ -117,10 +119,6 @@ class Explorer:
     """A frame and its static twin, for a printout and where no scripts run; the last line of a cell shows it.
 
     Once the module runs, the twin is hidden, and takes the place of the frame in print (`frame.js`).
-
-    Attributes:
-        frame: the interactive part.
-        still: the picture, described in words.
     """
 
     frame: Frame
@@ -150,6 +148,11 @@ def bundle(*names: str) -> str:
         code = _EXPORT.sub(lambda found: "const module = " if found[1] else "", code)
         scopes.append(f'modules["{name}"] = (() => {{\n{code}\nreturn {{ {", ".join(exports)} }};\n}})();\n')
     return "".join(scopes)
+
+
+def colour_map(name: str, count: int) -> list[str]:
+    """A colour map of matplotlib, `#rrggbb` from low to high."""
+    return [to_hex(colour) for colour in mpl.colormaps[name](np.linspace(0, 1, count))]
 
 
 def _with_imports(names: tuple[str, ...]) -> dict[str, str]:

@@ -7,7 +7,6 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 import torch
 from PIL import Image
@@ -18,6 +17,7 @@ from dann_lib import report
 from dann_lib.figures.style import DB_LIMITS, Drawing, canvas, join
 from dann_lib.figures.tracing import Stage, concat_number, feature_maps, stages, trace
 from dann_lib.network import apply_masks
+from dann_lib.player.frame import colour_map
 from dann_lib.spectrogram import magnitude_db
 
 LARGEST = (64, 96)
@@ -34,13 +34,11 @@ class Shown(NamedTuple):
     """A stage, or the input, the masks, the estimates, with the planes that are drawn of it.
 
     Attributes:
-        name: of the stage.
         role: as in `tracing.Stage`, or `"input"`, `"estimates"`.
         words: what it does.
         side: `"left"`, `"middle"` or `"right"` of the U.
         row: of the U, from the top.
-        values: planes `(plane, freq, frame)`.
-        names: of the planes.
+        values: planes `(plane, freq, frame)`, and their names.
         n_planes: that there are; `values` may be a choice of them.
         kind: `"positive"`, `"signed"` or `"dB"`.
         factor: bins and frames of the input that one bin and one frame stand for.
@@ -55,7 +53,7 @@ class Shown(NamedTuple):
     names: list[str]
     n_planes: int
     kind: str
-    factor: tuple[int, int] = (1, 1)
+    factor: int = 1
 
 
 def network_data(
@@ -76,14 +74,19 @@ def network_data(
     Raises:
         ValueError: if the planes are no spectrogram, or the network is no U-net of feature maps.
     """
-    found = _stages_of_a_u(network, planes)
+    if planes.ndim != 3:
+        raise ValueError(f"the planes have shape {tuple(planes.shape)}; expected (part, freq, frame) of one song")
+    found = stages(trace(network, *planes.shape[1:]))
+    if max(stage.depth for stage in found) == 0 or any(len(stage.size) != 2 for stage in found):
+        raise ValueError(f"{type(network).__name__} is no U-net of feature maps; give a DANN")
     outputs, masks = feature_maps(network, planes)
     ends = np.cumsum([len(stage.layers) for stage in found]) - 1
-    factors = _factors(found)
-    shown = [_input(planes)]
-    for stage, end in zip(found[:-1], ends, strict=False):
-        shown.append(_maps(found, stage, outputs[end], n_maps)._replace(factor=factors[stage.depth]))
-    shown += [_masks(masks), _estimates(masks, planes)]
+    words = "Real and imaginary part of the song's spectrogram, with the gain of the training."
+    shown = [
+        Shown("Input I", "input", words, "left", 0, planes, list(_PARTS), len(_PARTS), "signed"),
+        *(_maps(found, stage, outputs[end], n_maps) for stage, end in zip(found[:-1], ends, strict=False)),
+        _masks(masks), _estimates(masks, planes),
+    ]
     widest = max(stage.n_out for stage in found)
     links: list[dict[str, Any]] = [{"row": 0, "name": "the input itself", "skip": False, "maps": 0}]
     links += [{"row": 2 + stage.depth, "name": f"Concat {concat_number(found, stage)}", "skip": True,
@@ -92,12 +95,7 @@ def network_data(
 
 
 def draw_maps(shown: Sequence[Mapping[str, Any]], description: str) -> Drawing:
-    """Draw the first plane of each stage, in the order in which the song meets them.
-
-    Args:
-        shown: the stages of `network_data`.
-        description: the network in words.
-    """
+    """Draw the first plane of each stage of `network_data`; `description` says the network in words."""
     n_rows = -(-len(shown) // _COLUMNS)
     figure, axes = canvas(n_rows, _COLUMNS, height_in=0.4 + 1.55 * n_rows)
     for axis in axes.flat[len(shown) :]:
@@ -117,21 +115,6 @@ def draw_maps(shown: Sequence[Mapping[str, Any]], description: str) -> Drawing:
     return Drawing(figure, words)
 
 
-def _stages_of_a_u(network: nn.Module, planes: Tensor) -> list[Stage]:
-    """The stages, traced at the size of the song; errors as in `network_data`."""
-    if planes.ndim != 3:
-        raise ValueError(f"the planes have shape {tuple(planes.shape)}; expected (part, freq, frame) of one song")
-    found = stages(trace(network, *planes.shape[1:]))
-    if max(stage.depth for stage in found) == 0 or any(len(stage.size) != 2 for stage in found):
-        raise ValueError(f"{type(network).__name__} is no U-net of feature maps; give a DANN")
-    return found
-
-
-def _input(planes: Tensor) -> Shown:
-    words = "Real and imaginary part of the song's spectrogram, with the gain of the training."
-    return Shown("Input I", "input", words, "left", 0, planes, list(_PARTS), len(_PARTS), "signed")
-
-
 def _maps(found: list[Stage], stage: Stage, output: Tensor, n_maps: int) -> Shown:
     """What a stage gives out, of its feature maps those with the largest variance in their order."""
     order = output.flatten(1).var(dim=1).argsort(descending=True, stable=True)
@@ -139,27 +122,23 @@ def _maps(found: list[Stage], stage: Stage, output: Tensor, n_maps: int) -> Show
     name = "Bottleneck" if stage.role == "bottleneck" else f"{stage.role.capitalize()} {stage.depth + 1}"
     side = {"encoder": "left", "decoder": "right"}.get(stage.role, "middle")
     names = [f"map {index + 1}" for index in chosen]
-    return Shown(
-        name, stage.role, _words(found, stage), side, 2 + stage.depth, output[chosen], names, stage.n_out, "positive"
-    )
+    return Shown(name, stage.role, _words(found, stage), side, 2 + stage.depth, output[chosen], names, stage.n_out,
+                 "positive", 2**stage.depth)
 
 
 def _masks(masks: Tensor) -> Shown:
     sources = _source_names(len(masks))
-    words = (
-        f"A convolution makes two masks for each of {join(sources)}: one for the real, one for the imaginary part. "
-        "1 lets a value pass, 0 (white) takes it away, negative ones (blue) turn its sign."
-    )
+    words = (f"A convolution makes two masks for each of {join(sources)}: one for the real, one for the imaginary "
+             "part. 1 lets a value pass, 0 (white) takes it away, negative ones (blue) turn its sign.")
     names = [f"{source}, {part}" for source in sources for part in _PARTS]
     return Shown("Masks M", "masks", words, "right", 1, masks.flatten(0, 1), names, len(names), "signed")
 
 
 def _estimates(masks: Tensor, planes: Tensor) -> Shown:
     """Magnitudes of the estimates and the mixture, in dB below the loudest bin of all."""
-    together = torch.cat((apply_masks(masks[None], planes[None])[0], planes[None]))
+    level = magnitude_db(torch.cat((apply_masks(masks[None], planes[None])[0], planes[None])))
     names = [*_source_names(len(masks)), "mixture"]
     words = "Masks times input, part by part; drawn are magnitudes, and the mixture beside them on the same scale."
-    level = magnitude_db(together)
     return Shown("Estimates", "estimates", words, "right", 0, level, names, len(masks), "dB")
 
 
@@ -182,34 +161,28 @@ def _words(found: list[Stage], stage: Stage) -> str:
     return f"{before}: {made}.{least if stage.role == 'bottleneck' else ''}"
 
 
-def _factors(found: list[Stage]) -> dict[int, tuple[int, int]]:
-    """How many bins and frames of the input one of each depth stands for."""
-    sizes = {stage.depth: stage.size for stage in found}
-    factors = {0: (1, 1)}
-    for depth in range(1, max(sizes) + 1):
-        before = factors[depth - 1]
-        factors[depth] = tuple(before[axis] * (sizes[depth - 1][axis] // sizes[depth][axis]) for axis in (0, 1))
-    return factors
-
-
 def _payload(shown: Shown, max_hz: float, widest: int) -> dict[str, Any]:
     """A stage as plain data, with one picture that holds all its planes below each other."""
     n_bins, n_frames = shown.values.shape[1:]
-    bin_hz = shown.factor[0] * report.SAMPLE_RATE / report.N_FFT
-    frame_s = shown.factor[1] * report.HOP / report.SAMPLE_RATE
+    bin_hz = shown.factor * report.SAMPLE_RATE / report.N_FFT
+    frame_s = shown.factor * report.HOP / report.SAMPLE_RATE
     n_shown = min(n_bins, max(1, round(max_hz / bin_hz)))
     pictures = peaks(shown.values[:, :n_shown])
     levels, marks = _levels(pictures, shown.kind)
-    colours = _colours(shown.kind)
+    colours = colour_map("RdBu_r" if shown.kind == "signed" else "magma", N_LEVELS)
     return {
         "name": shown.name, "role": shown.role, "side": shown.side, "row": shown.row, "words": shown.words,
         "n_planes": shown.n_planes, "planes": "maps" if shown.kind == "positive" else "planes",
         "bins": n_bins, "frames": n_frames, "bin_hz": bin_hz, "frame_s": frame_s,
         "top_hz": n_shown * bin_hz, "seconds": n_frames * frame_s, "unit": " dB" if shown.kind == "dB" else "",
         "bar": round(100 * shown.n_planes / widest, 1), "marks": marks,
-        "colours": [mpl.colors.to_hex(colour) for colour in colours],
+        "colours": colours,
         "height": pictures.shape[1], "width": pictures.shape[2], "sheet": _png(levels, colours),
-        "maps": [_statistics(*each, shown.kind) for each in zip(shown.values, shown.names, strict=True)],
+        "maps": [  # `zero`: the share of places that the rectifier set to zero
+            {"name": name, "low": float(plane.min()), "high": float(plane.max()),
+             "zero": float((plane == 0).float().mean()) if shown.kind == "positive" else None}
+            for plane, name in zip(shown.values, shown.names, strict=True)
+        ],
     }
 
 
@@ -238,21 +211,10 @@ def _levels(pictures: Tensor, kind: str) -> tuple[np.ndarray, list[tuple[float, 
     return np.rint(np.clip(share, 0.0, 1.0) * (N_LEVELS - 1)).astype(np.uint8), marks
 
 
-def _colours(kind: str) -> np.ndarray:
-    """Colours `(level, 3)` from 0 to 1: magma, or blue to white to red where values have a sign."""
-    return mpl.colormaps["RdBu_r" if kind == "signed" else "magma"](np.linspace(0, 1, N_LEVELS))[:, :3]
-
-
-def _png(levels: np.ndarray, colours: np.ndarray) -> str:
+def _png(levels: np.ndarray, colours: list[str]) -> str:
     """Planes below each other as a PNG in base64, low frequencies at the bottom of each."""
     image = Image.fromarray(np.concatenate(levels[:, ::-1]), mode="P")
-    image.putpalette(np.rint(colours * 255).astype(np.uint8).tobytes())
+    image.putpalette(bytes.fromhex("".join(colours).replace("#", "")))
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True, bits=8)
     return base64.b64encode(buffer.getvalue()).decode()
-
-
-def _statistics(plane: Tensor, name: str, kind: str) -> dict[str, Any]:
-    """Extremes of a plane, and for feature maps the share of places that the rectifier set to zero."""
-    zero = float((plane == 0).float().mean()) if kind == "positive" else None
-    return {"name": name, "low": float(plane.min()), "high": float(plane.max()), "zero": zero}

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import to_hex
 from numpy.typing import ArrayLike
 
 from dann_lib import report
 from dann_lib.errors import AudioError
 from dann_lib.figures.style import DB_LIMITS
 from dann_lib.player.clips import check_waveform, encode, mp3_rate
-from dann_lib.player.frame import Frame
+from dann_lib.player.frame import Frame, colour_map
 
 MIXTURE = "mixture"
 """Name of the row that is no source."""
 
 _ROW_PX = 56
-_N_COLOURS = 17
 
 
 def stems(
@@ -54,27 +51,22 @@ def stems(
     sources = list(dict.fromkeys(source for _, source in waveforms))
     if solo is not None and solo not in sources:
         raise ValueError(f"there is no {solo!r} to be heard alone; choose among {', '.join(sources)}")
-    first = solo if solo is not None else None if mixture is None else MIXTURE
+    first = solo or (None if mixture is None else MIXTURE)
     n_clipped = sum(int(np.count_nonzero(np.abs(samples) > 1.0)) for samples in waveforms.values())
     words = [description or f"{title or 'The song'}: {', '.join(sources)}. Versions: {', '.join(variants)}."]
     if n_clipped:
         words.append(f"({n_clipped} samples beyond full scale were clipped.)")
-    sounds = _encode_all(waveforms.values(), rate_hz)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # minutes of a song take seconds
+        sounds = list(pool.map(lambda samples: encode(samples, rate_hz), waveforms.values()))
     data: dict[str, Any] = {
         "tracks": [{"source": source, "version": version, "sound": sound}
                    for (version, source), sound in zip(waveforms, sounds, strict=True)],
         "sources": sources, "variants": list(variants), "mixture": None if mixture is None else MIXTURE,
         "rate": mp3_rate(rate_hz), "max_hz": rate_hz / 2, "floor_db": DB_LIMITS[0],
-        "colours": [to_hex(colour) for colour in mpl.colormaps["magma"](np.linspace(0, 1, _N_COLOURS))],
+        "colours": colour_map("magma", 17),
         "solo": [first] if first else [],
     }
     return Frame("stems.js", data, title or "Stem player", " ".join(words), 190 + _ROW_PX * len(sources))
-
-
-def _encode_all(waveforms: Iterable[np.ndarray], rate_hz: int) -> list[bytes]:
-    """Each waveform as MP3, several at a time: minutes of a song take seconds."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda samples: encode(np.clip(samples, -1.0, 1.0), rate_hz), waveforms))
 
 
 def _collect(

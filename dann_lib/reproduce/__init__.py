@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dann_lib.files import data_folder, reference_folder
+from dann_lib.files import data_folder, reference_folder, replace_between
 from dann_lib.reproduce.evidence import Evidence, publish
 from dann_lib.reproduce.experiments import Budget, TrainingRun, budget_for, plan
 
@@ -41,9 +41,6 @@ def reproduce(
         runs_folder: where runs and scored songs are kept; in `data/runs/reproduce` if `None`.
         progress: show bars.
 
-    Returns:
-        The evidence, as read back from `out`.
-
     Raises:
         CorpusError: if the corpus cannot be opened.
         OutputError: if a folder cannot be written.
@@ -66,6 +63,6 @@ def reproduce(
     outcomes = ledger.ledger(evidence)
     ledger.write_claims(outcomes, out)
     if out == reference_folder():
-        ledger.write_readme(outcomes, out.parents[1] / "README.md")
+        replace_between(out.parents[1] / "README.md", ledger.MARKS, ledger.markdown(outcomes, "data/reference"))
     drawing.draw_all(evidence)
     return evidence

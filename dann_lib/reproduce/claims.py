@@ -33,13 +33,10 @@ Over = Literal["", "in every seed", "in the mean over the seeds", "for each sour
 
 
 class Condition(NamedTuple):
-    """A comparison with a limit; as text it is a part of a sentence.
+    """A comparison with one or two limits, in `words` of `COMPARISONS`; as text it is a part of a sentence.
 
-    Attributes:
-        words: a key of `COMPARISONS`.
-        limit: one number, or two.
-        over: which seeds or sources have to meet it; the measured number alone if empty.
-        of: the measure if empty; "interval" for both ends of its interval, or a quantity of the finding.
+    `over` says which seeds or sources have to meet it, the measured number alone if empty. It is a condition `of` the
+    measure if empty, of both ends of its "interval", or of a quantity of the finding.
     """
 
     words: str
@@ -91,10 +88,14 @@ class Claim:
     same_shape: tuple[Condition, ...]
 
     @property
+    def rules(self) -> dict[str, tuple[Condition, ...]]:
+        """The conditions of each verdict but the last."""
+        return dict(zip(VERDICTS, (self.reproduced, self.same_shape), strict=False))
+
+    @property
     def criteria(self) -> dict[str, str]:
-        """The rule in words: the conditions of each verdict but the last."""
-        both = (self.reproduced, self.same_shape)
-        return {verdict: ", and ".join(map(str, each)) for verdict, each in zip(VERDICTS, both, strict=False)}
+        """The rule in words."""
+        return {verdict: ", and ".join(map(str, conditions)) for verdict, conditions in self.rules.items()}
 
     @property
     def criterion(self) -> str:
@@ -104,8 +105,8 @@ class Claim:
 
     def decide(self, finding: Finding) -> str:
         """The first of `VERDICTS` whose conditions a finding meets."""
-        both = zip(VERDICTS, (self.reproduced, self.same_shape), strict=False)
-        return next((verdict for verdict, each in both if all(one.holds(finding) for one in each)), VERDICTS[-1])
+        met = (verdict for verdict, rule in self.rules.items() if all(each.holds(finding) for each in rule))
+        return next(met, VERDICTS[-1])
 
 
 def _interval(words: str, limit: float, over: Over = "") -> Condition:

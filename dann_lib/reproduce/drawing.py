@@ -20,11 +20,7 @@ from dann_lib.reproduce.findings import composed_scores, gain_curves, genre_loss
 
 
 def draw(evidence: Evidence, name: str) -> Drawing:
-    """A figure of the reproduction; its description ends with where the numbers come from.
-
-    Args:
-        evidence: of a reproduction.
-        name: a key of `DRAWINGS`.
+    """A figure of the reproduction, by its name in `DRAWINGS`; its description ends with where the numbers come from.
 
     Raises:
         DannError: if there is no such figure, or its evidence is missing.
@@ -56,13 +52,12 @@ def _provenance(evidence: Evidence, runs: Sequence[str]) -> str:
     devices = sorted({each["device"] for run in described for each in run["each"]})
     counts = [len(run["seeds"]) for run in described]
     counted = " to ".join(map(str, sorted({min(counts), max(counts)})))
-    plural = "seed" if counted == "1" else "seeds"
-    songs = evidence.manifest["songs"]
+    songs = "on {corpus} ({train} training, {valid} validation, {test} test songs)"
     if any(run["songs"] != "corpus" for run in described):
-        return (f"Reference run with networks that learned from 12 embedded songs, scored on composed songs, {counted} "
-                f"{plural} each, device: {', '.join(devices)}.")
-    of_songs = "{corpus} ({train} training, {valid} validation, {test} test songs)".format(**evidence.manifest | songs)
-    return f"Reference run on {of_songs}, {counted} {plural} each, device: {', '.join(devices)}."
+        songs = "with networks that learned from 12 embedded songs, scored on composed songs"
+    songs = songs.format(**evidence.manifest | evidence.manifest["songs"])
+    return (f"Reference run {songs}, {counted} {'seed' if counted == '1' else 'seeds'} each, "
+            f"device: {', '.join(devices)}.")
 
 
 def _skip_histories(evidence: Evidence, *names: str) -> dict[str, list[pd.DataFrame]]:
@@ -75,8 +70,7 @@ def _skip_histories(evidence: Evidence, *names: str) -> dict[str, list[pd.DataFr
 
 
 def _figure_9(evidence: Evidence, run: str) -> Drawing:
-    table = evidence.scores
-    return figures.figure_9(table[(table["run"] == run) & (table["rate_hz"] == report.SAMPLE_RATE)])
+    return figures.figure_9(evidence.scores.query("run == @run and rate_hz == @report.SAMPLE_RATE"))
 
 
 def _skips(evidence: Evidence) -> Drawing:
@@ -87,8 +81,8 @@ def _skips(evidence: Evidence) -> Drawing:
 
 
 def _gains(evidence: Evidence) -> Drawing:
-    first = {f"gain {gain:g}": losses[0] for gain, losses in gain_curves(evidence).items()}
-    lines = {name: (np.arange(1, len(losses) + 1), np.minimum(losses, 150)) for name, losses in first.items()}
+    lines = {f"gain {gain:g}": (np.arange(1, len(losses[0]) + 1), np.minimum(losses[0], 150))
+             for gain, losses in gain_curves(evidence).items()}
     ends = ", ".join(f"{name} {y[-1]:.0f} %" for name, (_, y) in lines.items())
     return figures.curves(
         lines, "epoch", "loss (3), % of silence", "Loss on the validation songs with the report's SGD, by gain, first "
@@ -96,20 +90,17 @@ def _gains(evidence: Evidence) -> Drawing:
 
 
 def _networks(evidence: Evidence) -> Drawing:
-    sizes = {name: evidence.run(f"network-{name}")["parameters"] / 1e6 for name in NETWORKS}
-    rows = {f"{name} ({size:.2f} M parameters)": median(evidence.per_song(f"network-{name}").mean(axis=1))
-            for name, size in sizes.items()}
+    rows = {f"{name} ({evidence.run(f'network-{name}')['parameters'] / 1e6:.2f} M parameters)":
+            median(evidence.per_song(f"network-{name}").mean(axis=1)) for name in NETWORKS}
     return figures.intervals(
         rows, "median SDR (dB)", "Median SDR over the test songs (mean of the sources) after the same number of "
         "updates, with its 95 % interval, and the size of each network.")
 
 
 def _treatment(evidence: Evidence) -> Drawing:
-    rows = {
-        f"{source}, {title}": median(evidence.per_song(run, "sar", report.SONG_RATE)[source])
-        for source in report.SOURCES
-        for title, run in (("treatment alone", "treatment"), ("DANN", REPORT_RUN), ("DANN, Adam", MODERN_RUN))
-    }
+    runs = {"treatment alone": "treatment", "DANN": REPORT_RUN, "DANN, Adam": MODERN_RUN}
+    rows = {f"{source}, {title}": median(evidence.per_song(run, "sar", report.SONG_RATE)[source])
+            for source in report.SOURCES for title, run in runs.items()}
     return figures.intervals(
         rows, "median SAR at 44.1 kHz (dB)", "SAR of the true sources through 8.82 kHz, STFT and back, without any "
         "mask, and of DANN: medians over the test songs with 95 % intervals. A SAR higher by 10 dB means a tenth of "
@@ -117,10 +108,9 @@ def _treatment(evidence: Evidence) -> Drawing:
 
 
 def _resolution(evidence: Evidence) -> Drawing:
-    table = evidence.measurements
-    rows = table[table["experiment"] == "resolution"]
+    rows = evidence.values("resolution", index=["case", "source"])
     return figures.bars(
-        {f"{row.case}, {row.source}": row.value for row in rows.itertuples()}, "distance of two tones (Hz)",
+        {", ".join(name): value for name, value in rows.items()}, "distance of two tones (Hz)",
         "From which distance on two equal tones show as two peaks in a frame of the report's STFT, at the working "
         "rate and at the songs' own rate.", form=".1f")
 

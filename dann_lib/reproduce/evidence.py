@@ -48,9 +48,8 @@ class Evidence:
         evidence = Evidence(Path(folder or reference_folder()))
         missing = [name for name in (MANIFEST, SCORES, MEASUREMENTS) if not (evidence.folder / name).is_file()]
         if missing:
-            raise DannError(
-                f"{evidence.folder} has no {', '.join(missing)}; make them with `python -m dann_lib reproduce`"
-            )
+            found = f"{evidence.folder} has no {', '.join(missing)}"
+            raise DannError(f"{found}; make them with `python -m dann_lib reproduce`")
         return evidence
 
     @cached_property
@@ -84,15 +83,11 @@ class Evidence:
             raise DannError(f"{self.folder} has no run {name!r}; its runs are {', '.join(runs)}")
         return runs[name]
 
-    def seeds(self, name: str) -> list[int]:
-        """Seeds of a run."""
-        return list(self.run(name)["seeds"])
-
     def histories(self, name: str) -> list[pd.DataFrame]:
         """Losses of a run, a table for each seed: `epoch, update, seconds, train_loss, test_loss`."""
         from dann_lib.checkpoint import load_history
 
-        return [load_history(self.folder / "history" / f"{name}-seed{seed}.csv") for seed in self.seeds(name)]
+        return [load_history(self.folder / "history" / f"{name}-seed{seed}.csv") for seed in self.run(name)["seeds"]]
 
     def losses(self, name: str, column: str = "test_loss") -> np.ndarray:
         """One loss of a run, `(seed, epoch)`."""
@@ -104,9 +99,8 @@ class Evidence:
         Raises:
             DannError: if there are no such scores.
         """
-        labels = [name]
-        if name in self.manifest["runs"]:
-            labels += [f"{name}-seed{seed}" for seed in self.seeds(name) if seed]
+        seeds = self.run(name)["seeds"] if name in self.manifest["runs"] else ()
+        labels = [name, *(f"{name}-seed{seed}" for seed in seeds)]
         table = self.scores
         wanted = table[table["run"].isin(labels) & (table["metric"] == metric) & (table["rate_hz"] == rate_hz)]
         if not len(wanted):
@@ -114,14 +108,16 @@ class Evidence:
         means = wanted.groupby(["song", "source"], sort=False)["value"].mean().unstack("source")
         return means[list(report.SOURCES)]
 
-    def values(self, experiment: str, case: str) -> pd.DataFrame:
-        """The measurements of one case of an experiment."""
-        table = self.measurements
-        return table[(table["experiment"] == experiment) & (table["case"] == case)]
+    def values(self, experiment: str, case: str = "", index: str = "source") -> pd.Series:
+        """The measured values of an experiment, or of one of its cases, by a column of `measurements`."""
+        chosen = self.measurements["experiment"] == experiment
+        if case:
+            chosen &= self.measurements["case"] == case
+        return self.measurements[chosen].set_index(index)["value"]
 
     def silence(self, subset: str, gain: float) -> float:
         """Loss (3) of empty estimates on the songs of a subset, at a gain."""
-        return gain * float(self.values("silence", subset)["value"].iloc[0])
+        return gain * float(self.values("silence", subset).iloc[0])
 
 
 def publish(
@@ -131,7 +127,7 @@ def publish(
     """Write losses, weights, scores, measurements and manifest; ledger and figures are made from them afterwards.
 
     Args:
-        runs: of the plan, trained.
+        runs: of the plan of `budget`, trained on `corpus`.
         corpus: the songs.
         folder: where the runs are.
         out: folder of the results; results of runs that are no longer in the plan are removed.
@@ -170,7 +166,6 @@ def _manifest(runs: Sequence[TrainingRun], corpus: Corpus, folder: Path, budget:
     from dann_lib.checkpoint import load_history
     from dann_lib.network import n_parameters
 
-    splits = [track.split for track in corpus.tracks]
     described: dict[str, Any] = {}
     for run in runs:
         history = load_history(folder / run.file_stem / "history.csv")
@@ -190,7 +185,7 @@ def _manifest(runs: Sequence[TrainingRun], corpus: Corpus, folder: Path, budget:
         })
     return {
         "corpus": corpus.name, "kind": corpus.kind, "fingerprint": corpus.fingerprint,
-        "songs": {split: splits.count(split) for split in ("train", "valid", "test")},
+        "songs": {split: len(corpus.select(split)) for split in ("train", "valid", "test")},
         "seconds": round(sum(track.n_samples for track in corpus.tracks) / corpus.sample_rate, 1),
         "composed_songs": budget.composed,
         "runs": described,

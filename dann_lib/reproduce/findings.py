@@ -40,14 +40,10 @@ Interval = tuple[float, float, float]
 
 
 class Finding(NamedTuple):
-    """A number, and the numbers around it.
+    """A number in the unit of the claim, both ends of its interval (NaN if it has none), and the numbers around it.
 
-    Attributes:
-        measured: in the unit of the claim.
-        low: lower end of its interval; NaN if it has none.
-        high: upper end.
-        found: the numbers around it, and why, in a sentence or two.
-        quantities: what else a rule looks at, by name; "each" is the measure for each seed or source.
+    `found` has these in a sentence or two; `quantities` are what else a rule looks at, by name: "each" is the
+    measure for each seed or source.
     """
 
     measured: float
@@ -73,9 +69,8 @@ def cnn_parameters(evidence: Evidence) -> Finding:
     """DANN against the feed-forward network, at equal updates."""
     scores = {name: evidence.per_song(f"network-{name}").mean(axis=1) for name in NETWORKS}
     sizes = {name: evidence.run(f"network-{name}")["parameters"] for name in NETWORKS}
-    listed = "; ".join(
-        f"{name} {sizes[name] / 1e6:.2f} M parameters, {_minus(scores[name].median())} dB" for name in NETWORKS
-    )
+    listed = "; ".join(f"{name} {size / 1e6:.2f} M parameters, {_minus(scores[name].median())} dB"
+                       for name, size in sizes.items())
     return Finding(
         *median(scores["dann"] - scores["feedforward"]),
         f"The feed-forward network has {sizes['feedforward'] / sizes['dann']:.0f} times as many parameters. "
@@ -87,11 +82,9 @@ def cnn_parameters(evidence: Evidence) -> Finding:
 def near_skip(evidence: Evidence) -> Finding:
     """Training loss with Concat 1, against Concat 1+2+3 and silence."""
     silence = evidence.silence("train", report.GAIN)
-    falls = {
-        name: silence - evidence.losses(f"skips-{name}", "train_loss").min(axis=1) for name in ("none", "1", "1+2+3")
-    }
-    shares = 100 * falls["1"] / falls["1+2+3"]
-    without = float(np.mean(100 * falls["none"] / falls["1+2+3"]))
+    none, one, whole = (silence - evidence.losses(f"skips-{name}", "train_loss").min(axis=1)
+                        for name in ("none", "1", "1+2+3"))
+    shares, without = 100 * one / whole, np.mean(100 * none / whole)
     return Finding(*spread(shares), f"Without any skip connection it is {without:.0f} %.", {"each": shares})
 
 
@@ -113,10 +106,7 @@ def against_concat_3(evidence: Evidence, name: str) -> Finding:
 def full_resolution(evidence: Evidence) -> Finding:
     """SIR with and without the skip connection at full resolution."""
     with_fourth, without = "skips-1+2+3+4", "skips-1+2+3"
-    sir, sdr, sar = (
-        median((evidence.per_song(with_fourth, metric) - evidence.per_song(without, metric)).mean(axis=1))
-        for metric in ("sir", "sdr", "sar")
-    )
+    sir, sdr, sar = (median(_gain(evidence, with_fourth, without, metric)) for metric in ("sir", "sdr", "sar"))
     losses = [evidence.losses(name).min(axis=1).mean() for name in (with_fourth, without)]
     return Finding(*sir, f"SDR {_span(sdr)} dB, SAR {_span(sar)} dB; lowest test loss {losses[0]:.1f} with it and "
                          f"{losses[1]:.1f} without.")
@@ -162,9 +152,7 @@ def numbers(_: Evidence) -> Finding:
 
 def low_rate(evidence: Evidence) -> Finding:
     """Speed at 8.82 kHz, and what that rate leaves of the true sources."""
-    slow, fast = (
-        evidence.values("rate", f"{rate} Hz")["value"].to_numpy() for rate in (report.SONG_RATE, report.SAMPLE_RATE)
-    )
+    slow, fast = (evidence.values("rate", f"{rate} Hz") for rate in (report.SONG_RATE, report.SAMPLE_RATE))
     ratios = slow / fast
     ceiling = evidence.per_song("rate_ceiling", rate_hz=report.SONG_RATE).median()
     return Finding(
@@ -175,10 +163,7 @@ def low_rate(evidence: Evidence) -> Finding:
 
 def ten_hertz(evidence: Evidence) -> Finding:
     """From which distance on two tones are told apart."""
-    low, high = (
-        evidence.values("resolution", f"{rate} Hz").set_index("source")["value"]
-        for rate in (report.SAMPLE_RATE, report.SONG_RATE)
-    )
+    low, high = (evidence.values("resolution", f"{rate} Hz") for rate in (report.SAMPLE_RATE, report.SONG_RATE))
     always, half = low["always"], low["in half of the cases"]
     return Finding(
         always, half, always,
@@ -192,11 +177,8 @@ def high_sir(evidence: Evidence) -> Finding:
     """SIR against SAR and SDR of the report's training."""
     sir, sar = (evidence.per_song(REPORT_RUN, metric) for metric in ("sir", "sar"))
     differences = [_median_difference(sir[source], sar[source]) for source in report.SOURCES]
-    listed, modern = (
-        "; ".join(f"{metric.upper()} {_each(evidence.per_song(run, metric).median())}"
-                  for metric in ("sir", "sdr", "sar"))
-        for run in (REPORT_RUN, MODERN_RUN)
-    )
+    listed, modern = ("; ".join(f"{metric.upper()} {_each(evidence.per_song(run, metric).median())}"
+                                for metric in ("sir", "sdr", "sar")) for run in (REPORT_RUN, MODERN_RUN))
     return Finding(
         *min(differences), f"In dB: {listed}. With Adam and remixing: {modern}.",
         {"each": [value for value, *_ in differences], "interval": [ends for _, *ends in differences]},
@@ -219,7 +201,7 @@ def few_instruments(evidence: Evidence) -> Finding:
     """SDR against the number of instruments, in songs that are otherwise the same."""
     slopes = composed_scores(evidence, ALL_GENRES).groupby(["genre", "seed"]).apply(
         lambda rows: np.polyfit(rows["instruments"], rows["sdr"], 1)[0])
-    stems = evidence.values("instruments", "active stems").set_index("song")["value"]
+    stems = evidence.values("instruments", "active stems", "song")
     scores = evidence.per_song(MODERN_RUN).mean(axis=1)
     real = _rank(stems.reindex(scores.index), scores)
     return Finding(
@@ -244,12 +226,12 @@ def genre(evidence: Evidence) -> Finding:
 def background(evidence: Evidence) -> Finding:
     """Rank correlation of level and SDR."""
     level, scores = evidence.per_song("mixture"), evidence.per_song(REPORT_RUN)
-    ranks = {source: _rank(level[source], scores[source]) for source in report.SOURCES}
-    gain = {source: _rank(level[source], scores[source] - level[source]) for source in report.SOURCES}
-    each, of_gain = (_each({source: rank[0] for source, rank in of.items()}, ".2f") for of in (ranks, gain))
+    ranks, added = ({source: _rank(level[source], table[source]) for source in report.SOURCES}
+                    for table in (scores, scores - level))
+    each, of_added = (_each({source: rank[0] for source, rank in of.items()}, ".2f") for of in (ranks, added))
     return Finding(
-        *min(ranks.values()), f"{each}. Correlation of level and of what the network adds to the "
-        f"mixture's SDR: {of_gain}.",
+        *min(ranks.values()),
+        f"{each}. Correlation of level and of what the network adds to the mixture's SDR: {of_added}.",
     )
 
 
@@ -257,7 +239,7 @@ def reverberation(evidence: Evidence) -> Finding:
     """Sound spread to a source's pauses by masks with and without their effect on the phase, and by resampling."""
     table = pauses(evidence)
     resampling = median((table["resampling"] - table["source itself"]).groupby("song").mean())
-    phase = evidence.per_song(f"{MODERN_RUN}-phase-kept").mean(axis=1) - evidence.per_song(MODERN_RUN).mean(axis=1)
+    phase = _gain(evidence, f"{MODERN_RUN}-phase-kept", MODERN_RUN)
     return Finding(
         *median((table["two masks"] - table["phase kept"]).groupby("song").mean()),
         f"Resampling adds {_span(resampling)} dB. Sound in the pauses, median in dB of the source: "
@@ -287,9 +269,12 @@ def composed_scores(evidence: Evidence, run: str) -> pd.DataFrame:
 
 def pauses(evidence: Evidence) -> pd.DataFrame:
     """Sound in a source's pauses in dB: a row for each song and source that has some, a column for each case."""
-    table = evidence.measurements
-    rows = table[(table["experiment"] == "reverberation")].dropna(subset="value")
-    return rows.pivot(index=["song", "source"], columns="case", values="value").dropna()
+    return evidence.values("reverberation", index=["song", "source", "case"]).unstack("case").dropna()
+
+
+def _gain(evidence: Evidence, run: str, other: str, metric: str = "sdr") -> pd.Series:
+    """What a run has more than another of a score in dB, for each song, in the mean of its sources."""
+    return (evidence.per_song(run, metric) - evidence.per_song(other, metric)).mean(axis=1)
 
 
 def _rank(x: pd.Series, y: pd.Series) -> Interval:

@@ -37,13 +37,7 @@ SCORING_S = {True: 40.0, False: 2.0}
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the runs are trained.
-
-    Attributes:
-        device: as of `training.train`; chosen by itself if `None`.
-        precision: likewise.
-        jobs: runs at the same time, which share the processors.
-    """
+    """Where the runs are trained: device and precision of `training.train`, and how many at the same time."""
 
     device: str | None = None
     precision: str | None = None
@@ -62,30 +56,25 @@ class Machine:
 
 
 def train_all(runs: Sequence[TrainingRun], corpus_name: str, folder: Path, machine: Machine, progress: bool) -> None:
-    """Train what is not yet trained; each run in a folder of its own, where it goes on if it was interrupted.
-
-    Args:
-        runs: of the plan.
-        corpus_name: name or path of the corpus.
-        folder: holds a folder for each run.
-        machine: where.
-        progress: show a bar over all epochs of all runs.
+    """Train what is not yet trained; each run in a folder of its own below `folder`, where it goes on if interrupted.
 
     Raises:
         DannError: if runs failed, once all others are done.
     """
-    todo = [run for run in runs if n_epochs(folder, run) < run.config.epochs or not is_finished(folder, run)]
+    files = ("weights.safetensors", "provenance.json")
+    todo = [run for run in runs if _n_epochs(folder, run) < run.config.epochs
+            or not all((folder / run.file_stem / name).is_file() for name in files)]
     total, over = sum(run.config.epochs for run in runs), threading.Event()
     with tqdm(total=total, unit="epoch", desc="training", leave=False, disable=not progress) as bar:
 
         def watch() -> None:
             while not over.wait(1.0):  # runs are in other processes; what they have done is in their folders
-                bar.update(sum(n_epochs(folder, run) for run in runs) - bar.n)
+                bar.update(sum(_n_epochs(folder, run) for run in runs) - bar.n)
 
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
-            errors = Parallel(machine.jobs)(delayed(_try_one)(run, corpus_name, folder, machine) for run in todo)
+            errors = Parallel(machine.jobs)(delayed(_train)(run, corpus_name, folder, machine) for run in todo)
         finally:
             over.set()
             watcher.join()
@@ -94,17 +83,8 @@ def train_all(runs: Sequence[TrainingRun], corpus_name: str, folder: Path, machi
         raise DannError(f"{len(failed)} of {len(runs)} runs failed ({'; '.join(failed)}); the others are kept")
 
 
-def _try_one(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine) -> str:
-    """Train a run; why it failed, or nothing."""
-    try:
-        train_one(run, corpus_name, folder, machine)
-    except (DannError, ArithmeticError, ValueError, RuntimeError) as error:
-        return str(error) or type(error).__name__
-    return ""
-
-
-def train_one(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine) -> None:
-    """Train a run and note its provenance beside it."""
+def _train(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine) -> str:
+    """Train a run and note its provenance beside it; why it failed, or nothing."""
     import torch
 
     from dann_lib.corpus import open_corpus
@@ -112,13 +92,17 @@ def train_one(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine
 
     if machine.jobs > 1:
         torch.set_num_threads(max(1, cpu_count() // machine.jobs))
-    corpus = part_of(open_corpus(corpus_name if run.songs == "corpus" else "synthetic", progress=False), run.songs)
-    train(corpus, run.config, folder / run.file_stem, device=machine.device, precision=machine.precision,
-          progress=False)
-    note = {**provenance(machine), "corpus": corpus.name, "fingerprint": corpus.fingerprint,
-            "songs": {split: len(corpus.select(split)) for split in (run.config.train_on, run.config.held_out)}}
-    with atomic_write(folder / run.file_stem / "provenance.json") as path:
-        path.write_text(json.dumps(note, indent=1) + "\n")
+    try:
+        corpus = part_of(open_corpus(corpus_name if run.songs == "corpus" else "synthetic", progress=False), run.songs)
+        train(corpus, run.config, folder / run.file_stem, device=machine.device, precision=machine.precision,
+              progress=False)
+        note = {**_provenance(machine), "corpus": corpus.name, "fingerprint": corpus.fingerprint,
+                "songs": {split: len(corpus.select(split)) for split in (run.config.train_on, run.config.held_out)}}
+        with atomic_write(folder / run.file_stem / "provenance.json") as path:
+            path.write_text(json.dumps(note, indent=1) + "\n")
+    except (DannError, ArithmeticError, ValueError, RuntimeError) as error:
+        return str(error) or type(error).__name__
+    return ""
 
 
 def part_of(corpus: Corpus, songs: Songs) -> Corpus:
@@ -131,38 +115,30 @@ def part_of(corpus: Corpus, songs: Songs) -> Corpus:
         return corpus
     left_out = {"rock": 4, "pop": 5, "metal": 7, "electro": 8}
     learned = [track for track in corpus.tracks if track.split != "test"]
-    if songs == "without electro":
-        chosen = [track for track in learned if track.metadata["genre"] != "electro"]
-    else:
-        chosen = [track for track in learned
-                  if track.metadata["n_instruments"] != left_out[track.metadata["genre"]]]
+    chosen = [track for track in learned if (
+        track.metadata["genre"] != "electro" if songs == "without electro"
+        else track.metadata["n_instruments"] != left_out[track.metadata["genre"]])]
     tracks = tuple(replace(track, split="train") for track in chosen) + corpus.select("test")
     fingerprint = sha256(" ".join((corpus.fingerprint, *(track.name for track in tracks))).encode()).hexdigest()
     return replace(corpus, tracks=tracks, fingerprint=fingerprint[: len(corpus.fingerprint)])
 
 
-def n_epochs(folder: Path, run: TrainingRun) -> int:
+def _n_epochs(folder: Path, run: TrainingRun) -> int:
     """Epochs that a run has behind it."""
-    history = folder / run.file_stem / "history.csv"
     try:
-        return min(run.config.epochs, len(history.read_bytes().splitlines()) - 1)
+        lines = (folder / run.file_stem / "history.csv").read_bytes().splitlines()
     except OSError:
         return 0
+    return min(run.config.epochs, len(lines) - 1)
 
 
-def is_finished(folder: Path, run: TrainingRun) -> bool:
-    """Whether weights, history and provenance of a run are there."""
-    names = ("weights.safetensors", "history.csv", "provenance.json")
-    return all((folder / run.file_stem / name).is_file() for name in names)
-
-
-def provenance(machine: Machine) -> dict[str, Any]:
+def _provenance(machine: Machine) -> dict[str, Any]:
     """What a result was made with: commit, versions, processor, device."""
     from dann_lib.devices import make_accelerator
 
     accelerator = make_accelerator(machine.device, machine.precision)
     return {
-        "commit": commit(),
+        "commit": _commit(),
         "device": accelerator.device.type,
         "precision": accelerator.mixed_precision.replace("no", "float32"),
         "processors": os.cpu_count(),
@@ -173,7 +149,7 @@ def provenance(machine: Machine) -> dict[str, Any]:
     }
 
 
-def commit() -> str:
+def _commit() -> str:
     """The commit of this code, with `+changes` where files differ from it; "unknown" outside a clone."""
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True,
@@ -188,14 +164,7 @@ def commit() -> str:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a reproduction takes.
-
-    Attributes:
-        n_runs: networks to train.
-        epochs: of all of them.
-        hours: from now to the end, on this machine.
-        gigabytes: of disk.
-    """
+    """What a reproduction takes: networks to train, epochs of all of them, hours on this machine, gigabytes of disk."""
 
     n_runs: int
     epochs: int
@@ -208,27 +177,19 @@ class Estimate:
 
 
 def estimate(corpus: Corpus, budget: Budget, machine: Machine) -> Estimate:
-    """How long everything takes from scratch, from the time of a few training steps on this machine.
-
-    Args:
-        corpus: the songs.
-        budget: how long each run learns.
-        machine: where it is trained.
-    """
+    """How long everything takes from scratch, from the time of a few training steps on this machine."""
     runs = plan(budget)
     seconds = {split: sum(track.n_samples for track in corpus.select(split)) / corpus.sample_rate
                for split in ("train", "valid", "test")}
-    learned = sum(
-        run.config.epochs * (seconds["train"] + seconds[run.config.held_out] / 3)
-        for run in runs if run.songs == "corpus"
-    )
+    learned = sum(run.config.epochs * (seconds["train"] + seconds[run.config.held_out] / 3)
+                  for run in runs if run.songs == "corpus")
     scored = seconds["test"] / 7 * SCORING_S[budget.v4] / machine.jobs
-    hours = (learned * seconds_per_second(machine) / machine.jobs + scored) / 3600
+    hours = (learned * _seconds_per_second(machine) / machine.jobs + scored) / 3600
     gigabytes = (sum(seconds.values()) * BYTES_PER_SECOND + len(runs) * 12e6) / 1e9
     return Estimate(len(runs), sum(run.config.epochs for run in runs), hours, gigabytes)
 
 
-def seconds_per_second(machine: Machine) -> float:
+def _seconds_per_second(machine: Machine) -> float:
     """Time to learn from a second of music, with one run on its share of the machine."""
     import torch
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dann_lib.errors import DannError
-from dann_lib.files import atomic_write, reference_folder, replace_between
+from dann_lib.files import atomic_write, reference_folder
 from dann_lib.reproduce.claims import CLAIMS, VERDICTS, Claim
 from dann_lib.reproduce.evidence import CLAIMS_FILE, Evidence
+from dann_lib.reproduce.findings import Finding
 
 COLUMNS = ("id", "claim", "section", "experiment", "criterion", "measured", "low", "high", "verdict", "figure")
 """Of `claims.csv`."""
@@ -20,23 +21,14 @@ MARKS = ("<!-- ledger: written by `python -m dann_lib reproduce` -->", "<!-- end
 
 
 class Outcome(NamedTuple):
-    """A claim and what became of it.
+    """A claim, what the evidence says about it, and one of `claims.VERDICTS`.
 
-    Attributes:
-        claim: the record.
-        value: what was measured, in the unit of the claim.
-        low: lower end of its interval; NaN if it has none.
-        high: upper end.
-        verdict: one of `claims.VERDICTS`.
-        found: the numbers around it, in a sentence or two; empty in the stored ledger.
+    In the stored ledger the finding is the measured number with its interval alone, rounded to 4 digits.
     """
 
     claim: Claim
-    value: float
-    low: float
-    high: float
+    finding: Finding
     verdict: str
-    found: str = ""
 
     @property
     def figure(self) -> str:
@@ -46,21 +38,19 @@ class Outcome(NamedTuple):
     @property
     def measured(self) -> str:
         """The number with its interval and unit: `1.2 [0.9, 1.5] dB`."""
-        ends = "" if math.isnan(self.low + self.high) else f" [{_number(self.low)}, {_number(self.high)}]"
-        return f"{_number(self.value)}{ends} {self.claim.unit}".replace("-", "−")
+        value, low, high = self.finding[:3]
+        ends = "" if math.isnan(low + high) else f" [{_number(low)}, {_number(high)}]"
+        return f"{_number(value)}{ends} {self.claim.unit}".replace("-", "−")
 
 
 def ledger(evidence: Evidence) -> list[Outcome]:
     """Every claim with its verdict, in the order of `CLAIMS`.
 
-    Args:
-        evidence: of a reproduction.
-
     Raises:
         DannError: if the evidence of a claim is missing.
     """
     found = [(claim, claim.find(evidence)) for claim in CLAIMS]
-    return [Outcome(claim, *finding[:3], claim.decide(finding), finding.found) for claim, finding in found]
+    return [Outcome(claim, finding, claim.decide(finding)) for claim, finding in found]
 
 
 def write_claims(outcomes: list[Outcome], folder: Path) -> None:
@@ -72,17 +62,15 @@ def write_claims(outcomes: list[Outcome], folder: Path) -> None:
     with atomic_write(folder / CLAIMS_FILE) as path, open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for claim, *numbers, verdict, _ in outcomes:
-            rounded = ["" if math.isnan(value) else _rounded(value) for value in numbers]
+        for outcome in outcomes:
+            claim, finding, verdict = outcome
+            rounded = ["" if math.isnan(value) else float(f"{value:.4g}") for value in finding[:3]]
             writer.writerow((claim.id, claim.text, claim.section, claim.experiment, claim.criterion, *rounded, verdict,
-                             Outcome(claim, *numbers, verdict).figure))
+                             outcome.figure))
 
 
 def stored_ledger(folder: Path | None = None) -> list[Outcome]:
-    """The ledger as it is stored.
-
-    Args:
-        folder: of the evidence; the one that came with the code if `None`.
+    """The ledger as it is stored in a folder, or in the one that came with the code.
 
     Raises:
         DannError: if there is none, or it has other columns or claims.
@@ -94,34 +82,22 @@ def stored_ledger(folder: Path | None = None) -> list[Outcome]:
         header, *rows = csv.reader(file)
     if tuple(header) != COLUMNS or [row[0] for row in rows] != [claim.id for claim in CLAIMS]:
         raise DannError(f"{path} has other columns or claims than this code; make it again")
-    return [Outcome(claim, *(float(text or "nan") for text in row[5:8]), row[8])
+    return [Outcome(claim, Finding(*(float(text or "nan") for text in row[5:8]), ""), row[8])
             for claim, row in zip(CLAIMS, rows, strict=True)]
 
 
 def markdown(outcomes: list[Outcome], reference: str, details: bool = False) -> str:
-    """The ledger as a table for README and lessons.
+    """The ledger as a table for README and lessons, with the numbers behind the one that decides or without.
 
-    Args:
-        outcomes: of `ledger`.
-        reference: path of the folder that holds `figures/`, from the page that shows the table.
-        details: with the numbers behind the one that decides.
+    `reference` is the path of the folder that holds `figures/`, from the page that shows the table.
     """
     lines = ["| | The report says | We measured | Verdict |", "|---|---|---|---|"]
     for number, outcome in enumerate(outcomes, start=1):
         figure = f" ([figure]({reference}/{outcome.figure}))" if outcome.figure else ""
-        found = f"{outcome.measured}: {outcome.claim.measure}" + (f". {outcome.found}" if details else "")
+        found = f"{outcome.measured}: {outcome.claim.measure}" + (f". {outcome.finding.found}" if details else "")
         lines.append(f"| {number} | {outcome.claim.text} ({outcome.claim.section}) | {found} | "
                      f"**{outcome.verdict}**{figure} |")
     return "\n".join(lines)
-
-
-def write_readme(outcomes: list[Outcome], readme: Path) -> None:
-    """Put the ledger between its two marks in the README; without marks, or without README, nothing happens.
-
-    Raises:
-        OutputError: if it cannot be written.
-    """
-    replace_between(readme, MARKS, markdown(outcomes, "data/reference"))
 
 
 def counts(outcomes: list[Outcome]) -> dict[str, int]:
@@ -130,12 +106,8 @@ def counts(outcomes: list[Outcome]) -> dict[str, int]:
     return {verdict: verdicts.count(verdict) for verdict in VERDICTS}
 
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.4g}")
-
-
 def _number(value: float) -> str:
-    value = _rounded(value)
+    value = float(f"{value:.4g}")
     if abs(value) >= 100 or abs(value) < 0.005 or value == int(value):
         return f"{value:.0f}"
     return f"{value:.3g}" if abs(value) >= 10 else f"{value:.2g}"

@@ -40,16 +40,10 @@ BLOCK_S = 0.01
 
 
 def measure(corpus: Corpus, separator: Separator, dann: dict[str, Any], progress: bool = True) -> pd.DataFrame:
-    """All measurements.
+    """All measurements of a corpus: one value per row, with `COLUMNS`.
 
-    Args:
-        corpus: the songs.
-        separator: the trained network whose masks are looked at.
-        dann: arguments of the network whose training step is timed.
-        progress: show a bar over the songs.
-
-    Returns:
-        One value per row: `experiment, case, song, source, quantity, unit, value`.
+    `separator` is the trained network whose masks are looked at; `dann` are the arguments of the network whose
+    training step is timed.
     """
     import pandas as pd
 
@@ -61,11 +55,9 @@ def measure(corpus: Corpus, separator: Separator, dann: dict[str, Any], progress
 
 def loss_of_silence(corpus: Corpus) -> list[Row]:
     """Loss (3) of empty estimates at a gain of 1, on the chunks of each subset: what learning has to beat."""
-    rows: list[Row] = []
-    config = TrainingConfig()
+    rows, config = [], TrainingConfig()
     for subset in ("train", "valid", "test"):
-        chunks = Chunks(corpus.select(subset), config.n_chunk_frames)
-        total = 0.0
+        chunks, total = Chunks(corpus.select(subset), config.n_chunk_frames), 0.0
         for batch in chunks.in_order(config):
             mixture, sources = pretreat(batch.waveforms, 1.0)
             total += batch.n_global * float(l1_loss(torch.zeros_like(sources), mixture, sources))
@@ -109,13 +101,8 @@ def training_step(
 def step_times(dann: dict[str, Any], seconds: float = 10.2, repeats: int = 5) -> list[Row]:
     """Time of a training step on the same length of noise, at the songs' rate and at the working rate.
 
-    In turns, so that what else the machine does falls on both. At 44.1 kHz, STFT and network are the same, and
-    there are five times as many frames.
-
-    Args:
-        dann: arguments of the network.
-        seconds: length of the music in a step.
-        repeats: steps at each rate, after one that is not counted.
+    In turns, `repeats` times after one that is not counted, so that what else the machine does falls on both. At
+    44.1 kHz, STFT and network (`DANN` with the arguments `dann`) are the same, and there are five times as many frames.
     """
     random, network = torch.Generator().manual_seed(0), build("dann", **dann)
     steps = {
@@ -128,15 +115,9 @@ def step_times(dann: dict[str, Any], seconds: float = 10.2, repeats: int = 5) ->
 
 
 def tone_distances(trials: int = 100, largest_hz: float = 80.0, step_hz: float = 0.5) -> list[Row]:
-    """From which distance on two equal tones show as two peaks in a frame, at both rates.
+    """From which distance in Hz on two equal tones show as two peaks in a frame, always and in half of the cases.
 
-    Args:
-        trials: random positions and phases.
-        largest_hz: distances are tried up to here.
-        step_hz: in such steps.
-
-    Returns:
-        For each rate the distance from which on that is so in every trial, and in half of them, in Hz.
+    At both rates, with so many trials of random position and phases, at distances in steps up to the largest.
     """
     random, rows = np.random.default_rng(0), []
     distances = np.arange(step_hz, largest_hz + step_hz, step_hz)
@@ -151,43 +132,35 @@ def tone_distances(trials: int = 100, largest_hz: float = 80.0, step_hz: float =
 
 
 def spread_of_masks(track: Track, separator: Separator) -> list[Row]:
-    """How much of a source's sound the masks spread to where the source itself is silent.
+    """How much of a source's sound the masks spread to where the source itself is silent, in a song's first chunk.
 
     The masks that the network makes from the mixture are applied to the source alone: no other
     instrument can be heard, so what sounds in the source's pauses is the masks' doing. "phase kept" has the
     same magnitudes, but the source's phase; "one mask" takes the mean of the two masks for both parts.
-
-    Args:
-        track: a song; its first chunk is taken.
-        separator: the network.
     """
     length = (separator.config.n_chunk_frames - 1) * report.HOP
     signals = torch.from_numpy(np.array(track.waveforms[: 1 + len(report.SOURCES), :length], dtype=np.float32))
-    planes = spectrogram.stft(signals)
-    masks = _masks(separator, planes[:1])
-    rows: list[Row] = []
-    for index, source in enumerate(report.SOURCES):
-        truth, waveform = planes[1 + index], signals[1 + index].numpy()
-        masked = masks[index] * truth
-        cases = {"source itself": truth, "two masks": masked, "phase kept": _with_phase_of(truth, masked),
-                 "one mask": masks[index].mean(dim=0) * truth}
-        for case, each in cases.items():
-            heard = spectrogram.istft(each, waveform.shape[-1]).numpy()
-            rows.append(("reverberation", case, track.name, source, "spread", "dB",
-                         spread_db(heard, waveform, report.SAMPLE_RATE)))
+    mixture, *sources = spectrogram.stft(signals)                              # (part, freq, frame) each
+    masks = _masks(separator, mixture[None])                                   # (source, part, freq, frame)
+    rows = []
+    for source, waveform, truth, mask in zip(report.SOURCES, signals[1:].numpy(), sources, masks, strict=True):
+        cases = {"source itself": truth, "two masks": mask * truth, "phase kept": _with_phase_of(truth, mask * truth),
+                 "one mask": mask.mean(dim=0) * truth}
+        rows += [_spread(track, case, source, spectrogram.istft(planes, waveform.shape[-1]).numpy(), waveform)
+                 for case, planes in cases.items()]
     return rows
 
 
 def spread_of_resampling(track: Track) -> list[Row]:
-    """The same for the way up to 44.1 kHz and back, and no masks."""
-    rows: list[Row] = []
+    """The same for the way up to 44.1 kHz and back, and no masks, in the whole song."""
     low = np.array(track.waveforms[1 : 1 + len(report.SOURCES)], dtype=np.float32)
-    for source, waveform in zip(report.SOURCES, low, strict=True):
-        high = resample(waveform[None], report.SAMPLE_RATE, report.SONG_RATE, 5 * len(waveform))
-        back = resample(high, report.SONG_RATE, report.SAMPLE_RATE, len(waveform))[0]
-        rows.append(("reverberation", "resampling", track.name, source, "spread", "dB",
-                     spread_db(back, waveform, report.SAMPLE_RATE)))
-    return rows
+    high = resample(low, report.SAMPLE_RATE, report.SONG_RATE, 5 * low.shape[-1])
+    back = resample(high, report.SONG_RATE, report.SAMPLE_RATE, low.shape[-1])
+    return [_spread(track, "resampling", *each) for each in zip(report.SOURCES, back, low, strict=True)]
+
+
+def _spread(track: Track, case: str, source: str, heard: np.ndarray, waveform: np.ndarray) -> Row:
+    return ("reverberation", case, track.name, source, "spread", "dB", spread_db(heard, waveform, report.SAMPLE_RATE))
 
 
 def active_stems(track: Track) -> list[Row]:
@@ -199,12 +172,7 @@ def active_stems(track: Track) -> list[Row]:
 
 
 def spread_db(heard: np.ndarray, source: np.ndarray, rate_hz: int) -> float:
-    """Energy in a source's silent blocks, relative to all of it.
-
-    Args:
-        heard: the treated source, `(sample,)`.
-        source: the source itself, `(sample,)`.
-        rate_hz: sample rate.
+    """Energy of a treated source `(sample,)` in the blocks where the source itself is silent, relative to all of it.
 
     Returns:
         dB, at most 0; NaN if the source has fewer than 20 silent blocks of 10 ms, or is silent throughout.

@@ -43,22 +43,15 @@ FIRST_SEED = 5000
 def score_all(
     runs: Sequence[TrainingRun], corpus: Corpus, folder: Path, budget: Budget, progress: bool = True
 ) -> pd.DataFrame:
-    """Score everything that was trained, and what frames it.
+    """Score everything that was trained, on the test songs or on composed ones, and what frames it.
 
-    Scores of each song are kept in `folder`, and not computed again.
-
-    Args:
-        runs: of the plan, trained.
-        corpus: the songs; only the test songs are scored.
-        folder: where the runs are.
-        budget: whether with BSS Eval v4, and how many songs are composed.
-        progress: show bars over the songs.
+    The runs are in `folder`, where the scores of each song are kept, and not computed again.
 
     Returns:
         As `evaluation.evaluate`; `run` is `TrainingRun.label`, or the name of the oracle.
     """
-    songs, out = corpus.select("test"), folder / "scores"
-    known = oracles(report.SONG_RATE)
+    songs, out, high = corpus.select("test"), folder / "scores", report.SONG_RATE
+    known = oracles(high)
     trained = _separators([run for run in runs if run.songs == "corpus" and run.experiment != "gains"], folder)
     main = {name: known[name] for name in FRAME} | {name: trained[name] for name in MAIN_RUNS}
     more: dict[str, Any] = {name: known[name] for name in MORE_ORACLES}
@@ -67,7 +60,6 @@ def score_all(
     at_high_rate = more | {"rate_ceiling": known["rate_ceiling"], "treatment": treatment}
     controlled = _separators([run for run in runs if run.songs != "corpus"], folder)
     composed = compose_songs(budget.composed, budget.instruments, folder / "composed", progress)
-    high = report.SONG_RATE
     tables = [
         evaluate(songs, main, out=out, v4=budget.v4, progress=progress),
         evaluate(songs, more | others, out=out, v4=False, progress=progress),
@@ -84,14 +76,9 @@ def _separators(runs: Sequence[TrainingRun], folder: Path) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class ComposedSong:
-    """A song that is in no corpus, at the working rate.
+    """A song of `synthetic.compose_song` that is in no corpus, its waveforms in a file, at the working rate in Hz.
 
-    Attributes:
-        genre: of `synthetic.compose_song`.
-        n_instruments: likewise.
-        seed: likewise; songs of equal genre and seed differ in the number of instruments alone.
-        path: file with its waveforms.
-        rate: of the waveforms in Hz.
+    Songs of equal genre and seed differ in the number of instruments alone.
     """
 
     genre: str
@@ -118,13 +105,9 @@ class ComposedSong:
 def compose_songs(
     per_kind: int, instruments: Sequence[int], folder: Path, progress: bool = True
 ) -> list[ComposedSong]:
-    """Compose songs of every genre, each with several numbers of instruments, and keep them.
+    """Compose so many songs of every genre, each with several numbers of instruments (4 to 8) in turn.
 
-    Args:
-        per_kind: songs of each genre.
-        instruments: numbers of instruments that each of them has in turn, 4 to 8.
-        folder: of the waveforms; what is there already is not rendered again.
-        progress: show a bar.
+    Their waveforms are kept in `folder`; what is there already is not rendered again.
     """
     songs = [
         ComposedSong(genre, count, seed, folder / f"version-{VERSION}" / f"{genre}-{count}-{seed}.npy")
@@ -144,8 +127,8 @@ def compose_songs(
 
 def _render(song: ComposedSong) -> None:
     signals = render_song(compose_song(song.genre, song.n_instruments, song.seed))
-    stereo = np.stack([signals[name] for name in report.SIGNALS])
-    mono = np.ascontiguousarray(stereo.mean(axis=-1).T)
+    stereo = np.stack([signals[name] for name in report.SIGNALS])              # (signal, sample, channel)
+    mono = np.ascontiguousarray(stereo.mean(axis=-1).T)                        # (sample, signal)
     low = soxr.resample(mono, report.SONG_RATE, report.SAMPLE_RATE).T
     with atomic_write(song.path) as path:
         np.save(path, low.astype(np.float32))

@@ -25,7 +25,6 @@ VERSION = 2
 
 _STAMP = "corpus.json"
 _TABLE = "metadata.csv"
-_COLUMNS = ("name", "split", "genre", "n_instruments", "instruments", "tempo_bpm", "key", "seed", "seconds")
 _NEEDED_BYTES = 260_000_000
 
 
@@ -75,12 +74,7 @@ def make_corpus(
 
 
 def compose_entry(entry: Entry, seed: int = 0) -> Song:
-    """Compose a song of the corpus again, to look at its chords, notes and melody.
-
-    Args:
-        entry: a row of `SONGS`.
-        seed: the corpus' seed.
-    """
+    """Compose a song of the corpus with this seed again, to look at its chords, notes and melody."""
     return compose_song(entry.genre, entry.n_instruments, 1000 * seed + SONGS.index(entry), entry.name)
 
 
@@ -105,14 +99,15 @@ def _render_all(folder: Path, seed: int, progress: bool, jobs: int | None) -> No
     )
     for _ in tqdm(work, total=len(songs), desc="composing songs", unit="song", leave=False, disable=not progress):
         pass
+    rows = [{
+        "name": song.name, "split": entry.split, "genre": song.genre, "n_instruments": song.n_instruments,
+        "instruments": "; ".join(song.instruments), "tempo_bpm": song.tempo_bpm, "key": song.key,
+        "seed": song.seed, "seconds": round(song.seconds, 3),
+    } for entry, song in songs.items()]
     with open(folder / _TABLE, "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
+        table = csv.DictWriter(file, rows[0], lineterminator="\n")
         table.writeheader()
-        table.writerows({
-            "name": song.name, "split": entry.split, "genre": song.genre, "n_instruments": song.n_instruments,
-            "instruments": "; ".join(song.instruments), "tempo_bpm": song.tempo_bpm, "key": song.key,
-            "seed": song.seed, "seconds": round(song.seconds, 3),
-        } for entry, song in songs.items())
+        table.writerows(rows)
     names = [_TABLE, *(f"{entry.folder}/{signal}.wav" for entry in SONGS for signal in SIGNALS)]
     stamp = {**_stamp(seed), "bytes": {name: (folder / name).stat().st_size for name in names}}
     (folder / _STAMP).write_text(json.dumps(stamp, indent=1), encoding="utf-8")
@@ -133,15 +128,12 @@ def _refuse_foreign(root: Path) -> None:
     found = [path.relative_to(root).as_posix() for path in (*root.iterdir(), *root.glob("*/*"))]
     foreign = [name for name in found if not Path(name).name.startswith(".") and name not in ours | songs]
     if foreign:
-        raise OutputError(
-            f"{root} holds {foreign[0]!r}, which is not of the embedded corpus; choose another folder, or remove it"
-        )
+        raise OutputError(f"{root} holds {foreign[0]!r}, which is not of the embedded corpus; choose another "
+                          "folder, or remove it")
 
 
 def _check_space(root: Path) -> None:
     free = shutil.disk_usage(root.parent).free
     if free < _NEEDED_BYTES:
-        raise OutputError(
-            f"cannot write {root}: {free / 1e6:.0f} MB are free, {_NEEDED_BYTES / 1e6:.0f} MB are needed; "
-            "free some space or choose another folder"
-        )
+        raise OutputError(f"cannot write {root}: {free / 1e6:.0f} MB are free, {_NEEDED_BYTES / 1e6:.0f} MB are "
+                          "needed; free some space or choose another folder")

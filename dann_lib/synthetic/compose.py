@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
+from itertools import accumulate
 
 from dann_lib.synthetic.comping import play_part
 from dann_lib.synthetic.harmony import lay_out_chords
 from dann_lib.synthetic.melody import sing
 from dann_lib.synthetic.rhythm_section import play_bass, play_drums
-from dann_lib.synthetic.score import Part, Section, Song, random_for
-from dann_lib.synthetic.styles import STYLES, PartStyle, Style
-
-MIN_INSTRUMENTS, MAX_INSTRUMENTS = 4, 8
-"""Singer, drummer, bassist and one to five players of `other`."""
+from dann_lib.synthetic.score import Part, Section, Song, pick, random_for
+from dann_lib.synthetic.styles import STYLES, TEMPI, Style
 
 _FORMS = {
     4: (("verse", 2, 0.7), ("chorus", 2, 1.0)),
@@ -52,83 +47,57 @@ def compose_song(genre: str, n_instruments: int, seed: int, name: str = "") -> S
     """
     if genre not in STYLES:
         raise ValueError(f"genre {genre!r} is not known; choose one of {', '.join(STYLES)}")
-    if not MIN_INSTRUMENTS <= n_instruments <= MAX_INSTRUMENTS:
-        raise ValueError(
-            f"{n_instruments} instruments asked for; a song has {MIN_INSTRUMENTS} to {MAX_INSTRUMENTS} "
-            "(voice, drums, bass, and one to five others)"
-        )
+    if not 4 <= n_instruments <= 8:
+        raise ValueError(f"{n_instruments} instruments asked for; a song has 4 to 8 "
+                         "(voice, drums, bass, and one to five others)")
     style = STYLES[genre]
-    sketch = _sketch(style, genre, seed, name or f"{genre} {n_instruments} {seed}")
-    sketch = replace(sketch, melody=sing(sketch, random_for(seed, genre, "melody")))
-    others = _choose_others(style, n_instruments - 3, random_for(seed, genre, "others"))
-    return replace(sketch, parts=(*_rhythm_section(sketch, style), *_others(sketch, style, others)))
+    song = _sketch(style, genre, seed, name or f"{genre} {n_instruments} {seed}")
+    song = replace(song, melody=sing(song, random_for(seed, genre, "melody")))
+    riff = pick(style.riffs, random_for(seed, genre, "riff"))  # guitars and bass share it
+    # The first instrument of the style, then others in drawn order: fewer are a part of more.
+    order = 1 + random_for(seed, genre, "others").permutation(len(style.parts) - 1)
+    others = [
+        Part(other.name, "other", other.program,
+             play_part(song, other, riff, style.timing_ms, random_for(seed, genre, other.name)),
+             other.gain_db, other.pan, other.room, other.drive, other.ducked)
+        for other in [style.parts[index] for index in (0, *order)][: n_instruments - 3]
+    ]
+    return replace(song, parts=(*_rhythm_section(song, style, riff), *others))
 
 
 def _sketch(style: Style, genre: str, seed: int, name: str) -> Song:
     """Tempo, key, form, chords, singer and balance; no notes yet."""
     rng = random_for(seed, genre, "sketch")
-    bars = int(rng.choice(list(style.tempi)))
-    lowest, highest = style.tempi[bars]
+    bars = pick(style.bars, rng)
+    lowest, highest = TEMPI[bars]
     tempo = int(rng.integers(lowest, highest + 1))
-    mode = style.modes[rng.integers(len(style.modes))]
+    mode = pick(style.modes, rng)
     tonic = int(rng.integers(12))
-    verse, chorus = style.progressions[mode][rng.integers(len(style.progressions[mode]))]
-    progressions = {"verse": verse.split(), "chorus": chorus.split()}
-    sections = _form(bars)
+    verse, chorus = pick(style.progressions[mode], rng)
+    starts = accumulate((length for _, length, _ in _FORMS[bars]), initial=0)
+    sections = tuple(Section(part, start, length, energy)
+                     for start, (part, length, energy) in zip(starts, _FORMS[bars], strict=False))
     per_bar = 2 if tempo < _SLOW_BPM or (bars < 6 and rng.random() < 0.4) else 1
-    voice = style.voices[rng.integers(len(style.voices))]
+    voice = pick(style.voices, rng)
     levels = {stem: round(level + float(rng.normal(0.0, 0.8)), 1) for stem, level in style.levels_db.items()}
     return Song(
         name=name, genre=genre, seed=seed, tempo_bpm=float(tempo), tonic=tonic, mode=mode, bars=bars,
-        sections=sections, chords=lay_out_chords(tonic, sections, progressions, per_bar), parts=(), melody=(),
-        voice=voice, levels_db={"vocals": 0.0, **levels},
+        sections=sections, chords=lay_out_chords(tonic, sections, (verse.split(), chorus.split()), per_bar),
+        parts=(), melody=(), voice=voice, levels_db={"vocals": 0.0, **levels},
     )
 
 
-def _form(bars: int) -> tuple[Section, ...]:
-    sections, start = [], 0
-    for name, length, energy in _FORMS[bars]:
-        sections.append(Section(name, start, length, energy))
-        start += length
-    return tuple(sections)
-
-
-def _riff(song: Song, style: Style) -> str:
-    """The rhythm that guitars and bass share, the same for all of them."""
-    rng = random_for(song.seed, song.genre, "riff")
-    return style.riffs[rng.integers(len(style.riffs))] if style.riffs else ""
-
-
-def _rhythm_section(song: Song, style: Style) -> tuple[Part, Part]:
+def _rhythm_section(song: Song, style: Style, riff: str) -> tuple[Part, Part]:
     rng = random_for(song.seed, song.genre, "rhythm section")
-    pattern = style.drum_patterns[rng.integers(len(style.drum_patterns))]
-    figures = style.bass_figures[rng.integers(len(style.bass_figures))]
-    kit, program = int(rng.choice(style.kits)), int(rng.choice(style.bass_programs))
-    drums = play_drums(song, pattern, style.timing_ms, random_for(song.seed, song.genre, "drums"))
-    kicks = (pattern.verse["kick"], pattern.chorus["kick"])
-    bass = play_bass(song, figures, _riff(song, style), kicks, style.timing_ms,
+    patterns, figures = pick(style.drum_patterns, rng), pick(style.bass_figures, rng)
+    kit, program = pick(style.kits, rng), pick(style.bass_programs, rng)
+    drums = play_drums(song, patterns, style.timing_ms, random_for(song.seed, song.genre, "drums"))
+    verse, chorus = (rows["kick"] for rows in patterns)
+    bass = play_bass(song, figures, riff, (verse, chorus), style.timing_ms,
                      random_for(song.seed, song.genre, "bass"))
-    synthetic = song.genre == "electro"
+    electronic = song.genre == "electro"
     return (
         Part("drums", "drums", kit, drums, room=0.05 if song.genre == "metal" else 0.10),
-        Part("synth bass" if synthetic else "electric bass", "bass", program, bass, room=0.02,
-             drive=1.5 if song.genre in ("rock", "metal") else 0.0, ducked=synthetic),
-    )
-
-
-def _choose_others(style: Style, count: int, rng: np.random.Generator) -> list[PartStyle]:
-    """The first instrument of the style, then others in drawn order: fewer are a part of more."""
-    order = 1 + rng.permutation(len(style.parts) - 1)
-    return [style.parts[0], *(style.parts[index] for index in order)][:count]
-
-
-def _others(song: Song, style: Style, others: Sequence[PartStyle]) -> tuple[Part, ...]:
-    riff = _riff(song, style)
-    return tuple(
-        Part(
-            name=other.name, stem="other", program=other.program,
-            notes=play_part(song, other, riff, style.timing_ms, random_for(song.seed, song.genre, other.name)),
-            gain_db=other.gain_db, pan=other.pan, room=other.room, drive=other.drive, ducked=other.ducked,
-        )
-        for other in others
+        Part("synth bass" if electronic else "electric bass", "bass", program, bass, room=0.02,
+             drive=1.5 if song.genre in ("rock", "metal") else 0.0, ducked=electronic),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -12,16 +13,8 @@ from dann_lib.synthetic.score import BEATS_PER_BAR, Chord, Section
 
 _NUMERALS = {"I": 0, "II": 2, "III": 4, "IV": 5, "V": 7, "VI": 9, "VII": 11}
 _QUALITIES = {
-    "": (0, 4, 7),
-    "m": (0, 3, 7),
-    "5": (0, 7),
-    "7": (0, 4, 7, 10),
-    "m7": (0, 3, 7, 10),
-    "maj7": (0, 4, 7, 11),
-    "sus4": (0, 5, 7),
-    "add9": (0, 4, 7, 14),
-    "madd9": (0, 3, 7, 14),
-    "dim": (0, 3, 6),
+    "": (0, 4, 7), "m": (0, 3, 7), "5": (0, 7), "7": (0, 4, 7, 10), "m7": (0, 3, 7, 10), "maj7": (0, 4, 7, 11),
+    "sus4": (0, 5, 7), "add9": (0, 4, 7, 14), "madd9": (0, 3, 7, 14), "dim": (0, 3, 6),
 }
 
 
@@ -29,9 +22,6 @@ def parse_numeral(numeral: str) -> tuple[int, tuple[int, ...]]:
     """Read a Roman numeral such as "vi", "bVII", "V7", "IVmaj7" or "bII5".
 
     Degrees are those of the major scale, lowered by `b`; lower case is minor.
-
-    Args:
-        numeral: the chord.
 
     Returns:
         Semitones of the root above the tonic, and the chord's intervals above its root.
@@ -49,14 +39,14 @@ def parse_numeral(numeral: str) -> tuple[int, tuple[int, ...]]:
 
 
 def lay_out_chords(
-    tonic: int, sections: Sequence[Section], progressions: dict[str, Sequence[str]], per_bar: int
+    tonic: int, sections: Sequence[Section], progressions: tuple[Sequence[str], Sequence[str]], per_bar: int
 ) -> tuple[Chord, ...]:
     """Place the verse's progression under intro and verse, and the chorus' under the chorus.
 
     Args:
         tonic: pitch class of the key.
         sections: of the song, in order.
-        progressions: Roman numerals of "verse" and "chorus"; repeated or cut to fit. The verse starts
+        progressions: Roman numerals of verse and chorus; repeated or cut to fit. The verse starts
             with its progression's first chord, the chorus ends with its progression's last one.
         per_bar: chords per bar, 1 or 2.
 
@@ -67,10 +57,8 @@ def lay_out_chords(
     chords = []
     for section in sections:
         n_chords = section.bars * per_bar
-        if section.name == "chorus":
-            numerals, first = progressions["chorus"], -n_chords
-        else:
-            numerals, first = progressions["verse"], section.start_bar * per_bar
+        is_chorus = section.name == "chorus"
+        numerals, first = progressions[is_chorus], -n_chords if is_chorus else section.start_bar * per_bar
         for index in range(n_chords):
             numeral = numerals[(first + index) % len(numerals)]
             offset, intervals = parse_numeral(numeral)
@@ -90,12 +78,11 @@ def voice_chords(chords: Sequence[Chord], centre: float, n_voices: int = 4) -> l
     Returns:
         One ascending voicing per chord, MIDI pitches within about an octave around `centre`.
     """
-    voicings: list[tuple[int, ...]] = []
+    voicings: list[tuple[int, ...]] = [()]
     for chord in chords:
-        candidates = _inversions(chord, centre, n_voices)
-        previous = np.array(voicings[-1]) if voicings else None
-        voicings.append(min(candidates, key=lambda voicing: _effort(voicing, previous, centre)))
-    return voicings
+        effort = partial(_effort, previous=voicings[-1], centre=centre)
+        voicings.append(min(_inversions(chord, centre, n_voices), key=effort))
+    return voicings[1:]
 
 
 def nearest_pitch(pitch_class: int, target: float) -> int:
@@ -105,11 +92,9 @@ def nearest_pitch(pitch_class: int, target: float) -> int:
 
 def _inversions(chord: Chord, centre: float, n_voices: int) -> list[tuple[int, ...]]:
     classes = [(chord.root + interval) % 12 for interval in chord.intervals]
-    lowest = range(int(centre) - 9, int(centre) + 3)
+    lowest = [pitch for pitch in range(int(centre) - 9, int(centre) + 3) if pitch % 12 in classes]
     found = []
     for bottom, spread in product(lowest, (False, True)):
-        if bottom % 12 not in classes:
-            continue
         stack = [pitch for pitch in range(bottom, bottom + 30) if pitch % 12 in classes]
         # An open voicing lifts the second note by an octave, as a pianist or a string section would.
         picked = [stack[0], *stack[2:]][:n_voices] if spread else stack[:n_voices]
@@ -118,8 +103,8 @@ def _inversions(chord: Chord, centre: float, n_voices: int) -> list[tuple[int, .
     return found or [tuple(nearest_pitch(c, centre) + 12 * (i // len(classes)) for i, c in enumerate(classes))]
 
 
-def _effort(voicing: tuple[int, ...], previous: np.ndarray | None, centre: float) -> float:
+def _effort(voicing: tuple[int, ...], previous: tuple[int, ...], centre: float) -> float:
     off_centre = abs(float(np.mean(voicing)) - centre)
-    if previous is None or len(previous) != len(voicing):
+    if len(previous) != len(voicing):
         return off_centre
-    return float(np.abs(np.array(voicing) - previous).sum()) + 0.5 * off_centre
+    return float(np.abs(np.subtract(voicing, previous)).sum()) + 0.5 * off_centre

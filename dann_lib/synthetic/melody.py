@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dann_lib.synthetic.score import BEATS_PER_BAR, STEPS_PER_BEAT, Section, Song, SungNote
+from dann_lib.synthetic.score import BEATS_PER_BAR, STEPS_PER_BEAT, Section, Song, SungNote, pick
 
 _OPENINGS = (
     ((0, 2), (2, 2), (4, 2), (6, 4), (10, 2), (12, 4)),
@@ -12,22 +12,11 @@ _OPENINGS = (
     ((2, 2), (4, 2), (6, 2), (8, 4), (12, 2), (14, 2)),
     ((0, 3), (3, 3), (6, 2), (8, 4), (12, 2), (14, 2)),
 )
-_ENDINGS = (
-    ((0, 2), (2, 2), (4, 8)),
-    ((0, 4), (4, 9)),
-    ((0, 3), (3, 3), (6, 7)),
-    ((0, 2), (2, 2), (4, 4), (8, 5)),
-)
-_CHORUS_OPENINGS = (
-    ((0, 6), (6, 2), (8, 8)),
-    ((0, 4), (4, 4), (8, 6), (14, 2)),
-    ((0, 3), (3, 3), (6, 6), (12, 4)),
-)
-_CHORUS_ENDINGS = (
-    ((0, 4), (4, 10)),
-    ((0, 6), (6, 8)),
-    ((0, 4), (4, 4), (8, 6)),
-)
+_ENDINGS = (((0, 2), (2, 2), (4, 8)), ((0, 4), (4, 9)), ((0, 3), (3, 3), (6, 7)), ((0, 2), (2, 2), (4, 4), (8, 5)))
+_CHORUS_OPENINGS = (((0, 6), (6, 2), (8, 8)), ((0, 4), (4, 4), (8, 6), (14, 2)), ((0, 3), (3, 3), (6, 6), (12, 4)))
+_CHORUS_ENDINGS = (((0, 4), (4, 10)), ((0, 6), (6, 8)), ((0, 4), (4, 4), (8, 6)))
+"""Rhythms of a bar: first step and length in steps of each syllable."""
+
 _VOWELS = "aeiou"
 _CONSONANTS = ("", "", "h", "s", "t", "k", "m", "n", "l", "l")
 _FAST_BPM = 145
@@ -64,24 +53,20 @@ def sing(song: Song, rng: np.random.Generator) -> tuple[SungNote, ...]:
 def _phrases(song: Song, section: Section, rng: np.random.Generator) -> list[list[tuple[float, float]]]:
     """Beats and durations of each phrase's syllables."""
     is_chorus = section.name == "chorus"
-    openings = _CHORUS_OPENINGS if is_chorus else _OPENINGS
-    endings = _CHORUS_ENDINGS if is_chorus else _ENDINGS
-    opening, ending = openings[rng.integers(len(openings))], endings[rng.integers(len(endings))]
+    opening = pick(_CHORUS_OPENINGS if is_chorus else _OPENINGS, rng)
+    ending = pick(_CHORUS_ENDINGS if is_chorus else _ENDINGS, rng)
     stretch = 2 if song.tempo_bpm >= _FAST_BPM else 1
     first, last = section.start_bar * BEATS_PER_BAR, (section.start_bar + section.bars) * BEATS_PER_BAR
-    rows = [opening, ending]
-    n_rows = int(np.ceil((last - first) / (BEATS_PER_BAR * stretch)))
-    # The last row of a section is an ending, whatever its number.
-    plan = [rows[i % 2] if i < n_rows - 1 else ending for i in range(n_rows)]
+    origins = range(first, last, BEATS_PER_BAR * stretch)
     phrases: list[list[tuple[float, float]]] = [[]]
-    for index, row in enumerate(plan):
-        origin = first + index * BEATS_PER_BAR * stretch
-        for step, steps in row:
+    for index, origin in enumerate(origins):
+        is_end = index % 2 == 1 or origin == origins[-1]
+        for step, steps in ending if is_end else opening:
             beat, beats = origin + step * stretch / STEPS_PER_BEAT, steps * stretch / STEPS_PER_BEAT
             room = last - 0.5 - beat
             if room >= 0.4:
                 phrases[-1].append((beat, min(beats, room)))
-        if row is ending:
+        if is_end:
             phrases.append([])
     return [phrase for phrase in phrases if phrase]
 
@@ -102,6 +87,6 @@ def _next_pitch(
 
 def _syllable(beat: float, beats: float, pitch: int, energy: float, rng: np.random.Generator) -> SungNote:
     vowel = _VOWELS[rng.choice(5, p=[0.3, 0.2, 0.2, 0.2, 0.1])]
-    consonant = _CONSONANTS[rng.integers(len(_CONSONANTS))]
+    consonant = pick(_CONSONANTS, rng)
     loudness = float(np.clip(0.45 + 0.45 * energy + rng.normal(0.0, 0.06), 0.3, 1.0))
     return SungNote(beat, beats, pitch, vowel, consonant, loudness)

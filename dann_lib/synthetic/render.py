@@ -12,7 +12,7 @@ from scipy.signal import butter, fftconvolve, sosfilt
 from dann_lib.files import output_errors
 from dann_lib.report import SIGNALS, SONG_RATE, STEMS
 from dann_lib.synthetic.rhythm_section import kick_beats
-from dann_lib.synthetic.sampler import play, soundfont_path
+from dann_lib.synthetic.sampler import play
 from dann_lib.synthetic.score import Part, Song, random_for
 from dann_lib.synthetic.voice import sing_melody
 
@@ -43,11 +43,10 @@ def render_song(song: Song) -> dict[str, np.ndarray]:
     Raises:
         CorpusError: if the SoundFont is missing.
     """
-    desk = _Desk(song)
-    players = {stem: [part for part in song.parts if part.stem == stem] for stem in STEMS}
-    channels = {stem: [(desk.play(part), part.room) for part in players[stem]] for stem in STEMS}
-    channels["vocals"] = [(desk.sing(), _VOCAL_ROOM)]
-    stems = {stem: _finish(desk.in_room(channels[stem]), stem, song.levels_db[stem]) for stem in STEMS}
+    channels = {stem: [(_play(song, part), part.room) for part in song.parts if part.stem == stem] for stem in STEMS}
+    channels["vocals"] = [(_sing(song), _VOCAL_ROOM)]
+    room = _room(_ROOM_SECONDS[song.genre], random_for(song.seed, song.genre, "room"))
+    stems = {stem: _finish(_in_room(channels[stem], room), stem, song.levels_db[stem]) for stem in STEMS}
     mixture = sum(stems.values())
     peak = max(float(np.abs(signal).max()) for signal in (mixture, *stems.values()))
     # Four roundings can add up to 2 steps; the peak stays far from the limit.
@@ -78,60 +77,50 @@ def write_song(folder: Path, song: Song) -> None:
             (folder / f"{signal}.wav").write_bytes(content.getvalue())
 
 
-class _Desk:
-    """Plays the parts of one song in one room."""
+def _play(song: Song, part: Part) -> np.ndarray:
+    """One instrument with its amplifier, place and level, dry, `(sample, channel)`."""
+    notes = [(song.to_seconds(note.start), song.to_seconds(note.beats), note.pitch, note.velocity)
+             for note in part.notes]
+    wave = _normalise(play(part.program, notes, song.seconds, drums=part.stem == "drums"))
+    if part.drive:
+        wave = _normalise(_amplifier(wave, part.drive, part.stem))
+    if part.stem == "other":
+        wave = _filter(wave, 110.0, "highpass")
+    if part.stem == "bass":
+        wave = _bass_channel(wave)
+    if part.ducked:
+        wave = wave * _ducking(song, len(wave))[:, None]
+    return _pan(wave, part.pan) * 10.0 ** (part.gain_db / 20.0)
 
-    def __init__(self, song: Song) -> None:
-        self.song = song
-        self.soundfont = soundfont_path().read_bytes()
-        self.n_samples = round(song.seconds * SONG_RATE)
-        self.room = _room(_ROOM_SECONDS[song.genre], random_for(song.seed, song.genre, "room"))
-        drums = next(part for part in song.parts if part.stem == "drums")
-        self.kicks = [song.to_seconds(beat) for beat in kick_beats(drums.notes)]
 
-    def play(self, part: Part) -> np.ndarray:
-        """One instrument with its amplifier, place and level, dry, `(sample, channel)`."""
-        to_seconds = self.song.to_seconds
-        notes = [(to_seconds(n.start), to_seconds(n.beats), n.pitch, n.velocity) for n in part.notes]
-        wave = play(self.soundfont, part.program, notes, self.song.seconds, drums=part.stem == "drums")
-        wave = _normalise(wave)
-        if part.drive:
-            wave = _normalise(_amplifier(wave, part.drive, part.stem))
-        if part.stem == "other":
-            wave = _filter(wave, 110.0, "highpass")
-        if part.stem == "bass":
-            wave = _bass_channel(wave)
-        if part.ducked:
-            wave = wave * self._ducking()[:, None]
-        return _pan(wave, part.pan) * 10.0 ** (part.gain_db / 20.0)
+def _sing(song: Song) -> np.ndarray:
+    """The singer, dry, `(sample, channel)`, recorded again to both sides in the chorus if doubled."""
+    lead = sing_melody(song, song.melody, random_for(song.seed, song.genre, "voice"))
+    wave = np.stack([lead, lead], axis=1)
+    if song.voice.doubled:
+        chorus = tuple(note for note in song.melody if song.section_at(note.start).name == "chorus")
+        for side, pan in (("left", -0.7), ("right", 0.7)):
+            double = sing_melody(song, chorus, random_for(song.seed, song.genre, "double", side))
+            wave = wave + 0.28 * _pan(np.stack([double, double], axis=1), pan)
+    return _normalise(_filter(wave, 90.0, "highpass"))
 
-    def sing(self) -> np.ndarray:
-        """The singer, dry, `(sample, channel)`, recorded again to both sides in the chorus if doubled."""
-        song = self.song
-        lead = sing_melody(song, random_for(song.seed, song.genre, "voice"))
-        wave = np.stack([lead, lead], axis=1)
-        if song.voice.doubled:
-            chorus = tuple(note for note in song.melody if song.section_at(note.start).name == "chorus")
-            for side, pan in (("left", -0.7), ("right", 0.7)):
-                double = sing_melody(song, random_for(song.seed, song.genre, "double", side), chorus)
-                wave = wave + 0.28 * _pan(np.stack([double, double], axis=1), pan)
-        return _normalise(_filter(wave, 90.0, "highpass"))
 
-    def in_room(self, channels: list[tuple[np.ndarray, float]]) -> np.ndarray:
-        """Sum the players of a stem, each with its level of the room's reverberation."""
-        send = sum(level * wave.mean(axis=1, keepdims=True) for wave, level in channels)
-        return sum(wave for wave, _ in channels) + fftconvolve(send, self.room, axes=0)[: self.n_samples]
+def _in_room(channels: list[tuple[np.ndarray, float]], room: np.ndarray) -> np.ndarray:
+    """Sum the players of a stem, each with its level of the room's reverberation."""
+    send = sum(level * wave.mean(axis=1, keepdims=True) for wave, level in channels)
+    return sum(wave for wave, _ in channels) + fftconvolve(send, room, axes=0)[: len(send)]
 
-    def _ducking(self) -> np.ndarray:
-        """Gain `(sample,)` that drops to a third at every kick and recovers within 0.25 s."""
-        time = np.arange(self.n_samples) / SONG_RATE
-        gain = np.ones(self.n_samples)
-        for kick in self.kicks:
-            since = time - kick
-            # Down within 4 ms, without a click, up again with a time constant of 80 ms.
-            dip = np.exp(-np.maximum(since, 0.0) / 0.08 + np.minimum(since, 0.0) / 0.004)
-            gain = np.minimum(gain, 1.0 - 0.68 * dip)
-        return gain
+
+def _ducking(song: Song, n_samples: int) -> np.ndarray:
+    """Gain `(sample,)` that drops to a third at every kick and recovers within 0.25 s."""
+    time = np.arange(n_samples) / SONG_RATE
+    gain = np.ones(n_samples)
+    for kick in kick_beats(song.parts[0].notes):
+        since = time - song.to_seconds(kick)
+        # Down within 4 ms, without a click, up again with a time constant of 80 ms.
+        dip = np.exp(-np.maximum(since, 0.0) / 0.08 + np.minimum(since, 0.0) / 0.004)
+        gain = np.minimum(gain, 1.0 - 0.68 * dip)
+    return gain
 
 
 def _finish(wave: np.ndarray, stem: str, level_db: float) -> np.ndarray:

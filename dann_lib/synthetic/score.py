@@ -6,7 +6,9 @@ Musical time is counted in beats (quarter notes) from the start of the song, pit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -21,12 +23,11 @@ TAIL = 0.35
 
 PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
-SCALES = {
-    "major": (0, 2, 4, 5, 7, 9, 11),
-    "minor": (0, 2, 3, 5, 7, 8, 10),
-    "phrygian": (0, 1, 3, 5, 7, 8, 10),
-}
+SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10), "phrygian": (0, 1, 3, 5, 7, 8, 10)}
 """Semitones above the tonic."""
+
+Event = tuple[float, float, int, float]
+"""Beat, beats, pitch and velocity of a note as it is written, before a player has touched it."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +92,11 @@ class Chord:
         return frozenset((self.root + interval) % 12 for interval in self.intervals)
 
     def marks(self, row: str, on_start: bool = False) -> list[tuple[float, float, str]]:
-        """What a row of 16 steps (one bar) has under the chord, rests (`.`) left out.
+        """Beat, beats until the next mark or the chord's end, and mark of what lies under the chord.
 
         Args:
-            row: one character a step.
+            row: one bar, one character a step; `.` is a rest and left out.
             on_start: put an `x` on the chord's start if there is a rest.
-
-        Returns:
-            Beat, beats until the next mark or the chord's end, and mark.
         """
         first, span = round(self.start * STEPS_PER_BEAT), round(self.beats * STEPS_PER_BEAT)
         under = "".join(row[(first + step) % STEPS_PER_BAR] for step in range(span))
@@ -245,7 +243,7 @@ class Song:
         return self.to_seconds(self.bars * BEATS_PER_BAR) + TAIL
 
     def to_seconds(self, beats: float) -> float:
-        """Convert musical time to seconds."""
+        """Seconds of a time or a length in beats."""
         return beats * 60.0 / self.tempo_bpm
 
     def section_at(self, beat: float) -> Section:
@@ -258,14 +256,38 @@ class Song:
         return [chord for chord in self.chords if chord.start <= beat + 1e-6][-1]
 
 
-def random_for(seed: int, *names: str | int) -> np.random.Generator:
-    """A random generator of its own for one aspect of a song.
+def random_for(seed: int, *names: str) -> np.random.Generator:
+    """A random generator of its own for one aspect of a song, which `names` tell.
 
     With one generator per aspect, adding an instrument leaves every other part as it was: songs that
     differ in the number of instruments alone can be compared.
+    """
+    return np.random.default_rng([seed, *(crc32(name.encode()) for name in names)])
+
+
+def pick(options: Sequence[Any], rng: np.random.Generator) -> Any:
+    """One of the options, each as likely as the others."""
+    return options[rng.integers(len(options))]
+
+
+def humanise(
+    events: Sequence[Event], shifts: np.ndarray, rng: np.random.Generator, swell: float = 4.0, softest: int = 1
+) -> tuple[Note, ...]:
+    """Notes as somebody plays them: off the grid, and never twice equally loud.
 
     Args:
-        seed: the song's seed.
-        names: what the generator is for.
+        events: the notes as they are written.
+        shifts: deviation of each in beats.
+        rng: for the dynamics.
+        swell: standard deviation of the velocity.
+        softest: least velocity.
+
+    Returns:
+        Notes in order of their start.
     """
-    return np.random.default_rng([seed, *(crc32(str(name).encode()) for name in names)])
+    swells = rng.normal(0.0, swell, len(events))
+    notes = [
+        Note(max(0.0, beat + shift), beats, pitch, int(np.clip(velocity + louder, softest, 127)))
+        for (beat, beats, pitch, velocity), shift, louder in zip(events, shifts, swells, strict=True)
+    ]
+    return tuple(sorted(notes, key=lambda note: (note.start, note.pitch)))

@@ -10,6 +10,12 @@ from dataclasses import dataclass
 
 from dann_lib.synthetic.score import Voice
 
+DrumRows = dict[str, str]
+"""One bar of drums: instrument → 16 steps."""
+
+TEMPI = {4: (89, 94), 5: (111, 118), 6: (133, 142), 7: (155, 165), 8: (177, 189)}
+"""Bars → range of tempi in beats per minute, all giving 10.1 to 10.85 s of music."""
+
 
 @dataclass(frozen=True)
 class PartStyle:
@@ -35,49 +41,36 @@ class PartStyle:
 
 
 @dataclass(frozen=True)
-class DrumPattern:
-    """One bar of drums by section name, in rows by instrument.
-
-    Attributes:
-        verse: instrument to rows of 16 steps; also of an intro.
-        chorus: the same for the chorus.
-    """
-
-    verse: dict[str, str]
-    chorus: dict[str, str]
-
-
-@dataclass(frozen=True)
 class Style:
     """A genre.
 
     Attributes:
-        tempi: bars to the range of tempi in beats per minute, all giving 10.1 to 10.85 s of music.
+        bars: lengths to draw from, keys of `TEMPI`.
         modes: to draw the key's scale from.
         progressions: by mode; (verse, chorus) pairs of Roman numerals.
-        drum_patterns: to draw from.
+        drum_patterns: (verse, chorus) pairs; an intro is played like a verse.
         kits: General MIDI drum kits.
         bass_programs: General MIDI programs.
         bass_figures: (verse, chorus) pairs of figures; see `rhythm_section`.
-        riffs: rows of 16 steps for guitars in riff, bass that follows them, and nothing else.
         parts: instruments of `other`; the first one always plays, the rest join in drawn order.
         voices: to draw from.
         timing_ms: standard deviation of the players' timing.
         levels_db: root mean square of the stems relative to the vocals.
+        riffs: rows of 16 steps for guitars in riff, bass that follows them, and nothing else.
     """
 
-    tempi: dict[int, tuple[int, int]]
+    bars: tuple[int, ...]
     modes: tuple[str, ...]
     progressions: dict[str, tuple[tuple[str, str], ...]]
-    drum_patterns: tuple[DrumPattern, ...]
+    drum_patterns: tuple[tuple[DrumRows, DrumRows], ...]
     kits: tuple[int, ...]
     bass_programs: tuple[int, ...]
     bass_figures: tuple[tuple[str, str], ...]
-    riffs: tuple[str, ...]
     parts: tuple[PartStyle, ...]
     voices: tuple[Voice, ...]
     timing_ms: float
     levels_db: dict[str, float]
+    riffs: tuple[str, ...] = ("",)
 
 
 _FEMALE = Voice("female voice", 57, 74, 1.16, 0.10, -1.0, 0.00, 5.6, 38.0, True)
@@ -91,15 +84,8 @@ _QUARTERS = "X...X...X...X..."
 _SIXTEENTHS = "XoxoXoxoXoxoXoxo"
 _BACKBEAT = "....X.......X..."
 
-_TEMPI = {4: (89, 94), 5: (111, 118), 6: (133, 142), 7: (155, 165), 8: (177, 189)}
-
-
-def _tempi(*bars: int) -> dict[int, tuple[int, int]]:
-    return {count: _TEMPI[count] for count in bars}
-
-
 ROCK = Style(
-    tempi=_tempi(4, 5, 6),
+    bars=(4, 5, 6),
     modes=("major", "minor"),
     progressions={
         "major": (("I V vi IV", "IV I V vi"), ("I bVII IV I", "vi IV I V"), ("I IV vi V", "IV V I I"),
@@ -108,19 +94,16 @@ ROCK = Style(
                   ("i iv bVI bVII", "i bVI bIII bVII")),
     },
     drum_patterns=(
-        DrumPattern({"kick": "X.....x.X.......", "snare": "....X..o.o..X..o", "hat": _EIGHTHS},
-                    {"kick": "X.....x.X.x.....", "snare": _BACKBEAT, "crash": "X.......x.......",
-                     "open": "..x.x.x...x.x.x."}),
-        DrumPattern({"kick": "X..x....x.X.....", "snare": "....X.o....oX...", "hat": _EIGHTHS},
-                    {"kick": "X..x..x.X.x.....", "snare": _BACKBEAT, "ride": _EIGHTHS}),
-        DrumPattern({"kick": "X.......X.x.....", "snare": "....X.......X.o.", "hat": "X.o.X.o.X.o.X.o."},
-                    {"kick": "X.x.....X.x...x.", "snare": "....X.......X..o", "open": _QUARTERS,
-                     "ride": "..x...x...x...x."}),
+        ({"kick": "X.....x.X.......", "snare": "....X..o.o..X..o", "hat": _EIGHTHS},
+         {"kick": "X.....x.X.x.....", "snare": _BACKBEAT, "crash": "X.......x.......", "open": "..x.x.x...x.x.x."}),
+        ({"kick": "X..x....x.X.....", "snare": "....X.o....oX...", "hat": _EIGHTHS},
+         {"kick": "X..x..x.X.x.....", "snare": _BACKBEAT, "ride": _EIGHTHS}),
+        ({"kick": "X.......X.x.....", "snare": "....X.......X.o.", "hat": "X.o.X.o.X.o.X.o."},
+         {"kick": "X.x.....X.x...x.", "snare": "....X.......X..o", "open": _QUARTERS, "ride": "..x...x...x...x."}),
     ),
     kits=(0, 16),
     bass_programs=(33, 34),
     bass_figures=(("kick", "eighths"), ("eighths", "eighths"), ("kick", "walk")),
-    riffs=(),
     parts=(
         PartStyle("electric guitar", "strum", 27, 55, 0.0, -0.35, 0.12, 1.6),
         PartStyle("rock organ", "pad", 18, 62, -4.0, 0.30, 0.20, 0.8),
@@ -134,7 +117,7 @@ ROCK = Style(
 )
 
 POP = Style(
-    tempi=_tempi(4, 5),
+    bars=(4, 5),
     modes=("major", "major", "minor"),
     progressions={
         "major": (("I V vi IV", "IV V iii vi"), ("Iadd9 vi IV V", "IVmaj7 V vi I"), ("vi IV I V", "IV I V vi"),
@@ -142,19 +125,17 @@ POP = Style(
         "minor": (("i bVI bIII bVII", "bVI bVII i bIII"), ("i7 iv bVII bIII", "bVI bIII bVII i")),
     },
     drum_patterns=(
-        DrumPattern({"kick": "X.....x...x.....", "snare": "....X.......X...", "hat": "XoxoXoxoXoxoXoxo"},
-                    {"kick": "X..x..x...x.....", "snare": "....X..o....X..o", "hat": _SIXTEENTHS,
-                     "tambourine": "x.x.X.x.x.x.X.x."}),
-        DrumPattern({"kick": "X.......X.......", "stick": _BACKBEAT, "hat": _EIGHTHS},
-                    {"kick": "X..x....X.x.....", "snare": _BACKBEAT, "clap": "....x.......x...",
-                     "hat": _SIXTEENTHS}),
-        DrumPattern({"kick": "X..x..X...x.x...", "snare": "....X..o.o..X...", "hat": "X.xoX.x.X.xoX.x."},
-                    {"kick": "X..x..X...x.x...", "snare": "....X..o.o..X..o", "ride": _EIGHTHS}),
+        ({"kick": "X.....x...x.....", "snare": _BACKBEAT, "hat": _SIXTEENTHS},
+         {"kick": "X..x..x...x.....", "snare": "....X..o....X..o", "hat": _SIXTEENTHS,
+          "tambourine": "x.x.X.x.x.x.X.x."}),
+        ({"kick": "X.......X.......", "stick": _BACKBEAT, "hat": _EIGHTHS},
+         {"kick": "X..x....X.x.....", "snare": _BACKBEAT, "clap": "....x.......x...", "hat": _SIXTEENTHS}),
+        ({"kick": "X..x..X...x.x...", "snare": "....X..o.o..X...", "hat": "X.xoX.x.X.xoX.x."},
+         {"kick": "X..x..X...x.x...", "snare": "....X..o.o..X..o", "ride": _EIGHTHS}),
     ),
     kits=(0, 8),
     bass_programs=(33, 39),
     bass_figures=(("held", "kick"), ("kick", "octaves"), ("kick", "walk")),
-    riffs=(),
     parts=(
         PartStyle("piano", "comp", 0, 62, 0.0, -0.15, 0.18),
         PartStyle("acoustic guitar", "strum", 25, 60, -1.0, 0.55, 0.12),
@@ -168,7 +149,7 @@ POP = Style(
 )
 
 METAL = Style(
-    tempi=_tempi(6, 7, 8),
+    bars=(6, 7, 8),
     modes=("minor", "phrygian"),
     progressions={
         "minor": (("i5 i5 bVI5 bVII5", "bVI bVII i bIII"), ("i5 bIII5 i5 bVI5", "i bVI bIII bVII"),
@@ -176,13 +157,12 @@ METAL = Style(
         "phrygian": (("i5 i5 bII5 i5", "bVI5 bVII5 i5 bII5"), ("i5 bII5 i5 bVII5", "i bVI bII bIII")),
     },
     drum_patterns=(
-        DrumPattern({"kick": "X.xxX.xxX.xxX.xx", "snare": _BACKBEAT, "hat": _QUARTERS},
-                    {"kick": "X.x.x.x.x.x.x.x.", "snare": _BACKBEAT, "crash": "X.......X.......",
-                     "ride": _QUARTERS}),
-        DrumPattern({"kick": "X.x...x.X.x...x.", "snare": _BACKBEAT, "hat": _EIGHTHS},
-                    {"kick": "X.x.X.x.X.x.X.x.", "snare": "..X...X...X...X.", "ride": _EIGHTHS}),
-        DrumPattern({"kick": "XxxxxxxxXxxxxxxx", "snare": "........X.......", "china": _QUARTERS},
-                    {"kick": "XxxxX.x.XxxxX.x.", "snare": _BACKBEAT, "crash": _QUARTERS}),
+        ({"kick": "X.xxX.xxX.xxX.xx", "snare": _BACKBEAT, "hat": _QUARTERS},
+         {"kick": "X.x.x.x.x.x.x.x.", "snare": _BACKBEAT, "crash": "X.......X.......", "ride": _QUARTERS}),
+        ({"kick": "X.x...x.X.x...x.", "snare": _BACKBEAT, "hat": _EIGHTHS},
+         {"kick": "X.x.X.x.X.x.X.x.", "snare": "..X...X...X...X.", "ride": _EIGHTHS}),
+        ({"kick": "XxxxxxxxXxxxxxxx", "snare": "........X.......", "china": _QUARTERS},
+         {"kick": "XxxxX.x.XxxxX.x.", "snare": _BACKBEAT, "crash": _QUARTERS}),
     ),
     kits=(16, 0),
     bass_programs=(34,),
@@ -201,7 +181,7 @@ METAL = Style(
 )
 
 ELECTRO = Style(
-    tempi=_tempi(5, 6),
+    bars=(5, 6),
     modes=("minor", "minor", "major"),
     progressions={
         "minor": (("i i bVI bVII", "bVI bVII i i"), ("i7 bVI bIII bVII", "i bIII bVII iv"),
@@ -209,20 +189,16 @@ ELECTRO = Style(
         "major": (("I vi IV V", "vi IV I V"), ("IVmaj7 V vi iii", "IV I V vi")),
     },
     drum_patterns=(
-        DrumPattern({"kick": _QUARTERS, "clap": _BACKBEAT, "open": "..x...x...x...x.", "hat": "o.o.o.o.o.o.o.o."},
-                    {"kick": _QUARTERS, "clap": _BACKBEAT, "snare": _BACKBEAT, "open": "..X...X...X...X.",
-                     "hat": _SIXTEENTHS}),
-        DrumPattern({"kick": "X...X...X...X.x.", "snare": _BACKBEAT, "hat": "..X...X...X...X."},
-                    {"kick": _QUARTERS, "snare": _BACKBEAT, "open": "..X...X...X...X.",
-                     "tambourine": _SIXTEENTHS}),
-        DrumPattern({"kick": "X.....x...X.....", "snare": "....X..x.x..X...", "hat": _EIGHTHS},
-                    {"kick": "X.....x...X..x..", "snare": "....X..x.x..X..x", "hat": _SIXTEENTHS,
-                     "crash": "X..............."}),
+        ({"kick": _QUARTERS, "clap": _BACKBEAT, "open": "..x...x...x...x.", "hat": "o.o.o.o.o.o.o.o."},
+         {"kick": _QUARTERS, "clap": _BACKBEAT, "snare": _BACKBEAT, "open": "..X...X...X...X.", "hat": _SIXTEENTHS}),
+        ({"kick": "X...X...X...X.x.", "snare": _BACKBEAT, "hat": "..X...X...X...X."},
+         {"kick": _QUARTERS, "snare": _BACKBEAT, "open": "..X...X...X...X.", "tambourine": _SIXTEENTHS}),
+        ({"kick": "X.....x...X.....", "snare": "....X..x.x..X...", "hat": _EIGHTHS},
+         {"kick": "X.....x...X..x..", "snare": "....X..x.x..X..x", "hat": _SIXTEENTHS, "crash": "X..............."}),
     ),
     kits=(25, 24),
     bass_programs=(38, 39),
     bass_figures=(("offbeat", "octaves"), ("sixteenths", "sixteenths"), ("offbeat", "sixteenths")),
-    riffs=(),
     parts=(
         PartStyle("saw chords", "stab", 81, 62, 0.0, 0.0, 0.22, ducked=True),
         PartStyle("warm pad", "pad", 89, 64, -2.0, 0.0, 0.30, ducked=True),

@@ -7,7 +7,7 @@ the lips radiate the derivative. The tract changes 172 times a second, in the sh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.fft import irfft, rfft
@@ -17,11 +17,8 @@ from dann_lib.report import SONG_RATE
 from dann_lib.synthetic.score import Song, SungNote, Voice
 
 FORMANTS = {
-    "a": (700.0, 1220.0, 2600.0),
-    "e": (500.0, 1800.0, 2500.0),
-    "i": (310.0, 2200.0, 2950.0),
-    "o": (480.0, 880.0, 2550.0),
-    "u": (330.0, 830.0, 2300.0),
+    "a": (700.0, 1220.0, 2600.0), "e": (500.0, 1800.0, 2500.0), "i": (310.0, 2200.0, 2950.0),
+    "o": (480.0, 880.0, 2550.0), "u": (330.0, 830.0, 2300.0),
 }
 """Hz, of an adult man, after G. E. Peterson and H. L. Barney (1952)."""
 
@@ -44,8 +41,7 @@ _N_FFT = 2048
 _CONTROL_RATE = SONG_RATE / _HOP
 
 
-@dataclass(frozen=True)
-class _Gesture:
+class _Gesture(NamedTuple):
     """What a singer's muscles do, at `_CONTROL_RATE`: all arrays `(frame,)`, `formants` `(frame, 3)`."""
 
     pitch: np.ndarray
@@ -56,31 +52,26 @@ class _Gesture:
     noise_centre: np.ndarray
     noise_width: np.ndarray
 
-    def since(self, frame: int) -> _Gesture:
-        return _Gesture(**{name: curve[frame:] for name, curve in vars(self).items()})
 
-
-def sing_melody(song: Song, rng: np.random.Generator, notes: tuple[SungNote, ...] | None = None) -> np.ndarray:
-    """Synthesize the sung line of a song, dry.
+def sing_melody(song: Song, notes: tuple[SungNote, ...], rng: np.random.Generator) -> np.ndarray:
+    """Synthesize the sung line of a song, or a part of it, dry.
 
     Args:
         song: gives the voice, the tempo and the length.
+        notes: what to sing.
         rng: for jitter, noise and vibrato.
-        notes: what to sing; by default the whole melody.
 
     Returns:
         `(sample,)` float32 at 44.1 kHz, peak 1, `round(song.seconds * 44100)` samples; silence if there
         is nothing to sing.
     """
-    notes = song.melody if notes is None else notes
     n_samples = round(song.seconds * SONG_RATE)
     if not notes:
         return np.zeros(n_samples, np.float32)
     # Only the stretch that is sung is computed, with the breath before it and the end's decay.
     first = max(0, int((song.to_seconds(notes[0].start) - 0.5) * _CONTROL_RATE))
-    end = song.to_seconds(notes[-1].start + notes[-1].beats) + 0.4
-    stop = min(n_samples, int(end * SONG_RATE))
-    gesture = _gesture(song, notes, n_samples // _HOP + 2, rng).since(first)
+    stop = min(n_samples, int((song.to_seconds(notes[-1].start + notes[-1].beats) + 0.4) * SONG_RATE))
+    gesture = _Gesture(*(curve[first:] for curve in _gesture(song, notes, n_samples // _HOP + 2, rng)))
     n_sung = stop - first * _HOP
     voiced = _glottal_source(gesture, song.voice, n_sung, rng)
     air = rng.standard_normal(n_sung, dtype=np.float32)
@@ -92,19 +83,10 @@ def sing_melody(song: Song, rng: np.random.Generator, notes: tuple[SungNote, ...
     return whole
 
 
-def pitch_curve(song: Song, notes: tuple[SungNote, ...], n_frames: int, rng: np.random.Generator) -> np.ndarray:
-    """Pitch in MIDI numbers with glides, scoops, vibrato and jitter.
+def _pitch_curve(song: Song, notes: tuple[SungNote, ...], n_frames: int, rng: np.random.Generator) -> np.ndarray:
+    """Pitch `(frame,)` in MIDI numbers with glides, scoops, vibrato and jitter.
 
     Vibrato sets in 0.25 s after the start of a long note and grows for 0.3 s.
-
-    Args:
-        song: gives tempo and voice.
-        notes: in order.
-        n_frames: at 44100 / 256 Hz.
-        rng: for jitter and the vibrato's phase.
-
-    Returns:
-        `(frame,)`; between notes the pitch of the nearest one.
     """
     time = np.arange(n_frames) / _CONTROL_RATE
     pitch = np.full(n_frames, float(notes[0].pitch))
@@ -156,7 +138,7 @@ def _gesture(song: Song, notes: tuple[SungNote, ...], n_frames: int, rng: np.ran
         previous_end = end
     formants[nasal > 0] = (260.0, 1100.0, 2300.0)
     return _Gesture(
-        pitch=pitch_curve(song, notes, n_frames, rng),
+        pitch=_pitch_curve(song, notes, n_frames, rng),
         level=gaussian_filter1d(level, 2.2), air=gaussian_filter1d(air, 6.0),
         formants=gaussian_filter1d(formants, 4.5, axis=0, mode="nearest") * song.voice.formant_scale,
         noise_level=gaussian_filter1d(noise_level, 1.2), noise_centre=centre, noise_width=width,

@@ -41,7 +41,6 @@ lowest = {
     for run in ("none", "1", "3", "2+3")
 }
 pairs = list(combinations(lowest, 2))
-SMALL = {"channels": (4, 8, 16, 16), "bottleneck": 12}
 
 # %% [markdown]
 # ### 4.1 · Warm-up: the loss (3)
@@ -64,11 +63,12 @@ def loss(
     return (masks * mixture[:, None] - sources).abs().mean()
     ### END SOLUTION
 
-
-ones, mixture = torch.ones(1, 3, 2, 4, 4), torch.ones(1, 2, 4, 4)
-
 # %% tags=["example", "4.1", "nbval-check-output"]
-[loss(level * ones, mixture, 0.25 * ones).item() for level in (0.0, 0.25, 1.0)]
+[
+    loss(level * ones, torch.ones(1, 2, 4, 4), 0.25 * ones).item()
+    for level in (0.0, 0.25, 1.0)
+    for ones in [torch.ones(1, 3, 2, 4, 4)]
+]
 
 # %% tags=["self-check"]
 ablation.check_loss(loss)
@@ -90,7 +90,7 @@ ablation.check_loss(loss)
 
 # %%
 def chance(first: Sequence[float], second: Sequence[float]) -> float:
-    """Share of all ways to deal the results with means at least as far apart."""
+    """Share of the ways to deal the results in which the means are as far apart."""
     ### BEGIN SOLUTION
     everything = np.array([*first, *second])
     seen = abs(np.mean(first) - np.mean(second))
@@ -103,11 +103,15 @@ def chance(first: Sequence[float], second: Sequence[float]) -> float:
 
 # %% tags=["example", "4.2", "nbval-check-output"]
 lessons.table(
-    pd.DataFrame({
-        "lowest test losses": [f"{lowest[a]} and {lowest[b]}" for a, b in pairs],
-        "chance": [chance(lowest[a], lowest[b]) for a, b in pairs],
-    }, index=[f"{a} against {b}" for a, b in pairs]),
-    "{:.2f}", "skip connections of the reference run",
+    pd.DataFrame(
+        {
+            "lowest losses": [f"{lowest[a]} and {lowest[b]}" for a, b in pairs],
+            "chance": [chance(lowest[a], lowest[b]) for a, b in pairs],
+        },
+        index=[f"{a} against {b}" for a, b in pairs],
+    ),
+    "{:.2f}",
+    "skip connections of the reference run",
 )
 
 # %% tags=["self-check"]
@@ -122,23 +126,25 @@ ablation.check_chance(chance)
 #
 # <details><summary>Hint</summary>
 #
-# Count upwards from 1 with `n_parameters(DANN((), **SMALL | {"bottleneck": width}))`.
+# Count upwards from 1 with `n_parameters(DANN((), channels=(4, 8, 16, 16), bottleneck=width))`.
 #
 # </details>
 
 # %%
 def bottleneck_for(n_weights: int) -> int:
-    """Maps of the bottleneck that give the network without skips as many weights."""
+    """The narrowest bottleneck that gives a network without skips so many weights."""
     ### BEGIN SOLUTION
     width = 1
-    while n_parameters(DANN((), **SMALL | {"bottleneck": width})) < n_weights:
+    while n_parameters(DANN((), channels=(4, 8, 16, 16), bottleneck=width)) < n_weights:
         width += 1
     return width
     ### END SOLUTION
 
 # %% tags=["example", "4.3", "nbval-check-output"]
-{skips: bottleneck_for(n_parameters(DANN(skips, **SMALL)))
- for skips in ((), (3,), (2, 3))}
+{
+    skips: bottleneck_for(n_parameters(DANN(skips, (4, 8, 16, 16), bottleneck=12)))
+    for skips in ((), (3,), (2, 3))
+}
 
 # %% tags=["self-check"]
 ablation.check_same_size(bottleneck_for)
@@ -160,21 +166,21 @@ def variants(experiment: TrainingConfig) -> Mapping[str, TrainingConfig]:
     }
     ### END SOLUTION
 
-# %%
-def options(config: TrainingConfig) -> dict[str, str | float]:
-    """Those that an ablation might change."""
-    return {
-        "network": config.network, "gain": config.gain, "momentum": config.momentum,
-        "batch": config.batch_size, "frames": config.n_chunk_frames,
-    }
-
-
-experiment = TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=6)
-
 # %% tags=["example", "4.4", "nbval-check-output"]
-pd.DataFrame({
-    name: options(config) for name, config in variants(experiment).items()
-})
+pd.DataFrame(
+    {
+        name: {
+            "network": config.network,
+            "gain": config.gain,
+            "momentum": config.momentum,
+            "batch": config.batch_size,
+            "frames": config.n_chunk_frames,
+        }
+        for name, config in variants(
+            dataclasses.replace(TrainingConfig(), n_chunk_frames=22)
+        ).items()
+    }
+)
 
 # %% tags=["self-check"]
 ablation.check_ablation(variants)

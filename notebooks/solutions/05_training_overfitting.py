@@ -41,8 +41,11 @@ from dann_lib.training import l1_loss
 # %%
 songs = open_corpus("synthetic")
 settings = TrainingConfig(n_chunk_frames=22, batch_size=2)
-twelve = next(Chunks(songs.select("train"), 22).at_random(replace(settings, batch_size=12), epoch=0))
-spectra, true_spectra = (each.numpy().astype(float) for each in pretreat(twelve.waveforms, report.GAIN))
+of_twelve = replace(settings, batch_size=12)
+twelve = next(Chunks(songs.select("train"), 22).at_random(of_twelve, epoch=0))
+spectra, true_spectra = (
+    each.numpy().astype(float) for each in pretreat(twelve.waveforms, report.GAIN)
+)
 
 # %% [markdown]
 # ### 5.1 · Warm-up: a step with momentum
@@ -68,16 +71,23 @@ def momentum_step(
 
 
 def path(momentum: float, steps: int = 12) -> list[float]:
-    """Weights on the way down the parabola weight²/2, whose gradient is the weight itself."""
+    """Weights on the way down the parabola weight²/2: its gradient is the weight."""
     weights, velocity = [1.0], 0.0
     for _ in range(steps):
-        weight, velocity = momentum_step(weights[-1], velocity, weights[-1], 0.1, momentum)
-        weights.append(weight)
+        w = weights[-1]
+        w, velocity = momentum_step(w, velocity, w, 0.1, momentum)
+        weights.append(w)
     return weights
 
 # %% tags=["example", "5.1", "nbval-check-output"]
-lessons.table(pd.DataFrame({f"momentum {momentum}": path(momentum)[::3] for momentum in (0.0, 0.5, 0.9)},
-                           index=[f"step {step}" for step in range(0, 13, 3)]).T, "{:.3f}", "weight")
+lessons.table(
+    pd.DataFrame(
+        {f"momentum {each}": path(each)[::3] for each in (0.0, 0.5, 0.9)},
+        index=[f"step {step}" for step in range(0, 13, 3)],
+    ).T,
+    "{:.3f}",
+    "weight",
+)
 
 # %% tags=["self-check"]
 learning.check_momentum_step(momentum_step)
@@ -98,20 +108,26 @@ learning.check_momentum_step(momentum_step)
 
 # %%
 def best_masks(mixture: np.ndarray, source: np.ndarray) -> tuple[float, float]:
-    """The one mask value with the lowest L1 loss, and that with the lowest L2 loss; both `(bin,)`."""
+    """The mask values of lowest L1 and lowest L2 loss, for signals `(bin,)`."""
     ### BEGIN SOLUTION
     mixture, source = mixture[mixture != 0], source[mixture != 0]
     order = np.argsort(source / mixture)
     weight = np.cumsum(np.abs(mixture[order]))
     middle = order[np.searchsorted(weight, weight[-1] / 2)]
-    return float(source[middle] / mixture[middle]), float(mixture @ source / (mixture @ mixture))
+    median = source[middle] / mixture[middle]
+    mean = mixture @ source / (mixture @ mixture)
+    return float(median), float(mean)
     ### END SOLUTION
 
 # %% tags=["example", "5.2", "nbval-check-output"]
-lessons.table(pd.DataFrame({
-    name: best_masks(spectra.ravel(), true_spectra[:, index].ravel())
-    for index, name in enumerate(report.SOURCES)
-}, index=["L1", "L2"]), "{:.2f}", "best mask value over all bins of the twelve chunks of step 1")
+lessons.table(
+    pd.DataFrame({
+        name: best_masks(spectra.ravel(), true_spectra[:, index].ravel())
+        for index, name in enumerate(report.SOURCES)
+    }, index=["L1", "L2"]),
+    "{:.2f}",
+    "best mask value over all bins of the twelve chunks of step 1",
+)
 
 # %% tags=["self-check"]
 learning.check_best_masks(best_masks)
@@ -143,9 +159,14 @@ def early_stop(losses: Sequence[float], patience: int) -> tuple[int, int]:
     return kept, epoch
     ### END SOLUTION
 
+# %%
+real_losses = Evidence.stored().losses("gain-3000")[0]  # one for each epoch
+
 # %% tags=["example", "5.3", "nbval-check-output"]
-pd.DataFrame({f"patience {patience}": early_stop(Evidence.stored().losses("gain-3000")[0], patience)
-              for patience in (1, 2, 3)}, index=["epoch kept", "epochs run"])
+pd.DataFrame(
+    {f"patience {each}": early_stop(real_losses, each) for each in (1, 2, 3)},
+    index=["epoch kept", "epochs run"],
+)
 
 # %% tags=["self-check"]
 learning.check_early_stop(early_stop)
@@ -165,26 +186,34 @@ learning.check_early_stop(early_stop)
 # </details>
 
 # %%
-def remix(stems: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def remix(
+    stems: np.ndarray, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """New mixtures (chunk, sample), and their stems (chunk, source, sample)."""
     ### BEGIN SOLUTION
     n_chunks, n_sources, _ = stems.shape
     orders = [random.permutation(n_chunks) for _ in range(n_sources)]
-    exchanged = np.stack([stems[order, source] for source, order in enumerate(orders)], axis=1)
-    remixed = 10 ** (random.uniform(-6, 6, (n_chunks, n_sources, 1)) / 20) * exchanged
+    exchanged = np.stack([stems[order, s] for s, order in enumerate(orders)], axis=1)
+    levels = 10 ** (random.uniform(-6, 6, (n_chunks, n_sources, 1)) / 20)
+    remixed = levels * exchanged
     return remixed.sum(axis=1), remixed
     ### END SOLUTION
 
 # %%
 four_seconds = slice(20_000, 55_280)
-four_songs = 0.5 * np.stack([song.waveforms[1:, four_seconds] for song in songs.select("train")[:4]])
+four_songs = 0.5 * np.stack(
+    [song.waveforms[1:, four_seconds] for song in songs.select("train")[:4]]
+)
 
 # %% tags=["example", "5.4"]
-player.tracks({
-    "a song as it is": four_songs[0].sum(axis=0),
-    **{f"remix {number}": mixture for number, mixture in
-       enumerate(remix(four_songs, np.random.default_rng(0))[0][:2], start=1)},
-}, description="A song, and two made of the stems of four. They are no music; the network does not mind.")
+player.tracks(
+    {"a song as it is": four_songs[0].sum(axis=0)} | {
+        f"remix {number}": mixture for number, mixture in
+        enumerate(remix(four_songs, np.random.default_rng(0))[0][:2], start=1)
+    },
+    description="A song, and two made of the stems of four. "
+                "They are no music; the network does not mind.",
+)
 
 # %% tags=["self-check"]
 learning.check_remix(remix)
@@ -198,6 +227,10 @@ learning.check_remix(remix)
 # test loss of the chosen rate, which you compute once, in the end, as low as the validation loss promised?
 
 # %%
+of_sixteen = replace(settings, batch_size=16)
+held_out = next(Chunks(songs.select("valid"), 22).in_order(of_sixteen))
+
+# %%
 def validation_loss(rate: float) -> float:
     """After six updates, divided by that of silence."""
     torch.manual_seed(0)
@@ -208,16 +241,16 @@ def validation_loss(rate: float) -> float:
         l1_loss(network(mixtures), mixtures, sources).backward()
         optimizer.step()
         optimizer.zero_grad()
-    held_out = next(Chunks(songs.select("valid"), 22).in_order(replace(settings, batch_size=16))).waveforms
-    mixtures, sources = pretreat(held_out, report.GAIN)
+    mixtures, sources = pretreat(held_out.waveforms, report.GAIN)
     with torch.no_grad():
-        return (l1_loss(network.eval()(mixtures), mixtures, sources) / sources.abs().mean()).item()
+        loss = l1_loss(network.eval()(mixtures), mixtures, sources)
+    return (loss / sources.abs().mean()).item()
 
 # %%
 def choose_rate(
     validation_loss: Callable[[float], float], lowest: float, highest: float, tries: int
 ) -> float:
-    """The rate between the two with the lowest loss on the validation songs, in so many tries."""
+    """The rate between the two with the lowest validation loss, in so many tries."""
     ### BEGIN SOLUTION
     rates = np.geomspace(lowest, highest, tries)
     losses = [validation_loss(rate) for rate in rates]
@@ -225,7 +258,8 @@ def choose_rate(
     ### END SOLUTION
 
 # %% tags=["example", "5.5"]
-{"rate of the lowest loss on validation songs": choose_rate(validation_loss, 1e-4, 1.0, 5)}
+{"rate of the lowest loss on validation songs":
+    choose_rate(validation_loss, 1e-4, 1.0, 5)}
 
 # %% tags=["self-check"]
 learning.check_choose_rate(choose_rate)

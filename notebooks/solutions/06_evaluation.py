@@ -31,10 +31,11 @@ from dann_lib.course.exercises import scoring
 from dann_lib.reproduce import Evidence
 
 # %%
+song = open_corpus("synthetic").select("test")[2]
 five_seconds = slice(3 * report.SAMPLE_RATE, 8 * report.SAMPLE_RATE)
-true_sources = np.array(open_corpus("synthetic").select("test")[2].waveforms[1:, five_seconds], dtype=np.float64)
+true_sources = np.array(song.waveforms[1:, five_seconds], dtype=np.float64)
 DRUMS = report.STEMS.index("drums")
-tries = scoring.attempts(true_sources, DRUMS)  # estimates of the drums, each wrong in one way
+tries = scoring.attempts(true_sources, DRUMS)  # of the drums, each wrong in one way
 stored = Evidence.stored()  # the reference run: scores of 50 songs
 
 # %% [markdown]
@@ -57,9 +58,12 @@ def shadow_of(x: np.ndarray, s: np.ndarray) -> np.ndarray:
 
 # %% tags=["example", "6.1", "nbval-check-output"]
 lessons.table(
-    pd.DataFrame({str(x): shadow_of(np.array(x, float), np.array([4.0, 1.0]))
-                  for x in ([3, 3.5], [6, 7], [-1, 4], [8, 2])}, index=["first", "second"]).T,
-    "{:.2f}", "Shadows of four vectors on (4, 1)",
+    pd.DataFrame({
+        str(x): shadow_of(np.array(x, float), np.array([4.0, 1.0]))
+        for x in ([3, 3.5], [6, 7], [-1, 4], [8, 2])
+    }, index=["first", "second"]).T,
+    "{:.2f}",
+    "Shadows of four vectors on (4, 1)",
 )
 
 # %% tags=["self-check"]
@@ -80,22 +84,33 @@ scoring.check_projection(shadow_of)
 # </details>
 
 # %%
-def three_ratios(estimate: np.ndarray, sources: np.ndarray, target: int) -> tuple[float, float, float]:
-    """SDR, SIR and SAR in dB of an estimate `(sample,)` of `sources[target]`; `sources` is `(stem, sample)`."""
+def three_ratios(
+    estimate: np.ndarray, sources: np.ndarray, target: int
+) -> tuple[float, float, float]:
+    """SDR, SIR, SAR in dB of an estimate `(sample,)` of one of `(stem, sample)`."""
     ### BEGIN SOLUTION
     truth = sources[target]
     wanted = estimate @ truth / (truth @ truth) * truth
     floor = np.linalg.solve(sources @ sources.T, sources @ estimate) @ sources
     interference, artefacts = floor - wanted, estimate - floor
-    pairs = ((wanted, interference + artefacts), (wanted, interference), (floor, artefacts))
-    return tuple(10 * np.log10((above @ above) / (below @ below)) for above, below in pairs)
+
+    def decibel(above: np.ndarray, below: np.ndarray) -> float:
+        return 10 * np.log10((above @ above) / (below @ below))
+
+    sdr = decibel(wanted, interference + artefacts)
+    return sdr, decibel(wanted, interference), decibel(floor, artefacts)
     ### END SOLUTION
+
+# %%
+five = ("with some of the others", "with some noise", "one sample late",
+        "20 samples late", "first half only")
 
 # %% tags=["example", "6.2"]
 lessons.table(
-    pd.DataFrame({name: three_ratios(tries[name], true_sources, DRUMS)
-                  for name in ("with some of the others", "with some noise", "one sample late", "20 samples late",
-                               "first half only")}, index=["SDR", "SIR", "SAR"]).T,
+    pd.DataFrame(
+        {name: three_ratios(tries[name], true_sources, DRUMS) for name in five},
+        index=["SDR", "SIR", "SAR"],
+    ).T,
     "{:.1f} dB",
 )
 
@@ -115,19 +130,30 @@ scoring.check_three_ratios(three_ratios)
 # </details>
 
 # %%
-def median_interval(values: np.ndarray, random: np.random.Generator) -> tuple[float, float]:
-    """Both ends of the 95 % bootstrap interval of the median of `values`, one per song."""
+def median_interval(
+    values: np.ndarray, random: np.random.Generator
+) -> tuple[float, float]:
+    """The 95 % bootstrap interval of the median of `values`, one per song."""
     ### BEGIN SOLUTION
     draws = random.choice(values, size=(10_000, len(values)))
     low, high = np.percentile(np.median(draws, axis=1), [2.5, 97.5])
     return float(low), float(high)
     ### END SOLUTION
 
+# %%
+sdr_of_songs = stored.per_song("dann-modern")  # a row for each song, dB
+
 # %% tags=["example", "6.3", "nbval-check-output"]
 lessons.table(
-    pd.DataFrame({source: (column.median(), *median_interval(column.to_numpy(), np.random.default_rng(0)))
-                  for source, column in stored.per_song("dann-modern").items()}, index=["median", "from", "to"]).T,
-    "{:.1f} dB", "SDR of 50 songs, reference run",
+    pd.DataFrame({
+        source: (
+            scores.median(),
+            *median_interval(scores.to_numpy(), np.random.default_rng(0)),
+        )
+        for source, scores in sdr_of_songs.items()
+    }, index=["median", "from", "to"]).T,
+    "{:.1f} dB",
+    "SDR of 50 songs, reference run",
 )
 
 # %% tags=["self-check"]
@@ -147,20 +173,32 @@ scoring.check_median_interval(median_interval)
 # </details>
 
 # %%
-def compare(first: pd.Series, second: pd.Series, random: np.random.Generator) -> tuple[float, float, float]:
+def compare(
+    first: pd.Series, second: pd.Series, random: np.random.Generator
+) -> tuple[float, float, float]:
     """Median of the differences in dB, and both ends of its interval."""
     ### BEGIN SOLUTION
     difference = (first - second).dropna()
     return float(difference.median()), *median_interval(difference.to_numpy(), random)
     ### END SOLUTION
 
+# %%
+PAIRS = {
+    "Concat 1+2+3 − Concat 3": ("skips-1+2+3", "skips-3"),
+    "ratio mask − binary mask": ("ideal_ratio_mask", "ideal_binary_mask"),
+}
+tables = {name: [stored.per_song(run) for run in runs] for name, runs in PAIRS.items()}
+
 # %% tags=["example", "6.4", "nbval-check-output"]
 lessons.table(
-    pd.DataFrame({f"{ours} − {theirs}, {source}": compare(
-        stored.per_song(ours)[source], stored.per_song(theirs)[source], np.random.default_rng(0))
-        for ours, theirs in (("skips-1+2+3", "skips-3"), ("ideal_ratio_mask", "ideal_binary_mask"))
-        for source in report.SOURCES}, index=["difference", "from", "to"]).T,
-    "{:+.2f} dB", "SDR on 50 songs. Which of these differences can the songs tell from none?",
+    pd.DataFrame({
+        f"{name}, {source}":
+            compare(ours[source], theirs[source], np.random.default_rng(0))
+        for name, (ours, theirs) in tables.items() for source in report.SOURCES
+    }, index=["difference", "from", "to"]).T,
+    "{:+.2f} dB",
+    "SDR on 50 songs."
+    " Which of these differences can the songs tell from none?",
 )
 
 # %% tags=["self-check"]
@@ -192,17 +230,29 @@ def my_metric(estimate: np.ndarray, sources: np.ndarray, target: int) -> float:
     return float(10 * np.log10(np.sum(wanted**2) / max(rest, 1e-12)))
     ### END SOLUTION
 
+# %%
+def sdr(estimate: np.ndarray) -> float:
+    """SDR (5) in dB of an estimate of the drums."""
+    return float(sdr_sir_sar(estimate[None], true_sources, targets=[DRUMS]).sdr[0])
+
 # %% tags=["example", "6.5"]
 lessons.table(
-    pd.DataFrame({name: (float(sdr_sir_sar(attempt[None], true_sources, targets=[DRUMS]).sdr[0]),
-                         my_metric(attempt, true_sources, DRUMS)) for name, attempt in tries.items()},
-                 index=["SDR (dB)", "own metric"]).T,
-    "{:.1f}", "Estimates of the drums, scored by SDR and by a metric of one's own (magnitudes only)",
+    pd.DataFrame({
+        name: (sdr(attempt), my_metric(attempt, true_sources, DRUMS))
+        for name, attempt in tries.items()
+    }, index=["SDR (dB)", "own metric"]).T,
+    "{:.1f}",
+    "Estimates of the drums, scored by SDR and by a metric of one's own (magnitudes"
+    " only)",
 )
 
 # %%
-player.tracks({name: tries[name] for name in ("20 samples late", "with some of the others", "first half only")},
-              description="Three estimates of the drums. Does your metric put them in the order in which you do?")
+three = ("20 samples late", "with some of the others", "first half only")
+player.tracks(
+    {name: tries[name] for name in three},
+    description="Three estimates of the drums."
+                " Does your metric put them in the order in which you do?",
+)
 
 # %% tags=["self-check"]
 scoring.check_metric(my_metric)

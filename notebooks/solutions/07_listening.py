@@ -39,11 +39,17 @@ from dann_lib.separation import Separator
 # %%
 track = open_corpus("synthetic").select("test")[2]
 mixture, *true_stems = np.array(track.waveforms)  # five signals at 8.82 kHz
-dann = Separator.load(reference_folder() / "weights" / "dann-modern.safetensors", "cpu", "float32")
+weights = reference_folder() / "weights" / "dann-modern.safetensors"
+dann = Separator.load(weights, "cpu", "float32")
 estimates = dann.separate_waveform(mixture)
-full_song, *full_truth = (track.read(name).mean(axis=1) for name in report.SIGNALS)  # at 44.1 kHz
-full_estimates = soxr.resample(estimates.T, report.SAMPLE_RATE, report.SONG_RATE).T[:, : len(full_song)]
 passage = slice(0, 22_050)  # 2.5 s at 8.82 kHz
+
+# %%
+full_song, *full_truth = (  # at 44.1 kHz
+    track.read(name).mean(axis=1) for name in report.SIGNALS
+)
+at_44 = soxr.resample(estimates.T, report.SAMPLE_RATE, report.SONG_RATE).T
+full_estimates = at_44[:, : len(full_song)]
 
 # %% [markdown]
 # ### 7.1 · Warm-up: at the same level
@@ -65,12 +71,19 @@ def at_level_of(sound: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return gain * sound
     ### END SOLUTION
 
+# %%
+bass, true_bass = estimates[2, passage], true_stems[2][passage]
+
 # %% tags=["example", "7.1"]
-player.tracks({
-    "true bass": true_stems[2][passage],
-    "estimate": estimates[2, passage],
-    "estimate, as loud as the truth": at_level_of(estimates[2, passage], true_stems[2][passage]),
-}, description="The level stands behind each sound. Does the judgement of the estimate change with it?")
+player.tracks(
+    {
+        "true bass": true_bass,
+        "estimate": bass,
+        "estimate, as loud as the truth": at_level_of(bass, true_bass),
+    },
+    description="The level stands behind each sound."
+                " Does the judgement of the estimate change with it?",
+)
 
 # %% tags=["self-check"]
 hearing.check_level(at_level_of)
@@ -100,10 +113,15 @@ def as_it_could_be(truth: np.ndarray) -> np.ndarray:
 
 # %% tags=["example", "7.2"]
 lessons.table(
-    pd.DataFrame({name: sdr_sir_sar(full_estimates, np.array(truth)).sdr for name, truth in (
-        ("beside the whole truth", full_truth),
-        ("beside the fair one", [as_it_could_be(each) for each in full_truth]))}, index=report.SOURCES),
-    "{:.2f} dB", "SDR of the reference network's stems at 44.1 kHz",
+    pd.DataFrame({
+        name: sdr_sir_sar(full_estimates, np.array(truth)).sdr
+        for name, truth in (
+            ("beside the whole truth", full_truth),
+            ("beside the fair one", [as_it_could_be(each) for each in full_truth]),
+        )
+    }, index=report.SOURCES),
+    "{:.2f} dB",
+    "SDR of the reference network's stems at 44.1 kHz",
 )
 
 # %% tags=["self-check"]
@@ -126,35 +144,51 @@ hearing.check_band_limit(as_it_could_be)
 
 # %%
 def direct_and_echo(planes: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Two spectrograms like `masks` `(source, part, freq, frame)`, of planes `(part, freq, frame)`."""
+    """Two spectrograms like `masks`: `(source, part, freq, frame)`.
+
+    Of planes `(part, freq, frame)`, a sound's spectrogram.
+    """
     ### BEGIN SOLUTION
     real, imaginary = masks[:, :1], masks[:, 1:]
     backwards = torch.stack((planes[0], -planes[1]))
     return (real + imaginary) / 2 * planes, (real - imaginary) / 2 * backwards
     ### END SOLUTION
 
+# %%
+def energy(spectra: Tensor) -> Tensor:
+    """Of each spectrogram `(source, part, freq, frame)`: `(source,)`."""
+    return spectra.square().sum((1, 2, 3))
+
 
 def with_and_without(planes: Tensor, masks: Tensor) -> np.ndarray:
     """Level of the echo, SDR with it and without it, in dB: `(number, source)`."""
     direct, echo = direct_and_echo(planes, masks)
-    level = 10 * torch.log10(echo.square().sum((1, 2, 3)) / direct.square().sum((1, 2, 3)))
-    sounds = spectrogram.istft(torch.stack((direct + echo, direct)), first.shape[-1]).numpy()
-    return np.array([level.numpy(), *(sdr_sir_sar(each, first[1:]).sdr for each in sounds)])
+    level = 10 * torch.log10(energy(echo) / energy(direct))
+    both = torch.stack((direct + echo, direct))
+    sounds = spectrogram.istft(both, first.shape[-1]).numpy()
+    ratios = [sdr_sir_sar(each, first[1:]).sdr for each in sounds]
+    return np.array([level.numpy(), *ratios])
 
 # %%
-first = np.array([mixture, *true_stems])[:, : (report.N_FRAMES - 1) * report.HOP]  # one chunk of 88 frames
+length = (report.N_FRAMES - 1) * report.HOP  # one chunk of 88 frames
+first = np.array([mixture, *true_stems])[:, :length]
 planes, *stem_planes = spectrogram.stft(torch.from_numpy(first))
-with torch.inference_mode():
-    network_masks = dann.network(planes[None] * dann.config.gain)[0]  # (source, part, freq, frame)
-two_masks = {"reference DANN": network_masks,
-             "ideal masks within ±1": part_masks(torch.stack(stem_planes[:3]), planes, 1.0)}
+with torch.inference_mode():  # (source, part, freq, frame)
+    network_masks = dann.network(planes[None] * dann.config.gain)[0]
+two_masks = {
+    "reference DANN": network_masks,
+    "ideal masks within ±1": part_masks(torch.stack(stem_planes[:3]), planes, 1.0),
+}
 
 # %% tags=["example", "7.3"]
 lessons.table(
-    pd.DataFrame({f"{name}, {source}": numbers for name, masks in two_masks.items()
-                  for source, numbers in zip(report.SOURCES, with_and_without(planes, masks).T, strict=True)},
-                 index=["echo beside the direct part", "SDR with echo", "SDR without"]).T,
-    "{:.1f} dB", "Two masks for each source, and one for both parts",
+    pd.DataFrame({
+        f"{name}, {source}": with_and_without(planes, masks)[:, index]
+        for name, masks in two_masks.items()
+        for index, source in enumerate(report.SOURCES)
+    }, index=["echo beside the direct part", "SDR with echo", "SDR without"]).T,
+    "{:.1f} dB",
+    "Two masks for each source, and one for both parts",
 )
 
 # %% tags=["self-check"]
@@ -175,27 +209,35 @@ hearing.check_echo(direct_and_echo)
 
 # %%
 def four_stems(song: np.ndarray, estimates: np.ndarray) -> np.ndarray:
-    """Stems `(4, sample)` of a song `(sample,)` at 44.1 kHz from estimates `(3, sample)` at 8.82 kHz."""
+    """Stems `(4, sample)` at 44.1 kHz of a song `(sample,)` at that rate.
+
+    The estimates `(3, sample)` are at 8.82 kHz.
+    """
     ### BEGIN SOLUTION
-    high = soxr.resample(estimates.T, report.SAMPLE_RATE, report.SONG_RATE).T[:, : len(song)]
+    high = soxr.resample(estimates.T, report.SAMPLE_RATE, report.SONG_RATE).T
+    high = high[:, : len(song)]
     high = np.pad(high, ((0, 0), (0, len(song) - high.shape[1])))
     return np.concatenate((high, [song - high.sum(axis=0)]))
     ### END SOLUTION
 
-
+# %%
 def energy_db(waveform: np.ndarray, from_hz: float) -> float:
     """Energy from a frequency upwards in dB, at 44.1 kHz."""
     power = np.abs(np.fft.rfft(waveform)) ** 2
-    return float(10 * np.log10(power[int(len(waveform) * from_hz / report.SONG_RATE):].sum() / len(waveform)))
+    first_bin = int(len(waveform) * from_hz / report.SONG_RATE)
+    return float(10 * np.log10(power[first_bin:].sum() / len(waveform)))
+
+
+def energies_of(stems: np.ndarray) -> lessons.Table:
+    """Energy of each stem, and how far their sum is from the song."""
+    error = np.abs(stems.sum(axis=0) - full_song).max()
+    rows = {"all of it": 0, "above 4.5 kHz": 4500}
+    columns = {row: [energy_db(s, hz) for s in stems] for row, hz in rows.items()}
+    caption = f"Energy of the stems. Their sum misses the song by {error:.5f}."
+    return lessons.table(pd.DataFrame(columns, report.STEMS), "{:.0f} dB", caption)
 
 # %% tags=["example", "7.4"]
-lessons.table(
-    pd.DataFrame({name: [energy_db(stem, hz) for hz in (0, 4500)]
-                  for name, stem in zip(report.STEMS, four_stems(full_song, estimates), strict=True)},
-                 index=["all of it", "above 4.5 kHz"]).T,
-    "{:.0f} dB", "Energy of the stems. Their sum misses the song by "
-    f"{np.abs(four_stems(full_song, estimates).sum(axis=0) - full_song).max():.5f}.",
-)
+energies_of(four_stems(full_song, estimates))
 
 # %% tags=["self-check"]
 hearing.check_four_stems(four_stems)
@@ -231,21 +273,31 @@ def by_luck(n_right: int, n_trials: int) -> float:
 
 # %%
 voice = true_stems[0][passage]
+masks = torch.tensor([1.0, B_MASK])[:, None, None]
 voice_planes = spectrogram.stft(torch.from_numpy(voice.copy()))
-with_echo = spectrogram.istft(voice_planes * torch.tensor([1.0, B_MASK])[:, None, None], len(voice)).numpy()
-with_echo = with_echo * np.sqrt(np.mean(voice**2) / np.mean(with_echo**2))  # the level must not tell
-print(f"echo: {20 * np.log10((1 - B_MASK) / (1 + B_MASK)):.1f} dB beside the direct part")
+with_echo = spectrogram.istft(masks * voice_planes, len(voice)).numpy()
+with_echo *= np.sqrt(np.mean(voice**2) / np.mean(with_echo**2))  # equal levels
+echo_db = 20 * np.log10((1 - B_MASK) / (1 + B_MASK))
+print(f"echo: {echo_db:.1f} dB beside the direct part")
+
+# %%
+def my_key() -> str:
+    """The key of this test, the same each time."""
+    return draw_key(N_TRIALS, np.random.default_rng(SEED))
 
 # %% tags=["example", "7.5"]
-player.tracks({
-    "A, as it is": voice, "B, with the echo": with_echo,
-    **{f"trial {trial}": {"A": voice, "B": with_echo}[letter]
-       for trial, letter in enumerate(draw_key(N_TRIALS, np.random.default_rng(SEED)), start=1)},
-}, description="Two sounds that you know, and trials that you do not. Which of the two is each of them?")
+player.tracks(
+    {"A, as it is": voice, "B, with the echo": with_echo} | {
+        f"trial {trial}": {"A": voice, "B": with_echo}[letter]
+        for trial, letter in enumerate(my_key(), start=1)
+    },
+    description="Two sounds that you know, and trials that you do not."
+                " Which of the two is each of them?",
+)
 
 # %%
 MY_ANSWERS = ""  # such as "ABBAB"
-hearing.reveal(MY_ANSWERS, lambda: draw_key(N_TRIALS, np.random.default_rng(SEED)), by_luck)
+hearing.reveal(MY_ANSWERS, my_key, by_luck)
 
 # %% tags=["self-check"]
 hearing.check_blind_test(draw_key, by_luck)

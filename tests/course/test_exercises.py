@@ -17,7 +17,7 @@ from lesson_code import FOLDER, run_cell
 from nbformat import NotebookNode
 
 from dann_lib.course.exercises import Aim, Outcome, aim, checking
-from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_shape, wrong_value
+from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_value
 from dann_lib.course.exercises.source import BLANK, blanked, write_exercises
 from dann_lib.errors import DannError
 
@@ -112,9 +112,8 @@ def double(values: list[float]) -> list[float]:
 
 @self_check("0.1", solved="Twice.")
 def check_double(answer: Any) -> Mistakes:
-    found = ask(answer, [1.0, 2.0])
-    yield wrong_shape(found, (2,), "as many numbers go in.", {(): "That is one number."})
-    yield wrong_value(found, [2.0, 4.0], "The result is not twice the input.", {"Did you square?": [1.0, 4.0]})
+    yield wrong_value(ask(answer, [1.0, 2.0]), [2.0, 4.0], "{found[0]} is not twice the input; {true[0]} is.", {
+        "That is one number.": 0.0, "Did you square?": [1.0, 4.0]}, shape="as many numbers go in.")
 
 
 @pytest.mark.parametrize(("answer", "words"), [
@@ -122,7 +121,7 @@ def check_double(answer: Any) -> Mistakes:
     (lambda values: 2.0, "That is one number."),
     (lambda values: np.ones((2, 3)), "The result has shape (2, 3); as many numbers go in."),
     (lambda values: torch.tensor(values, requires_grad=True) ** 2, "Did you square?"),
-    (lambda values: values, "The result is not twice the input."),
+    (lambda values: values, "1.0 is not twice the input; 2.0 is."),
     (lambda values: values / 2, "Your code stops with TypeError"),
 ])
 def test_a_self_check_explains_the_first_mistake(answer, words):

@@ -171,7 +171,7 @@ def test_a_bin_has_its_sign_its_size_and_two_parts():
 def overlapped(frames: Tensor, window: Tensor, hop: int, times: Tensor, by: Tensor) -> Tensor:
     """Overlap-add with any weights: pieces × times, divided by the sum of `by`."""
     pieces = torch.fft.irfft(frames, n=len(window), dim=0) * times[:, None]
-    return stft._fold(pieces, hop) / stft._fold(by[:, None].expand_as(pieces), hop)
+    return stft.added(pieces, hop) / stft.added(by[:, None].expand_as(pieces), hop)
 
 
 def test_an_inverse_weighs_frames_by_the_window():
@@ -179,7 +179,7 @@ def test_an_inverse_weighs_frames_by_the_window():
         def answer(frames: Tensor, window: Tensor, hop: int) -> Tensor:
             choices = {"ones": torch.ones_like(window), "window": window, "squares": window**2}
             if by == "nothing":
-                return stft._fold(torch.fft.irfft(frames, n=64, dim=0) * choices[times][:, None], hop)
+                return stft.added(torch.fft.irfft(frames, n=64, dim=0) * choices[times][:, None], hop)
             return overlapped(frames, window, hop, choices[times], choices[by])
 
         return stft.check_inverse(answer).text

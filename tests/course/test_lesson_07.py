@@ -126,97 +126,8 @@ def test_direct_part_and_echo_are_the_frame_and_the_frame_backwards():
     assert torch.allclose(direct, 0.7 * frame) and torch.allclose(echo, 0.3 * frame.flip(0).roll(1))
 
 
-@pytest.mark.parametrize(("answer", "words"), [
-    (lambda sound, reference: rms(reference) / rms(sound), "the gain"),
-    (lambda sound, reference: reference, "Only the level"),
-    (lambda sound, reference: sound, "as it was"),
-    (lambda sound, reference: (rms(reference) / rms(sound)) ** 2 * sound, "squared"),
-    (lambda sound, reference: rms(sound) / rms(reference) * sound, "wrong way round"),
-    (lambda sound, reference: np.abs(reference).max() / np.abs(sound).max() * sound, "peaks"),
-    (lambda sound, reference: np.linalg.norm(reference) / np.linalg.norm(sound) * sound, "not their sum"),
-    (lambda sound, reference: 2 * at_level_of(sound, reference), "one gain"),
-])
-def test_a_level_is_explained(answer: Callable, words: str):
-    outcome = hearing.check_level(answer)
-    assert outcome.state == "wrong" and words in outcome.text
-
-
-@pytest.mark.parametrize(("answer", "words"), [
-    (lambda truth: soxr.resample(truth, report.SONG_RATE, report.SAMPLE_RATE), "at 8.82 kHz"),
-    (lambda truth: there_and_back(truth)[:-7], "samples go in"),
-    (lambda truth: np.repeat(truth[::5], 5), "repeated"),
-    (lambda truth: 0.5 * there_and_back(truth), "changes its level"),
-    (lambda truth: np.roll(there_and_back(truth), 30), "another time"),
-    (lambda truth: soxr.resample(truth[::5].copy(), report.SAMPLE_RATE, report.SONG_RATE), "every fifth sample"),
-    (lambda truth: cut_above(truth, 8820), "half of the sample rate"),
-    (lambda truth: truth, "still there"),
-])
-def test_a_band_limit_is_explained(answer: Callable, words: str):
-    outcome = hearing.check_band_limit(answer)
-    assert outcome.state == "wrong" and words in outcome.text
-
-
 def test_a_band_limit_by_fourier_transform_is_solved_too():
     assert hearing.check_band_limit(lambda truth: cut_above(truth, 4410)).state == "solved"
-
-
-@pytest.mark.parametrize(("answer", "words"), [
-    (lambda planes, masks: masks * planes, "two spectrograms"),
-    (lambda planes, masks: ((masks[:, 0] + masks[:, 1]) / 2 * planes[0], masks[:, 0]), "axis of length 1"),
-    (lambda planes, masks: tuple(2 * each for each in direct_and_echo(planes, masks)), "not their sum"),
-    (lambda planes, masks: direct_and_echo(planes, masks)[::-1], "exchanged"),
-    (lambda planes, masks: (masks[:, :1] * planes, direct_and_echo(planes, masks)[1]), "real mask"),
-    (lambda planes, masks: (even(masks) * planes, odd(masks) * planes), "imaginary part"),
-    (lambda planes, masks: (even(masks) * planes, -odd(masks) * backwards(planes)), "sign of the echo"),
-    (lambda planes, masks: (even(masks) * planes, odd(masks).expand_as(masks)), "Apply it"),
-    (lambda planes, masks: (even(masks) * planes, 0 * masks), "add up"),
-    (lambda planes, masks: (0 * masks, masks * planes), "one mask for both parts"),
-])
-def test_an_echo_is_explained(answer: Callable, words: str):
-    outcome = hearing.check_echo(answer)
-    assert outcome.state == "wrong" and words in outcome.text
-
-
-@pytest.mark.parametrize(("answer", "words"), [
-    (lambda song, estimates: np.concatenate((estimates, [estimates[0]])), "Resampling can give"),
-    (repeated, "five times"),
-    (lambda song, estimates: 2 * four_stems(song, estimates), "away from the estimates"),
-    (lambda song, estimates: with_other(song, estimates, lambda song, high: song), "the whole song"),
-    (lambda song, estimates: with_other(song, estimates, lambda song, high: high.sum(axis=0) - song), "sign"),
-    (lambda song, estimates: with_other(song, estimates, lambda song, high: song - high[0]), "miss the song"),
-])
-def test_four_stems_are_explained(answer: Callable, words: str):
-    outcome = hearing.check_four_stems(answer)
-    assert outcome.state == "wrong" and words in outcome.text
-
-
-@pytest.mark.parametrize(("draw_key", "words"), [
-    (lambda n, random: list("AB" * n)[:n], "a text"),
-    (lambda n, random: "AB", "9 trials"),
-    (lambda n, random: draw(n, np.random.default_rng()), "different keys"),
-    (lambda n, random: ("AB" * n)[:n], "Draw it"),
-    (lambda n, random: "".join(random.choice(["A", "B"], n, p=[0.7, 0.3])), "% of the letters are A"),
-    (lambda n, random: "".join(random.permutation(list(("AB" * n)[:n]))), "who counts"),
-    (lambda n, random: (random.choice(["AB", "BA"]) * n)[:n], "who counts"),
-    (lambda n, random: "".join(2 * letter for letter in draw(n, random))[:n], "the one before"),
-])
-def test_a_key_is_explained(draw_key: Callable, words: str):
-    outcome = hearing.check_blind_test(draw_key, luck)
-    assert outcome.state == "wrong" and words in outcome.text
-
-
-@pytest.mark.parametrize(("by_luck", "words"), [
-    (lambda right, n: 100 * luck(right, n), "between 0 and 1"),
-    (exactly, "exactly so many"),
-    (lambda right, n: 1 - luck(right + 1, n), "at most"),
-    (lambda right, n: luck(right + 1, n), "not more"),
-    (lambda right, n: min(1.0, 2 * luck(right, n)), "both sides"),
-    (lambda right, n: right / n if right < n else 0.5**n, "always reached"),
-    (lambda right, n: 1 - right / (n + 1), "was expected"),
-])
-def test_luck_is_explained(by_luck: Callable, words: str):
-    outcome = hearing.check_blind_test(draw, by_luck)
-    assert outcome.state == "wrong" and words in outcome.text
 
 
 def test_answers_are_counted_and_compared_with_luck():
@@ -225,3 +136,73 @@ def test_answers_are_counted_and_compared_with_luck():
     assert "write a letter" in hearing.reveal("ABXA", lambda: "ABBA", luck)
     text = hearing.reveal(" abba ", lambda: "ABBB", luck)
     assert "3 of 4 right" in text and "31.2 %" in text
+
+
+MISTAKES = {
+    hearing.check_level: [
+        (lambda sound, reference: rms(reference) / rms(sound), "the gain"),
+        (lambda sound, reference: reference, "Only the level"),
+        (lambda sound, reference: sound, "as it was"),
+        (lambda sound, reference: (rms(reference) / rms(sound)) ** 2 * sound, "squared"),
+        (lambda sound, reference: rms(sound) / rms(reference) * sound, "wrong way round"),
+        (lambda sound, reference: np.abs(reference).max() / np.abs(sound).max() * sound, "peaks"),
+        (lambda sound, reference: np.linalg.norm(reference) / np.linalg.norm(sound) * sound, "not their sum"),
+        (lambda sound, reference: 2 * at_level_of(sound, reference), "one gain"),
+    ],
+    hearing.check_band_limit: [
+        (lambda truth: soxr.resample(truth, report.SONG_RATE, report.SAMPLE_RATE), "at 8.82 kHz"),
+        (lambda truth: there_and_back(truth)[:-7], "samples go in"),
+        (lambda truth: np.repeat(truth[::5], 5), "repeated"),
+        (lambda truth: 0.5 * there_and_back(truth), "changes its level"),
+        (lambda truth: np.roll(there_and_back(truth), 30), "another time"),
+        (lambda truth: soxr.resample(truth[::5].copy(), report.SAMPLE_RATE, report.SONG_RATE), "every fifth sample"),
+        (lambda truth: cut_above(truth, 8820), "half of the sample rate"),
+        (lambda truth: truth, "still there"),
+    ],
+    hearing.check_echo: [
+        (lambda planes, masks: masks * planes, "two spectrograms"),
+        (lambda planes, masks: ((masks[:, 0] + masks[:, 1]) / 2 * planes[0], masks[:, 0]), "axis of length 1"),
+        (lambda planes, masks: tuple(2 * each for each in direct_and_echo(planes, masks)), "not their sum"),
+        (lambda planes, masks: direct_and_echo(planes, masks)[::-1], "exchanged"),
+        (lambda planes, masks: (masks[:, :1] * planes, direct_and_echo(planes, masks)[1]), "real mask"),
+        (lambda planes, masks: (even(masks) * planes, odd(masks) * planes), "imaginary part"),
+        (lambda planes, masks: (even(masks) * planes, -odd(masks) * backwards(planes)), "sign of the echo"),
+        (lambda planes, masks: (even(masks) * planes, odd(masks).expand_as(masks)), "Apply it"),
+        (lambda planes, masks: (even(masks) * planes, 0 * masks), "add up"),
+        (lambda planes, masks: (0 * masks, masks * planes), "one mask for both parts"),
+    ],
+    hearing.check_four_stems: [
+        (lambda song, estimates: np.concatenate((estimates, [estimates[0]])), "Resampling can give"),
+        (repeated, "five times"),
+        (lambda song, estimates: 2 * four_stems(song, estimates), "away from the estimates"),
+        (lambda song, estimates: with_other(song, estimates, lambda song, high: song), "the whole song"),
+        (lambda song, estimates: with_other(song, estimates, lambda song, high: high.sum(axis=0) - song), "sign"),
+        (lambda song, estimates: with_other(song, estimates, lambda song, high: song - high[0]), "miss the song"),
+    ],
+    (lambda answer: hearing.check_blind_test(answer, luck)): [
+        (lambda n, random: list("AB" * n)[:n], "a text"),
+        (lambda n, random: "AB", "9 trials"),
+        (lambda n, random: draw(n, np.random.default_rng()), "different keys"),
+        (lambda n, random: ("AB" * n)[:n], "Draw it"),
+        (lambda n, random: "".join(random.choice(["A", "B"], n, p=[0.7, 0.3])), "% of the letters are A"),
+        (lambda n, random: "".join(random.permutation(list(("AB" * n)[:n]))), "who counts"),
+        (lambda n, random: (random.choice(["AB", "BA"]) * n)[:n], "who counts"),
+        (lambda n, random: "".join(2 * letter for letter in draw(n, random))[:n], "the one before"),
+    ],
+    (lambda answer: hearing.check_blind_test(draw, answer)): [
+        (lambda right, n: 100 * luck(right, n), "between 0 and 1"),
+        (exactly, "exactly so many"),
+        (lambda right, n: 1 - luck(right + 1, n), "at most"),
+        (lambda right, n: luck(right + 1, n), "not more"),
+        (lambda right, n: min(1.0, 2 * luck(right, n)), "both sides"),
+        (lambda right, n: right / n if right < n else 0.5**n, "always reached"),
+        (lambda right, n: 1 - right / (n + 1), "was expected"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("check", "answer", "words"), [
+    (check, *case) for check, cases in MISTAKES.items() for case in cases])
+def test_mistakes_are_explained(check: Callable, answer: Callable, words: str):
+    outcome = check(answer)
+    assert outcome.state == "wrong" and words in outcome.text

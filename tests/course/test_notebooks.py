@@ -98,13 +98,8 @@ def test_nothing_of_this_machine_is_stored(name):
 
 
 @each_notebook
-def test_no_widget_is_stored(name):
-    for cell in code_cells(name):
-        assert not any(WIDGET_VIEW in output.get("data", {}) for output in cell.outputs)
-
-
-@each_notebook
-def test_a_lesson_is_small(name):
+def test_no_widget_is_stored_and_a_lesson_is_small(name):
+    assert not any(WIDGET_VIEW in output.get("data", {}) for cell in code_cells(name) for output in cell.outputs)
     assert (FOLDER / f"{name}.ipynb").stat().st_size < LARGEST_BYTES
 
 

@@ -41,7 +41,7 @@ def test_windows_last_one_second_at_the_given_rate(pair):
 def test_equals_museval_with_its_own_windows(pair):
     estimates, references = pair
     scores = bss_eval_v4(estimates, references, RATE)
-    import museval
+    import museval  # after `bss_eval_v4`, which puts ffmpeg on PATH
 
     rounded = np.round(references * 2**15) / 2**15
     theirs = museval.evaluate(rounded[..., None], estimates[..., None], win=RATE, hop=RATE)
@@ -91,14 +91,10 @@ def test_a_stem_that_never_plays_is_left_out(pair):
     np.testing.assert_array_equal(scores["sdr_v4"][:2], without["sdr_v4"])
 
 
-def test_an_estimate_of_silence_leaves_nothing_to_score(pair):
+def test_a_silent_estimate_and_a_stem_stored_twice_do_not_break(pair):
     estimates, references = pair
     scores = bss_eval_v4(estimates * np.array([[1.0], [0.0]]), references, RATE)
     assert all(np.isnan(values).all() for values in scores.values())
-
-
-def test_a_song_of_one_stem_stored_twice_does_not_break(pair):
-    estimates, references = pair
     assert bss_eval_v4(estimates, references[[0, 0]], RATE)["sdr_v4"].shape == (2, 3)
 
 
@@ -108,18 +104,13 @@ def test_the_estimate_of_other_is_the_rest():
     np.testing.assert_allclose(with_other(estimates, mixture).sum(axis=0), mixture)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_unusable_samples_are_refused(pair, bad):
+def test_unusable_estimates_are_refused_with_advice(pair):
     estimates, references = pair
-    broken = estimates.copy()
-    broken[0, 5] = bad
-    with pytest.raises(ValueError, match="estimates hold NaN or infinite"):
-        bss_eval_v4(broken, references, RATE)
-
-
-def test_three_estimates_of_four_stems_are_refused_with_advice(pair):
+    for bad in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="estimates hold NaN or infinite"):
+            bss_eval_v4(np.where(np.arange(14_000) == 5, bad, estimates), references, RATE)
     with pytest.raises(ValueError, match="with_other"):
-        bss_eval_v4(pair[0][:1], pair[1], RATE)
+        bss_eval_v4(estimates[:1], references, RATE)
 
 
 def test_importing_evaluation_loads_nothing_heavy():

@@ -129,13 +129,8 @@ def test_the_low_rate_costs_what_lies_above_it():
     assert ceiling.sdr[2] > 25
 
 
-def test_songs_are_scored_in_mono_the_mean_of_the_channels():
-    np.testing.assert_allclose(
-        load_signals(Tone(), report.SONG_RATE)[3], 0.75 * Tone().read("bass")[:, 0], atol=1e-6
-    )
-
-
-def test_resampling_keeps_the_length_that_is_asked_for():
+def test_songs_are_scored_in_mono_and_resampled_to_the_length_that_is_asked_for():
+    np.testing.assert_allclose(load_signals(Tone(), report.SONG_RATE)[3], 0.75 * Tone().read("bass")[:, 0], atol=1e-6)
     waveforms = np.ones((3, 1001), np.float32)
     assert resample(waveforms, 8820, 44_100, 5003).shape == (3, 5003)
     assert resample(waveforms, 8820, 8820, 900).shape == (3, 900)

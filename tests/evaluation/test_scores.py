@@ -102,20 +102,12 @@ def test_a_network_is_a_separator(songs):
 
 
 def test_what_is_stored_is_not_computed_again(songs, tmp_path):
-    separator = Counting()
-    first = evaluate(songs, {"run": separator}, v4=False, out=tmp_path)
-    assert len(separator.asked) == 4
-    again = evaluate(songs, {"run": separator}, v4=False, out=tmp_path)
-    assert len(separator.asked) == 4
-    pd.testing.assert_frame_equal(first, again)
-
-
-def test_a_run_resumes_with_the_songs_that_are_missing(songs, tmp_path):
-    evaluate(songs[:3], {"run": Counting()}, v4=False, out=tmp_path)
-    separator = Counting()
-    scores = evaluate(songs, {"run": separator}, v4=False, out=tmp_path)
-    assert len(separator.asked) == 1
-    assert len(scores) == 4 * 9
+    separator, tables = Counting(), []
+    for part, n_asked in ((songs[:3], 3), (songs, 4), (songs, 4)):
+        tables.append(evaluate(part, {"run": separator}, v4=False, out=tmp_path))
+        assert len(separator.asked) == n_asked
+    assert len(tables[1]) == 4 * 9
+    pd.testing.assert_frame_equal(tables[1], tables[2])
 
 
 def test_another_separator_song_or_rate_is_computed_anew(songs, tmp_path):
@@ -166,36 +158,27 @@ def test_one_song_that_fails_is_named_and_loses_no_other(songs):
     assert scores.attrs["failed"] == {"a": "run: RuntimeError: out of luck"}
 
 
-def test_separators_before_the_failing_one_keep_their_scores(songs):
+def test_separators_before_the_failing_one_keep_their_scores_unless_all_songs_fail(songs):
     with pytest.warns(UserWarning, match="broken"):
         scores = evaluate(songs[:2], {"good": Counting(), "broken": Counting(fails_on=(1,))}, v4=False)
     assert scores.groupby("run").size().to_dict() == {"good": 18, "broken": 9}
-
-
-def test_songs_that_all_fail_end_in_one_message(songs):
     with pytest.raises(DannError, match=r"none of the 2 songs .* out of luck"):
         evaluate(songs[:2], {"run": Counting(fails_on=(1, 2))}, v4=False)
 
 
-@pytest.mark.parametrize(
-    ("separator", "message"),
-    [
-        (lambda signals: signals, r"shape \(5, 9000\); \(3, 9000\) was expected"),
-        (lambda signals: np.full((3, 9000), np.nan), "estimates hold NaN"),
-    ],
-)
+@pytest.mark.parametrize(("separator", "message"), [
+    (lambda signals: signals, r"shape \(5, 9000\); \(3, 9000\) was expected"),
+    (lambda signals: np.full((3, 9000), np.nan), "estimates hold NaN"),
+])
 def test_estimates_that_are_none_are_refused(songs, separator, message):
     with pytest.raises(DannError, match=message):
         evaluate(songs[:1], {"run": separator}, v4=False)
 
 
-def test_an_unwritable_folder_ends_the_run(songs, tmp_path):
+def test_what_cannot_be_written_or_recognised_is_not_stored(songs, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="choose another folder"):
         evaluate(songs, {"run": Counting()}, v4=False, out=tmp_path / "file")
-
-
-def test_a_separator_that_cannot_be_recognised_is_not_stored(songs, tmp_path):
     with pytest.raises(ValueError, match="no fingerprint"):
         evaluate(songs, {"run": lambda signals: signals[1:4]}, v4=False, out=tmp_path)
 
@@ -205,12 +188,9 @@ def test_the_exponent_is_part_of_an_oracles_fingerprint():
     assert len(prints) == len(oracles(44_100))
 
 
-def test_songs_of_the_same_name_are_refused(songs):
+def test_songs_of_the_same_name_and_no_songs_are_refused(songs):
     with pytest.raises(ValueError, match="several songs are called b"):
         evaluate([songs[0], songs[0]], {"run": Counting()}, v4=False)
-
-
-def test_no_songs_are_refused():
     with pytest.raises(DannError, match="0 songs"):
         evaluate([], {"run": Counting()})
 
@@ -280,13 +260,10 @@ def test_the_gap_closed_is_measured_between_mixture_and_ratio_mask():
     assert gap_closed(table_of(values), "mixture", n_resamples=50)["gap_closed"].tolist() == [0.0]
 
 
-def test_the_gap_is_taken_over_songs_that_all_runs_have():
+def test_the_gap_is_taken_over_songs_that_all_runs_have_and_needs_both_ends():
     values = {"mixture": [0.0, 0.0, 0.0], "ideal_ratio_mask": [10.0, 10.0, np.nan], "dann": [5.0, 5.0, 100.0]}
     closed = gap_closed(table_of(values), "dann", n_resamples=50).iloc[0]
     assert (closed["gap_closed"], closed["n_songs"]) == (0.5, 2)
-
-
-def test_a_gap_without_its_ends_is_refused():
     with pytest.raises(ValueError, match="no sdr of ideal_ratio_mask"):
         gap_closed(table_of({"mixture": [1.0], "dann": [2.0]}), "dann")
 

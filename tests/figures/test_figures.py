@@ -72,22 +72,18 @@ def test_the_same_numbers_give_the_same_bytes():
     assert figures.figure_3(DeepAutoEncoder()).png() == figures.figure_3(DeepAutoEncoder()).png()
 
 
-def test_figure_1_names_the_skip_connections_that_there_are():
-    drawing = figures.figure_1(DANN(skips=(2,)))
-    assert "Concat 2" in texts(drawing)
-    assert not {"Concat 1", "Concat 3", "Concat 4"} & set(texts(drawing))
-    assert "Concat 2." in drawing.description
-
-
 @pytest.mark.parametrize("skips", [(), (1,), (2, 3), (1, 2, 3, 4)])
 def test_skip_connections_are_found_in_the_numbers(skips):
     found = figures.stages(figures.trace(DANN(skips=skips), n_bins=65, n_frames=32))
     assert sorted(concat_number(found, stage) for stage in found if stage.skip is not None) == list(skips)
 
 
-def test_channels_in_the_drawing_are_those_of_the_layers():
-    network = DANN(channels=(5, 7, 11, 13), bottleneck=3)
-    written = " ".join(texts(figures.figure_1(network)))
+def test_channels_and_skips_in_figure_1_are_those_of_the_layers():
+    network = DANN(channels=(5, 7, 11, 13), bottleneck=3, skips=(2,))
+    drawing = figures.figure_1(network)
+    written = " ".join(texts(drawing))
+    assert [name for name in texts(drawing) if name.startswith("Concat")] == ["Concat 2"]
+    assert "Concat 2." in drawing.description
     for n_maps, bins, frames in ((5, 1025, 88), (7, 512, 44), (11, 256, 22), (13, 128, 11), (3, 64, 5)):
         assert f"{n_maps} maps, {bins} × {frames}" in written
     convolutions = [each for each in network.modules() if isinstance(each, torch.nn.Conv2d)]
@@ -104,17 +100,11 @@ def test_tracing_leaves_the_network_as_it_was():
     assert not any(module._forward_hooks for module in network.modules())
 
 
-def test_figure_3_draws_auto_encoders_and_refuses_skip_connections():
+def test_figures_draw_what_they_are_for_and_refuse_others_with_advice():
     assert "32\nunits" in texts(figures.figure_3(DeepAutoEncoder()))
+    assert "layer 2 is concatenated with layer 8" in figures.figure_4(DANN(skips=(3,))).description
     with pytest.raises(ValueError, match=r"Concat 1 and 3.*figure_4"):
         figures.figure_3(DANN(skips=(1, 3)))
-
-
-def test_figure_4_says_which_layers_are_joined():
-    assert "layer 2 is concatenated with layer 8" in figures.figure_4(DANN(skips=(3,))).description
-
-
-def test_networks_that_are_no_u_are_refused_with_advice():
     with pytest.raises(ValueError, match="figure_3"):
         figures.figure_1(FeedForward())
     with pytest.raises(ValueError, match="several paths"):
@@ -154,18 +144,15 @@ def test_figures_5_and_6_show_different_losses():
         figures.figure_8(runs["a"][:0])
 
 
-def test_figure_9_draws_each_song_and_states_the_medians():
-    drawing = figures.figure_9(scores())
+def test_figure_9_draws_each_song_and_states_the_medians_of_one_run():
+    table = scores()
+    drawing = figures.figure_9(table)
     assert "vocals SIR 13.0, SDR 3.0 and SAR 8.0 dB (5 songs)" in drawing.description
     assert [axis.get_title("left") for axis in drawing.figure.axes] == ["(a) vocals", "(b) drums", "(c) bass"]
-
-
-def test_figure_9_counts_what_is_not_finite_and_refuses_mixed_runs():
-    table = scores()
     table.loc[0, "value"] = np.inf
     assert "left out: 1" in figures.figure_9(table).description
     with pytest.raises(ValueError, match="several values of run"):
-        figures.figure_9(pd.concat([scores(), scores().assign(run="mixture")]))
+        figures.figure_9(pd.concat([table, table.assign(run="mixture")]))
 
 
 def test_spectrograms_share_one_scale_whatever_their_level():

@@ -93,9 +93,6 @@ def test_too_long_sounds_are_refused_with_a_length_that_fits():
 def test_what_cannot_be_explored_is_refused(mixture, sources, target, message):
     with pytest.raises(AudioError, match=message):
         player.mask_explorer(mixture, sources, target=target)
-
-
-def test_no_sounds_are_refused():
     with pytest.raises(AudioError, match="no sounds to explore"):
         player.stft_explorer({})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from itertools import combinations
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dann_lib.config import TrainingConfig
-from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_shape, wrong_value
+from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_value
 from dann_lib.network import DANN, n_parameters
 from dann_lib.training import l1_loss
 
@@ -22,16 +21,14 @@ def check_loss(answer: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Mistakes:
     generator = torch.Generator().manual_seed(0)
     masks, sources = (torch.randn(2, 3, 2, 5, 4, generator=generator) for _ in range(2))
     mixture = torch.randn(2, 2, 5, 4, generator=generator)
-    difference, true = masks * mixture[:, None] - sources, l1_loss(masks, mixture, sources)
-    found = ask(answer, masks, mixture, sources)
-    yield wrong_shape(found, (), "a loss is one number.")
-    yield wrong_value(found, true, f"{float(found):.4f}, and the library finds {true:.4f}. "
-                                   "Does each source get the same mixture?", {
+    difference, found = masks * mixture[:, None] - sources, ask(answer, masks, mixture, sources)
+    yield wrong_value(found, l1_loss(masks, mixture, sources), "{found:.4f}, and the library finds {true:.4f}. "
+                                                               "Does each source get the same mixture?", {
         "That is the sum of (3). Take the mean; it does not depend on the size.": difference.abs().sum(),
         "These are squares, an L2 loss. (3) takes the absolute value.": difference.square().mean(),
         "You compare the masks with the sources. Mask the mixture first.": (masks - sources).abs().mean(),
         "You take the mean first, so errors of opposite sign cancel each other.": difference.mean().abs(),
-    }, rtol=1e-4)
+    }, shape="a loss is one number.", rtol=1e-4)
 
 
 @self_check("4.2", solved="With three seeds each it never falls below 10 %, whatever the networks.")
@@ -44,26 +41,25 @@ def check_chance(answer: Callable[[Sequence[float], Sequence[float]], float]) ->
         "You count one direction only. The other one would be as surprising: take absolute values.": 1 / 20,
         "At least as large: the way in which they were dealt counts too, so it is never 0.": 0,
     })
-    found, true = float(ask(answer, *near)), chance(*near)
-    yield wrong_value(found, true, f"For {near} it is {true:.2f}; you find {found:.2f}.")
+    found = float(ask(answer, *near))
+    yield wrong_value(found, 1, f"For {near} it is 1.00; you find {found:.2f}.")
 
 
 @self_check("4.3", solved="Now the skip connection differs, and no longer the weights.")
 def check_same_size(answer: Callable[[int], int]) -> Mistakes:
     """4.3: a bottleneck with which the network without skip connections has as many weights."""
-    channels = (4, 8, 16, 16)
-
-    def size(bottleneck: int) -> int:
-        return n_parameters(DANN((), channels=channels, bottleneck=bottleneck))
+    def size(skips: tuple[int, ...], bottleneck: int) -> int:
+        return n_parameters(DANN(skips, channels=(4, 8, 16, 16), bottleneck=bottleneck))
 
     for skips in ((3,), (1, 2, 3)):
-        target = n_parameters(DANN(skips, channels=channels, bottleneck=12))
+        target = size(skips, 12)
         width = ask(answer, target)
         if not isinstance(width, (int, np.integer)) or width < 1:
             yield f"{width!r} is no number of feature maps; give a whole number from 1."
-        yield size(width) < target and f"With {width} maps there are {size(width)} weights, fewer than {target}; go on."
-        if width > 1 and size(width - 1) >= target:
-            yield f"{width} maps are more than needed: {width - 1} give {size(width - 1)} weights, for {target}."
+        enough, one_less = (size((), max(1, each)) for each in (width, width - 1))
+        yield enough < target and f"With {width} maps there are {enough} weights, fewer than {target}; go on."
+        yield width > 1 and one_less >= target and (
+            f"{width} maps are more than needed: {width - 1} give {one_less} weights, for {target}.")
 
 
 @self_check("4.4", solved="One thing changes, so whatever comes out is its doing, or chance: use two seeds.")
@@ -72,25 +68,7 @@ def check_ablation(answer: Callable[[TrainingConfig], Mapping[str, TrainingConfi
     base = TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=6)
     variants = list(ask(answer, base).values())
     yield len(variants) < 3 and f"{len(variants)} variants; with fewer than three you see no trend."
-    things = set().union(*(differences(base, each) for each in variants))
+    things = sorted({name for each in variants for name, value in vars(base).items() if vars(each)[name] != value})
     yield not things and "All variants are equal. Change one option, with dataclasses.replace."
-    if len(things) > 1:
-        yield f"They differ in {', '.join(sorted(things))}. You could not tell which made the difference."
+    yield len(things) > 1 and f"They differ in {', '.join(things)}. You could not tell which made the difference."
     yield any(one == other for one, other in combinations(variants, 2)) and "Two of the variants are the same."
-
-
-def differences(first: TrainingConfig, second: TrainingConfig) -> set[str]:
-    """Names of the options in which two configurations differ."""
-    ours, others = asdict(first), asdict(second)
-    return {name for name in ours if ours[name] != others[name]}
-
-
-def chance(first: Sequence[float], second: Sequence[float]) -> float:
-    """Share of all ways to deal the results to two groups in which their means are at least as far apart."""
-    everything = np.array([*first, *second])
-    seen = abs(np.mean(first) - np.mean(second))
-    apart = []
-    for chosen in combinations(range(len(everything)), len(first)):
-        inside = np.isin(np.arange(len(everything)), chosen)
-        apart.append(abs(everything[inside].mean() - everything[~inside].mean()))
-    return float(np.mean(np.array(apart) >= seen - 1e-9))

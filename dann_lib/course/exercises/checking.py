@@ -9,17 +9,22 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, wraps
 from pathlib import Path
-from typing import Any, Literal, ParamSpec
+from typing import Any, Literal
 
 import numpy as np
 
 SOLUTIONS = Path(__file__).resolve().parents[3] / "notebooks" / "solutions"
 
-_MARKS = {"blank": ("✎", "nothing written yet"), "wrong": ("✗", "not yet"), "solved": ("✓", "solved")}
-_COLOURS = {"blank": "#8a6d00", "wrong": "#c4501b", "solved": "#00805c"}
-_Answer = ParamSpec("_Answer")
+_LOOKS = {
+    "blank": ("✎", "nothing written yet", "#8a6d00"),
+    "wrong": ("✗", "not yet", "#c4501b"),
+    "solved": ("✓", "solved", "#00805c"),
+}
 Mistakes = Iterator[str | bool | None]
 """Sentences that help, one for each mistake in an answer; `None` and `False` where there is none."""
+
+Waveform = np.ndarray
+"""`(sample,)`; 1 is full scale."""
 
 
 @dataclass(frozen=True)
@@ -37,34 +42,30 @@ class Outcome:
     text: str
 
     def _repr_html_(self) -> str:
-        mark, word = _MARKS[self.state]
+        mark, word, colour = _LOOKS[self.state]
         return (
-            f'<div role="status" style="border-left:4px solid {_COLOURS[self.state]};padding:0.3em 0.8em;'
-            'max-width:44em">'
+            f'<div role="status" style="border-left:4px solid {colour};padding:0.3em 0.8em;max-width:44em">'
             f"<strong>{mark} Exercise {self.exercise}: {word}.</strong> {html.escape(self.text)}</div>"
         )
 
     def __repr__(self) -> str:
-        return f"Exercise {self.exercise}: {_MARKS[self.state][1]}. {self.text}"
+        return f"Exercise {self.exercise}: {_LOOKS[self.state][1]}. {self.text}"
 
 
 def self_check(
-    exercise: str, solved: str | Callable[_Answer, str]
-) -> Callable[[Callable[_Answer, Mistakes]], Callable[_Answer, Outcome]]:
+    exercise: str, solved: str | Callable[..., str]
+) -> Callable[[Callable[..., Mistakes]], Callable[..., Outcome]]:
     """Make a self-check of a generator of mistakes: it explains the first one.
 
     The generator gets what the reader wrote, usually a function or a class, and looks from the coarse to the fine,
-    at the shape first, at the value last. What an answer raises is explained as well.
-
-    Args:
-        exercise: its number, such as "2.1".
-        solved: what to say if there are none: what the reader has now shown; or a function of the answer.
+    at the shape first, at the value last. What an answer raises is explained as well. If there is no mistake, `solved`
+    says what the reader has now shown; it may be a function of the answer.
     """
-    def explaining(mistakes: Callable[_Answer, Mistakes]) -> Callable[_Answer, Outcome]:
+    def explaining(mistakes: Callable[..., Mistakes]) -> Callable[..., Outcome]:
         @wraps(mistakes)
-        def check(*answer: _Answer.args, **named: _Answer.kwargs) -> Outcome:
+        def check(*answer: Any) -> Outcome:
             try:
-                mistake = next(filter(None, mistakes(*answer, **named)), None)
+                mistake = next(filter(None, mistakes(*answer)), None)
             except NotImplementedError:
                 text = "Replace the line “raise NotImplementedError”, run that cell, then this one."
                 return Outcome(exercise, "blank", text)
@@ -72,7 +73,7 @@ def self_check(
                 mistake = _explained(error)
             if mistake is not None:
                 return Outcome(exercise, "wrong", mistake)
-            return Outcome(exercise, "solved", solved if isinstance(solved, str) else solved(*answer, **named))
+            return Outcome(exercise, "solved", solved if isinstance(solved, str) else solved(*answer))
 
         return check
 
@@ -80,64 +81,52 @@ def self_check(
 
 
 def ask(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call what the reader wrote, and say so if it gives nothing back.
-
-    Raises:
-        TypeError: if it returns `None`.
-    """
+    """Call what the reader wrote; a `TypeError` says so if it gives nothing back."""
     result = function(*arguments)
     if result is None or result is ...:
         raise TypeError(f"{getattr(function, '__name__', 'your function')} gives nothing back; end it with “return …”")
     return result
 
 
-def wrong_shape(
-    found: Any, expected: tuple[int, ...], otherwise: str, mistakes: Mapping[tuple[int, ...], str] | None = None
-) -> str | None:
-    """What is wrong with the shape of a result; `None` if nothing is.
+def wrong_shape(found: Any, expected: tuple[int, ...], otherwise: str) -> str | None:
+    """What is wrong with the shape of a number, a sequence, an array or a tensor; `None` if nothing is.
 
-    Args:
-        found: the result: a number, a sequence, an array or a tensor.
-        expected: the right shape, `()` for one number.
-        otherwise: what to say after "The result has shape …;".
-        mistakes: shape that a typical mistake leads to → what to say.
+    What to say `otherwise` comes after "The result has shape …;". The shape of one number is `()`.
     """
     shape = tuple(np.shape(found))
-    return None if shape == expected else (mistakes or {}).get(shape, f"The result has shape {shape}; {otherwise}")
+    return None if shape == expected else f"The result has shape {shape}; {otherwise}"
 
 
 def wrong_value(
-    found: Any, true: Any, otherwise: str, mistakes: Mapping[str, Any] | None = None, *, rtol: float = 1e-5,
-    atol: float = 1e-8,
+    found: Any, true: Any, otherwise: str, mistakes: Mapping[str, Any] | None = None, *, shape: str = "",
+    rtol: float = 1e-5, atol: float = 1e-8,
 ) -> str | None:
-    """What is wrong with a result, up to a relative and an absolute tolerance; `None` if nothing is.
+    """What is wrong with `found`, a number, a sequence, an array or a tensor; `None` if nothing is.
 
     Args:
-        found: the result: a number, a sequence, an array or a tensor.
+        found: the result.
         true: what it should be.
-        otherwise: what to say of any other value or shape.
-        mistakes: what to say ← the value that a typical mistake leads to.
+        otherwise: what to say of any other value; `{found}` and `{true}` stand for the two.
+        mistakes: what to say ← what a typical mistake leads to: this value, or any of this shape if that is wrong.
+        shape: what to say of any other shape, after "The result has shape …;".
         rtol: relative tolerance.
         atol: absolute tolerance, in the unit of the values.
     """
     found, true, *typical = (np.asarray(value.detach() if hasattr(value, "detach") else value)
                              for value in (found, true, *(mistakes or {}).values()))
-    if found.shape != true.shape:
-        return otherwise
+    misshapen = found.shape != true.shape
     for value, sentence in zip(typical, mistakes or {}, strict=True):
-        if np.allclose(found, value, rtol, atol):
+        if value.shape == found.shape and (misshapen or np.allclose(found, value, rtol, atol)):
             return sentence
-    return None if np.allclose(found, true, rtol, atol) else otherwise
+    if misshapen and shape:
+        return wrong_shape(found, true.shape, shape)
+    right = not misshapen and np.allclose(found, true, rtol, atol)
+    return None if right else otherwise.format(found=found, true=true)
 
 
 @dataclass(frozen=True)
 class Aim:
-    """The output that a solution gives, and yours above it where there is one.
-
-    Attributes:
-        example: HTML of the stored output of the solution.
-        yours: what your code gives; `None` as long as nothing is written.
-    """
+    """The output that a solution gives, as HTML, and above it what your code gives, if something is written."""
 
     example: str
     yours: Any = None
@@ -145,7 +134,9 @@ class Aim:
     def _repr_html_(self) -> str:
         opened = " open" * (self.yours is None)
         aim_at = f"<details{opened}><summary>Example output, to aim at</summary>{self.example}</details>"
-        return aim_at if self.yours is None else f"<div><strong>Yours</strong>{_as_html(self.yours)}</div>{aim_at}"
+        maker = getattr(self.yours, "_repr_html_", None)
+        yours = maker() if maker else f"<pre>{html.escape(str(self.yours))}</pre>"
+        return aim_at if self.yours is None else f"<div><strong>Yours</strong>{yours}</div>{aim_at}"
 
     def __repr__(self) -> str:
         return "Example output, to aim at" if self.yours is None else repr(self.yours)
@@ -159,41 +150,31 @@ def aim(solutions: str, exercise: str, make: Callable[[], Any]) -> Aim:
         exercise: its number, such as "2.1".
         make: gives the output; called with the reader's code, so it may fail.
     """
-    example = _stored_example(solutions, exercise)
+    example, yours = _stored_example(solutions, exercise), None
     try:
-        return Aim(example, make())
+        yours = make()
     except NotImplementedError:
-        return Aim(example)
+        pass
     except Exception as error:
-        return Aim(example, _explained(error))
+        yours = _explained(error)
+    return Aim(example, yours)
 
 
 @cache
 def _stored_example(solutions: str, exercise: str) -> str:
-    """HTML of the output of the cell with the tags "example" and the exercise's number.
-
-    Raises:
-        LookupError: if the stored solutions have none.
-    """
+    """HTML of the output of the cell with the tags "example" and the exercise's number."""
     for cell in json.loads((SOLUTIONS / f"{solutions}.ipynb").read_text(encoding="utf-8"))["cells"]:
         if {"example", exercise} <= set(cell["metadata"].get("tags", [])) and cell["outputs"]:
-            data = cell["outputs"][-1].get("data", {})
-            if "text/html" in data:
-                return "".join(data["text/html"])
-            return f"<pre>{html.escape(''.join(data.get('text/plain', '')))}</pre>"
+            data = {"text/plain": "", **cell["outputs"][-1].get("data", {})}
+            return "".join(data.get("text/html") or f"<pre>{html.escape(''.join(data['text/plain']))}</pre>")
     raise LookupError(f"the solutions of {solutions} have no stored example of exercise {exercise}; "
                       f"run: python -m dann_lib course --write notebooks/solutions/{solutions}.py")
-
-
-def _as_html(output: Any) -> str:
-    maker = getattr(output, "_repr_html_", None)
-    return maker() if maker else f"<pre>{html.escape(str(output))}</pre>"
 
 
 def _explained(error: Exception) -> str:
     """What went wrong, and in which line of the reader's code."""
     ours = (str(SOLUTIONS.parents[1]), "site-packages")
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__)
-              if not any(folder in frame.filename for folder in ours)]
-    where = f" in the line “{frames[-1].line}”" if frames and frames[-1].line else ""
+    lines = [frame.line for frame in traceback.extract_tb(error.__traceback__)
+             if not any(folder in frame.filename for folder in ours)]
+    where = f" in the line “{lines[-1]}”" if lines and lines[-1] else ""
     return f"Your code stops with {type(error).__name__}: {error}{where}."

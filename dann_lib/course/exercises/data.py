@@ -7,10 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from dann_lib import report
-from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_shape, wrong_value
-
-Waveform = np.ndarray
-"""`(sample,)`; 1 is full scale."""
+from dann_lib.course.exercises.checking import Mistakes, Waveform, ask, self_check, wrong_value
+from dann_lib.spectrogram import n_frames
 
 
 @self_check("1.1", solved="Four stems that add up: three of them decide the fourth.")
@@ -18,45 +16,42 @@ def check_the_rest(answer: Callable[[Waveform, Waveform, Waveform, Waveform], Wa
     """1.1: the fourth stem from the mixture and the other three."""
     stems = _noise(4)
     mixture = stems.sum(axis=0)
-    found = ask(answer, mixture, *stems[:3])
-    yield wrong_shape(found, mixture.shape, f"the mixture has {mixture.shape}.")
     yield wrong_value(
-        found, stems[3],
+        ask(answer, mixture, *stems[:3]), stems[3],
         "Rest and stems together do not give the mixture. Are all three of them taken away, each once?", {
             "The sign is turned: take the three stems from the mixture, not the mixture from them.": -stems[3],
             "You have added the stems to the mixture, where they are already; take them away.": 2 * mixture - stems[3],
-        }, atol=1e-5)
+        }, shape=f"the mixture has {mixture.shape}.", atol=1e-5)
 
 
 @self_check("1.2", solved="That is the number that a separator has to improve on.")
 def check_level_against_the_rest(answer: Callable[[Waveform, Waveform], float]) -> Mistakes:
     """1.2: level of a stem relative to the rest of the mixture, in dB."""
     stem, rest = _noise(2)
-    found = ask(answer, stem, stem + rest)
-    yield wrong_shape(found, (), "a level is one number.")
-    found, louder = float(found), float(ask(answer, 10 * stem, 10 * stem + rest))
     true, against_mixture = (10 * np.log10(np.mean(stem**2) / np.mean(each**2)) for each in (rest, stem + rest))
-    yield wrong_value(found, true, f"For two noises, {true:.2f} dB were expected and {found:.2f} found. "
+    found, louder = (ask(answer, each, each + rest) for each in (stem, 10 * stem))
+    yield wrong_value(found, true, "For two noises, {true:.2f} dB were expected and {found:.2f} found. "
                       "Did you take the ratio of the mean squares, then 10 log₁₀?", {
         "You compare with the whole mixture, in which the stem is contained; compare with the rest alone.":
             against_mixture,
         "A stem ten times as large is 20 dB louder, and with you it is 10: for squares (energies) it is 10 log₁₀, for "
-        "values before squaring 20 log₁₀.": louder - 10,
-    }, atol=0.01)
+        "values before squaring 20 log₁₀.": np.mean(louder) - 10,
+    }, shape="a level is one number.", atol=0.01)
 
 
 @self_check("1.3", solved="100 songs of 4 minutes make about as many chunks as the report says, at 8.82 kHz only.")
 def check_chunks(answer: Callable[[float, int], int]) -> Mistakes:
     """1.3: how many whole chunks a song gives."""
-    found, true = ask(answer, 240.0, report.SAMPLE_RATE), _chunks(240.0, report.SAMPLE_RATE)
+    true, twice, at_full_rate = (n_frames(240 * rate_hz) // report.N_FRAMES
+                                 for rate_hz in (report.SAMPLE_RATE, 2 * report.SAMPLE_RATE, report.SONG_RATE))
+    found = ask(answer, 240.0, report.SAMPLE_RATE)
     yield int(found) != found and f"{found} chunks: only whole ones count."
-    yield wrong_value(found, true, f"A song of 240 s at 8.82 kHz makes {true} whole chunks; you count {int(found)}.", {
-        "Twice too many: are neighbouring frames half a window, 1024 samples, apart with you?":
-            _chunks(240.0, report.SAMPLE_RATE * 2),
+    yield wrong_value(int(found), true, "A song of 240 s at 8.82 kHz makes {true} whole chunks; you count {found}.", {
+        "Twice too many: are neighbouring frames half a window, 1024 samples, apart with you?": twice,
     }, rtol=0)
-    found, true = int(ask(answer, 240.0, report.SONG_RATE)), _chunks(240.0, report.SONG_RATE)
-    yield found != true and (f"At 44.1 kHz it would be {true} chunks, you count {found}. "
-                             "Does your function use the rate it is given?")
+    yield wrong_value(int(ask(answer, 240.0, report.SONG_RATE)), at_full_rate, rtol=0, otherwise=
+                      "At 44.1 kHz it would be {true} chunks, you count {found}. "
+                      "Does your function use the rate it is given?")
 
 
 @self_check("1.4", solved="This is how training songs are multiplied in lesson 5: remixing makes new ones.")
@@ -76,7 +71,3 @@ def check_remix(answer: Callable[[Mapping[str, Waveform], Mapping[str, float]], 
 
 def _noise(n_signals: int) -> np.ndarray:
     return 0.1 * np.random.default_rng(0).standard_normal((n_signals, 2 * report.SAMPLE_RATE))
-
-
-def _chunks(seconds: float, rate_hz: int) -> int:
-    return int(seconds * rate_hz / report.HOP + 1) // report.N_FRAMES

@@ -11,17 +11,10 @@ import torch
 from torch import Tensor
 
 from dann_lib import report
-from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_shape, wrong_value
+from dann_lib.course.exercises.checking import Mistakes, Waveform, ask, self_check, wrong_value
 
-Waveform = np.ndarray
-"""`(sample,)`; 1 is full scale."""
-
-Separate = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 DrawKey = Callable[[int, np.random.Generator], str]
 ByLuck = Callable[[int, int], float]
-
-TONES_HZ = (1000, 6000, 12_000)
-"""Tones to try a band limit with: one that 8.82 kHz can hold, two that it cannot."""
 
 
 @self_check("7.1", solved="Now the louder one can no longer win by being louder.")
@@ -29,14 +22,12 @@ def check_level(answer: Callable[[Waveform, Waveform], Waveform]) -> Mistakes:
     """7.1: a sound at the level of another one."""
     random = np.random.default_rng(0)
     sound, reference = random.standard_normal(2000), 0.3 * random.laplace(size=3000)
-    found = ask(answer, sound, reference)
-    yield wrong_shape(found, sound.shape, f"the sound has {sound.shape}.", {
-        (): "The result is one number, the gain. Give the sound back, multiplied by it.",
-        reference.shape: "The result is as long as the reference. Only the level is to be taken from it.",
-    })
     gain, peaks = _rms(reference) / _rms(sound), np.abs(reference).max() / np.abs(sound).max()
+    found = ask(answer, sound, reference)
     yield wrong_value(found, gain * sound, f"The result has a root mean square of {_rms(found):.3f}, the reference "
                       f"{_rms(reference):.3f}. Multiply all samples by one gain that makes them equal.", {
+        "The result is one number, the gain. Give the sound back, multiplied by it.": gain,
+        "The result is as long as the reference. Only the level is to be taken from it.": reference,
         "The sound comes back as it was.": sound,
         "The gain is squared with you: a ratio of energies needs a root before it multiplies samples.": gain**2 * sound,
         "The wrong way round: what is quieter than the reference has to become louder.": sound / gain,
@@ -44,43 +35,42 @@ def check_level(answer: Callable[[Waveform, Waveform], Waveform]) -> Mistakes:
         "squares.": peaks * sound,
         "Longer sounds come out louder: take the mean of the squares, not their sum.":
             gain * np.sqrt(len(reference) / len(sound)) * sound,
-    })
+    }, shape=f"the sound has {sound.shape}.")
 
 
 @self_check("7.2", solved="All that is left to hear now is the separation; the low rate is on both sides.")
 def check_band_limit(answer: Callable[[Waveform], Waveform]) -> Mistakes:
     """7.2: what 8.82 kHz can hold of a sound at 44.1 kHz, at 44.1 kHz again."""
     seconds = np.arange(report.SONG_RATE) / report.SONG_RATE
-    inside, *above = (np.sin(2 * np.pi * hz * seconds) for hz in TONES_HZ)
+    inside, *above = (np.sin(2 * np.pi * hz * seconds) for hz in (1000, 6000, 12_000))  # 8.82 kHz can hold one of them
     found = np.asarray(ask(answer, inside), float)
     yield found.shape == (len(inside) // report.DOWNSAMPLING,) and (
         "The result is at 8.82 kHz. Bring it back to 44.1 kHz, so that it can be compared sample by sample.")
     yield found.shape != inside.shape and f"{len(inside)} samples go in, {found.shape} come out."
-    loud, image_hz, middle = _level_db(found, TONES_HZ[0]), report.SAMPLE_RATE - TONES_HZ[0], slice(5000, -5000)
-    yield _level_db(found, image_hz) > -40 and (
-        f"A tone of {TONES_HZ[0]} Hz brings a new one at {image_hz} Hz. On the way up, samples have to be interpolated "
-        "by a filter, not repeated or filled with zeros.")
-    yield abs(loud) > 0.1 and (
-        f"A tone of {TONES_HZ[0]} Hz, which 8.82 kHz can hold, changes its level by {loud:.1f} dB.")
+    loud, middle = _level_db(found, 1000), slice(5000, -5000)
+    yield _level_db(found, 7820) > -40 and (
+        "A tone of 1000 Hz brings a new one at 7820 Hz. On the way up, samples have to be interpolated by a filter, "
+        "not repeated or filled with zeros.")
+    yield abs(loud) > 0.1 and f"A tone of 1000 Hz, which 8.82 kHz can hold, changes its level by {loud:.1f} dB."
     yield wrong_value(found[middle], inside[middle], atol=0.02, otherwise=
                       "A tone that should stay as it is comes at another time. Use a filter without delay.")
-    for tone, hz in zip(above, TONES_HZ[1:], strict=True):
+    for tone, hz in zip(above, (6000, 12_000), strict=True):
         found = np.asarray(ask(answer, tone), float)
         folded = abs(hz - report.SAMPLE_RATE * round(hz / report.SAMPLE_RATE))
         yield _level_db(found, folded) > -40 and (
             f"A tone of {hz} Hz comes back as one of {folded} Hz. Taking every fifth sample folds it down (lesson 1); "
             "it has to be filtered first, as a resampler does.")
         yield _level_db(found, hz) > -40 and (
-            f"A tone of {hz} Hz is still there. The highest frequency is half of the sample rate: "
-            f"{report.SAMPLE_RATE // 2} Hz, not {report.SAMPLE_RATE}.")
+            f"A tone of {hz} Hz is still there. The highest frequency is half of the sample rate: 4410 Hz, not 8820.")
 
 
 @self_check("7.3", solved="Two masks are one mask for both parts, and one more for the same frame played backwards.")
-def check_echo(answer: Separate) -> Mistakes:
+def check_echo(answer: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> Mistakes:
     """7.3: the direct and the reversed part of masked planes."""
-    planes, masks = _planes_and_masks()
-    even, odd = (masks[:, :1] + masks[:, 1:]) / 2, (masks[:, :1] - masks[:, 1:]) / 2
-    flipped = planes * torch.tensor([1.0, -1.0])[:, None, None]
+    random = torch.Generator().manual_seed(0)
+    planes, masks = torch.randn(2, 9, 7, generator=random), torch.rand(3, 2, 9, 7, generator=random)
+    even = masks.mean(dim=1, keepdim=True).expand_as(masks)
+    odd, flipped = masks[:, :1] - even, planes * torch.tensor([1.0, -1.0])[:, None, None]
     found = ask(answer, planes, masks)
     yield (not isinstance(found, (tuple, list)) or len(found) != 2) and (
         "Return two spectrograms: the direct part, and the echo.")
@@ -133,32 +123,7 @@ def check_four_stems(answer: Callable[[Waveform, np.ndarray], np.ndarray]) -> Mi
 
 @self_check("7.5", solved="Drawn fairly, and counted fairly. What you now can tell apart, you can hear.")
 def check_blind_test(draw_key: DrawKey, by_luck: ByLuck) -> Mistakes:
-    """7.5: a key drawn at random, and the probability of a result by luck."""
-    yield from _mistakes_in_key(draw_key)
-    yield from _mistakes_in_luck(by_luck)
-
-
-def reveal(answers: str, draw: Callable[[], str], by_luck: ByLuck) -> str:
-    """What a listener's answers are worth.
-
-    Args:
-        answers: a letter for each trial, such as "ABBA"; empty before the test.
-        draw: gives the key, the true letters; not called before there are answers.
-        by_luck: the reader's function.
-    """
-    given = answers.strip().upper()
-    if not given:
-        return "Listen to the trials above, write a letter for each, and run this cell again."
-    key = draw()
-    if len(given) != len(key) or set(given) - set("AB"):
-        return f"{answers!r} is no answer to {len(key)} trials; write a letter, A or B, for each of them."
-    n_right = sum(a == b for a, b in zip(given, key, strict=True))
-    return (f"{n_right} of {len(key)} right; the key was {key}. Who only guesses does as well with a probability of "
-            f"{100 * by_luck(n_right, len(key)):.1f} %.")
-
-
-def _mistakes_in_key(draw_key: DrawKey) -> Mistakes:
-    """A key has the right letters, as many as wanted, and no pattern."""
+    """7.5: a key with the right letters and no pattern, and the probability of at least so many right answers."""
     found = ask(draw_key, 9, np.random.default_rng(0))
     yield (not isinstance(found, str) or bool(set(found) - set("AB"))) and (
         f"The key is {found!r}; expected a text of the letters A and B, such as 'ABBAB'.")
@@ -177,10 +142,6 @@ def _mistakes_in_key(draw_key: DrawKey) -> Mistakes:
     yield not abs(same - 0.5) < 0.03 and (
         f"{100 * same:.0f} % of the letters are like the one before. A listener could follow the pattern; draw each "
         "letter anew.")
-
-
-def _mistakes_in_luck(by_luck: ByLuck) -> Mistakes:
-    """A probability, of at least so many right answers."""
     found, all_right, none = (float(ask(by_luck, *result)) for result in ((3, 4), (10, 10), (0, 10)))
     yield not 0 <= found <= 1 and f"by_luck(3, 4) is {found:.3g}; a probability lies between 0 and 1."
     yield wrong_value((none, all_right), (1, all_right), "0 of 10 or more is always reached; "
@@ -194,10 +155,24 @@ def _mistakes_in_luck(by_luck: ByLuck) -> Mistakes:
     for n_right, n_trials in ((9, 12), (6, 10), (20, 20), (1, 1)):
         found = float(ask(by_luck, n_right, n_trials))
         true = sum(comb(n_trials, k) for k in range(n_right, n_trials + 1)) / 2**n_trials
-        yield np.isclose(found, 2 * true) and true < 0.5 and (
-            "Twice the probability, a test on both sides. Only more right answers than by luck are a sign.")
         yield wrong_value(found, true, f"by_luck({n_right}, {n_trials}) is {found:.4g}; {true:.4g} was expected. Of "
-                          f"all 2^{n_trials} ways to answer, how many have {n_right} or more right?", rtol=1e-6)
+                          f"all 2^{n_trials} ways to answer, how many have {n_right} or more right?", {
+            "Twice the probability, a test on both sides. Only more right answers than by luck are a sign.":
+                2 * true if true < 0.5 else np.nan,
+        }, rtol=1e-6)
+
+
+def reveal(answers: str, draw: Callable[[], str], by_luck: ByLuck) -> str:
+    """What a listener's answers, such as "ABBA", are worth; `draw` gives the true letters, once there are answers."""
+    given = answers.strip().upper()
+    if not given:
+        return "Listen to the trials above, write a letter for each, and run this cell again."
+    key = draw()
+    if len(given) != len(key) or set(given) - set("AB"):
+        return f"{answers!r} is no answer to {len(key)} trials; write a letter, A or B, for each of them."
+    n_right = sum(a == b for a, b in zip(given, key, strict=True))
+    return (f"{n_right} of {len(key)} right; the key was {key}. Who only guesses does as well with a probability of "
+            f"{100 * by_luck(n_right, len(key)):.1f} %.")
 
 
 def _rms(waveform: np.ndarray) -> float:
@@ -209,9 +184,3 @@ def _level_db(waveform: Waveform, hz: float) -> float:
     wave = np.exp(-2j * np.pi * hz * np.arange(len(waveform)) / report.SONG_RATE)
     found = np.abs(np.sum(np.hanning(len(waveform)) * waveform * wave)) / (len(waveform) / 4)
     return float(20 * np.log10(max(found, 1e-9)))
-
-
-def _planes_and_masks() -> tuple[Tensor, Tensor]:
-    """Random planes `(part, freq, frame)`, and masks `(source, part, freq, frame)` for them."""
-    random = torch.Generator().manual_seed(0)
-    return torch.randn(2, 9, 7, generator=random), torch.rand(3, 2, 9, 7, generator=random)

@@ -9,11 +9,11 @@ import numpy as np
 from dann_lib.batches import REMIX_DB
 from dann_lib.course.exercises.checking import Mistakes, ask, self_check, wrong_value
 
-CLOSE = 1.001
-"""A mask is accepted whose loss is at most so many times the lowest one."""
-
 LOSSES = (5.0, 4.0, 4.2, 4.1, 3.0, 3.2, 3.1, 3.3, 2.0, 1.0)
 """Losses with two pauses, of two and of three epochs."""
+
+STOPS = {2: (2, 4), 3: (5, 8), 4: (10, 10)}
+"""Patience → the epoch of `LOSSES` that is kept, and how many are run, both counted from 1."""
 
 
 @self_check("5.1", solved="That is torch.optim.SGD, for one weight.")
@@ -28,19 +28,18 @@ def check_momentum_step(answer: Callable[[float, float, float, float, float], tu
         "Without momentum you go uphill: the gradient points to where the loss grows.": weight + rate * gradient,
     })
     new, damped = momentum * velocity + gradient, momentum * velocity + (1 - momentum) * gradient
-    yield wrong_value(
-        found, (weight - rate * new, new),
-        f"From weight {weight:g} and velocity {velocity:g}, {weight - rate * new:.2f} and {new:.2f} were expected, "
-        f"{found[0]:.2f} and {found[1]:.2f} found. What is left of the old velocity, and what comes to it?", {
-            "The weight moves by the old velocity; bring that up to date first.": (weight - rate * velocity, new),
-            "The weight does not feel the velocity; it follows the gradient alone.": (below, new),
-            "That looks ahead once more (Nesterov's variant).": (weight - rate * (gradient + momentum * new), new),
-            "The rate is inside your velocity. With a constant rate that is nearly the same; PyTorch keeps it outside, "
-            "so that a rate that changes acts on all of the velocity at once.":
-                (below - momentum * velocity, momentum * velocity + rate * gradient),
-            "You weaken the new gradient by 1 − momentum, a running mean. Here all of it is added to the velocity.":
-                (weight - rate * damped, damped),
-        })
+    yield wrong_value(found, (weight - rate * new, new), f"From weight {weight:g} and velocity {velocity:g}, "
+                      "{true[0]:.2f} and {true[1]:.2f} were expected, {found[0]:.2f} and {found[1]:.2f} found. What is "
+                      "left of the old velocity, and what comes to it?", {
+        "The weight moves by the old velocity; bring that up to date first.": (weight - rate * velocity, new),
+        "The weight does not feel the velocity; it follows the gradient alone.": (below, new),
+        "That looks ahead once more (Nesterov's variant).": (weight - rate * (gradient + momentum * new), new),
+        "The rate is inside your velocity. With a constant rate that is nearly the same; PyTorch keeps it outside, "
+        "so that a rate that changes acts on all of the velocity at once.":
+            (below - momentum * velocity, momentum * velocity + rate * gradient),
+        "You weaken the new gradient by 1 − momentum, a running mean. Here all of it is added to the velocity.":
+            (weight - rate * damped, damped),
+    })
 
 
 @self_check("5.2", solved="A weighted median and a weighted mean: the two losses ask different questions.")
@@ -52,7 +51,7 @@ def check_best_masks(answer: Callable[[np.ndarray, np.ndarray], tuple[float, flo
     with_rest = np.append(mixture, np.zeros(9)), np.append(source, random.standard_normal(9))
     ratio, loud = source / mixture, np.abs(mixture)
     weighted, by_squares = (np.average(ratio, weights=loud**power) for power in (1, 2))
-    true = _weighted_median(ratio, loud), by_squares
+    true = np.quantile(ratio, 0.5, weights=loud, method="inverted_cdf"), by_squares
     found = ask(answer, mixture, source)
     yield np.shape(found) != (2,) and "Give back two numbers: the mask of L1, then that of L2."
     yield np.allclose(found[::-1], true, rtol=0.02) and "They are the wrong way round: first L1, then L2."
@@ -63,7 +62,7 @@ def check_best_masks(answer: Callable[[np.ndarray, np.ndarray], tuple[float, flo
          "L2: the weights are the squares of the mixture, not its absolute values.": weighted},
     ), strict=True):
         ours, lowest = (np.sum(np.abs(each * mixture - source) ** power) for each in (mask, best))
-        yield wrong_value(mask, mask if ours <= CLOSE * lowest else np.nan, f"L{power}: your mask {mask:.3f} has a "
+        yield wrong_value(mask, mask if ours <= 1.001 * lowest else np.nan, f"L{power}: your mask {mask:.3f} has a "
                           f"loss of {ours:.5g}; the lowest there is, is {lowest:.5g}.", mistakes, rtol=1e-3)
     with np.errstate(divide="ignore", invalid="ignore"):
         again = ask(answer, *with_rest)
@@ -82,12 +81,12 @@ def check_early_stop(answer: Callable[[Sequence[float], int], tuple[int, int]]) 
     yield (kept, run) != (10, 10) and (
         f"With a patience of 20 nothing stops it: 10 epochs, and the last is the best. You find {kept}, {run}.")
     for patience in (2, 3):
-        (kept, run), true = ask(answer, LOSSES, patience), early_stop(LOSSES, patience)
+        (kept, run), true = ask(answer, LOSSES, patience), STOPS[patience]
         if (kept, run) == true:
             continue
         yield (kept > run or (kept == 10 and run < 10)) and (
             f"You keep epoch {kept}, and the run is over after {run}: nobody has seen it by then.")
-        yield (kept, run) == early_stop(LOSSES, patience + 1) and (
+        yield (kept, run) == STOPS[patience + 1] and (
             f"You wait one epoch too long: with a patience of {patience}, it is over after epoch {true[1]}.")
         yield (kept, run) == (10, 10) and (
             "Your run never stops. Do you compare each loss with the lowest so far, or with the one before?")
@@ -100,17 +99,6 @@ def check_early_stop(answer: Callable[[Sequence[float], int], tuple[int, int]]) 
     ties = (2.0, 1.0, 1.0, 1.0, 1.0)
     yield tuple(ask(answer, ties, 2)) != (2, 4) and (
         f"For {ties} and a patience of 2, an equal loss is no better one: epoch 2 of 4 is kept.")
-
-
-def early_stop(losses: Sequence[float], patience: int) -> tuple[int, int]:
-    """The epoch that is kept and the epochs that were run, both counted from 1."""
-    best = 0
-    for epoch, loss in enumerate(losses):
-        if loss < losses[best]:
-            best = epoch
-        if epoch - best >= patience:
-            return best + 1, epoch + 1
-    return best + 1, len(losses)
 
 
 @self_check("5.4", solved="Songs that nobody has played, with their true stems known: as many as you like.")
@@ -159,8 +147,7 @@ def check_choose_rate(answer: Callable[[Callable[[float], float], float, float, 
         losses: dict[float, float] = {}
 
         def validation_loss(rate: float) -> float:
-            losses[float(rate)] = float("nan") if rate > broken else (np.log10(rate) - np.log10(valley)) ** 2
-            return losses[float(rate)]
+            return losses.setdefault(float(rate), np.nan if rate > broken else np.log10(rate / valley) ** 2)
 
         return float(ask(answer, validation_loss, 1e-5, 1.0, 11)), losses
 
@@ -189,18 +176,12 @@ def check_choose_rate(answer: Callable[[Callable[[float], float], float, float, 
         "With runs that explode (loss NaN), you miss the best of the others.")
 
 
-def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(total, total[-1] / 2)])
-
-
 def _origins(remixed: np.ndarray, stems: np.ndarray) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
     """Chunk, row and gain of the old stem that each new one is; no chunks if one is none of them."""
     old = stems.reshape(-1, stems.shape[-1])
-    gains = np.einsum("cst,ot->cso", remixed, old) / np.sum(old**2, axis=1)
-    alike = np.abs(gains) * np.linalg.norm(old, axis=1) / np.linalg.norm(remixed, axis=-1, keepdims=True)
-    best = alike.argmax(axis=-1)
+    products, lengths = remixed @ old.T, np.linalg.norm(old, axis=1)
+    cosines = np.abs(products) / lengths / np.linalg.norm(remixed, axis=-1, keepdims=True)
+    best, gains = cosines.argmax(axis=-1), products / lengths**2
     chunks, places = np.divmod(best, stems.shape[1])
-    known = np.take_along_axis(alike, best[..., None], axis=-1) > 0.999
-    return chunks if known.all() else None, places, np.take_along_axis(gains, best[..., None], axis=-1)[..., 0]
+    known = cosines.max(axis=-1).min() > 0.999
+    return chunks if known else None, places, np.take_along_axis(gains, best[..., None], axis=-1)[..., 0]

@@ -37,13 +37,9 @@ _REGION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION",
 def write_exercises(lesson: Path) -> bool:
     """Bring the exercises of a lesson's `.py` up to date with its solutions; whether that changed the file.
 
-    Args:
-        lesson: such as `notebooks/02_stft.py`.
-
     Raises:
         DannError: if lesson or solutions lack the headings, or a solution stands where none can be taken out.
     """
-    lesson = Path(lesson)
     source = SOLUTIONS / lesson.name
     if not source.is_file() or source == lesson.resolve():
         return False
@@ -60,30 +56,22 @@ def write_exercises(lesson: Path) -> bool:
 
 
 def blanked(source: Path) -> list[NotebookNode]:
-    """The cells of an exercise source from the heading on, without solutions.
-
-    Args:
-        source: such as `notebooks/solutions/02_stft.py`.
+    """The cells of an exercise source such as `notebooks/solutions/02_stft.py` from the heading on, without solutions.
 
     Raises:
         DannError: as `write_exercises`.
     """
     notebook = jupytext.read(source)
     cells = notebook.cells[_place(notebook, FIRST, source):]
-    return [_blanked_cell(cell, Path(source)) for cell in cells]
-
-
-def _blanked_cell(cell: NotebookNode, source: Path) -> NotebookNode:
-    tags = cell.metadata.get("tags", [])
-    metadata = {"tags": tags} if tags else {}
-    if cell.cell_type == "markdown":
-        return nbformat.v4.new_markdown_cell(cell.source, metadata=metadata)
-    text = _REGION.sub(lambda region: region.group(1) + BLANK, cell.source)
-    if "### BEGIN" in text or "### END" in text or re.search(rf"^{re.escape(BLANK)}", text, re.MULTILINE):
-        raise DannError(f"{source}: a solution is not closed, or not inside a function:\n{cell.source}")
-    if "example" in tags:
-        text = _wrapped(text, tags, source)
-    return nbformat.v4.new_code_cell(text, metadata=metadata)
+    for cell in cells:
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        if cell.cell_type == "code":
+            text = _REGION.sub(lambda region: region.group(1) + BLANK, cell.source)
+            if "### BEGIN" in text or "### END" in text or re.search(rf"^{re.escape(BLANK)}", text, re.MULTILINE):
+                raise DannError(f"{source}: a solution is not closed, or not inside a function:\n{cell.source}")
+            cell.source = _wrapped(text, tags, source) if "example" in tags else text
+    return cells
 
 
 def _wrapped(text: str, tags: list[str], source: Path) -> str:
