@@ -17,7 +17,6 @@ from nbformat import NotebookNode
 
 from dann_lib.course import runner as course
 from dann_lib.course.lesson_files import FORMAT, WIDGET_VIEW
-from dann_lib.course.lessons import source_of
 from dann_lib.reproduce.claims import CLAIMS
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -193,8 +192,7 @@ def test_lines_of_code_are_as_wide_as_a_page(name):
     cells = [cell.source for cell in jupytext.read(FOLDER / f"{name}.py").cells if cell.cell_type == "code"]
     calls = [node for cell in cells for node in ast.walk(ast.parse(cell))
              if isinstance(node, ast.Call) and ast.unparse(node.func) == "lessons.show_source"]
-    imported = definitions(name)
-    shown = [source_of(eval(ast.unparse(thing), imported)) for call in calls for thing in call.args]
+    shown = [eval(ast.unparse(call), definitions(name)).data for call in calls]
     long = [line for text in (*cells, *shown) for line in text.splitlines() if len(line) > WIDEST_LINE]
     assert not long, "\n".join(long)
 
