@@ -271,6 +271,7 @@ def learn_by_heart(skips: tuple[int, ...], seed: int) -> tuple[DANN, np.ndarray]
 
 
 # %%
+torch.set_num_threads(1)  # maps this small are not worth a second core
 networks, losses = {}, {}  # name → of each seed
 for name, skips in tqdm(VARIANTS.items(), unit="network"):
     runs = [learn_by_heart(skips, seed) for seed in (0, 1, 2)]

@@ -699,7 +699,8 @@ lessons.quick_check(
 # %%
 tracks = (*corpus.select("train")[:2], *corpus.select("test")[:1])
 few = dataclasses.replace(corpus, tracks=tracks)
-quick = dataclasses.replace(config, epochs=2, held_out="test")
+small = {"channels": (4, 8, 16, 16), "bottleneck": 12}
+quick = dataclasses.replace(config, network_options=small, epochs=2, held_out="test")
 train_quietly = functools.partial(train, few, device="cpu", progress=False)
 
 straight = train_quietly(quick, lessons.live_folder("05-straight"), restart=True)

@@ -464,7 +464,7 @@ figures.bars(
 # intervals:
 
 # %%
-def way_up(scores: pd.DataFrame, run: str, caption: str) -> lessons.Table:
+def way_up(scores: pd.DataFrame, run: str, caption: str) -> lessons.Shown:
     """Share of the way from the mixture to the ideal ratio mask, with its interval."""
     closed = gap_closed(scores, run).set_index("source")[["gap_closed", "low", "high"]]
     columns = ["share of the way", "from", "to"]

@@ -901,7 +901,7 @@ def energy_db(waveform: np.ndarray, from_hz: float) -> float:
     return float(10 * np.log10(power[first_bin:].sum() / len(waveform)))
 
 
-def energies_of(stems: np.ndarray) -> lessons.Table:
+def energies_of(stems: np.ndarray) -> lessons.Shown:
     """Energy of each stem, and how far their sum is from the song."""
     error = np.abs(stems.sum(axis=0) - full_song).max()
     rows = {"all of it": 0, "above 4.5 kHz": 4500}

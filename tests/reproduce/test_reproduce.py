@@ -37,6 +37,7 @@ from dann_lib.reproduce.experiments import (
     EXPERIMENTS,
     FULL,
     MAIN_RUNS,
+    REPORT_RUN,
     SKIPS,
     Length,
 )
@@ -246,6 +247,18 @@ def test_readme_and_lesson_6_show_the_ledger(outcomes):
     lesson = (ROOT / "notebooks" / "06_evaluation.ipynb").read_text(encoding="utf-8")
     lines = ledger.markdown(outcomes, "../data/reference", details=True).splitlines()
     assert all(json.dumps(line, ensure_ascii=False)[1:-1] in lesson for line in lines)
+
+
+def test_the_readme_says_of_the_curves_what_the_evidence_says(evidence):
+    for name in ("none", "1"):  # below silence by the second of 18 epochs, in all of six runs
+        losses = evidence.losses(f"skips-{name}", "train_loss")
+        assert losses.shape == (3, 18) and (losses[:, 1:] < evidence.silence("train", report.GAIN)).all()
+    tests, trains = (evidence.losses(REPORT_RUN, column) for column in ("test_loss", "train_loss"))
+    assert tests.shape == (2, 100)
+    assert (tests[:, 70:].mean(axis=1) < tests[:, 30:50].mean(axis=1)).all(), "no test loss turns"
+    assert (trains[:, 90:].mean(axis=1) < trains[:, 30:40].mean(axis=1)).all()
+    near = [1 + (tests <= (1 + margin) * tests.min(axis=1, keepdims=True)).argmax(axis=1) for margin in (0.02, 0.005)]
+    assert (near[0].min(), near[1].max()) == (27, 92)
 
 
 def test_every_claim_has_experiment_criterion_verdict_and_figure(evidence, outcomes):
