@@ -79,6 +79,7 @@ def masked(mask: torch.Tensor) -> np.ndarray:
     return spectrogram.istft(planes, signals.shape[-1]).numpy()
 
 
+# %%
 estimates = {poolings: masked(coarse(ideal, poolings)) for poolings in range(5)}
 sdr = np.array([sdr_sir_sar(each, signals[1:]).sdr for each in estimates.values()])
 
@@ -658,7 +659,6 @@ exercises.aim("04_skip_ablation", "4.4", lambda: (
                 "gain": config.gain,
                 "momentum": config.momentum,
                 "batch": config.batch_size,
-                "frames": config.n_chunk_frames,
             }
             for name, config in variants(
                 dataclasses.replace(TrainingConfig(), n_chunk_frames=22)

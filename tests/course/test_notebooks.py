@@ -227,7 +227,8 @@ def test_all_equations_of_the_report_stand_in_the_lessons():
 def test_all_figures_of_the_report_are_rebuilt():
     sources = "\n".join(cell.source for name in NAMES for cell in code_cells(name))
     for number in range(1, 10):
-        assert f"figures.figure_{number}(" in sources, f"figure {number}"
+        drawn = f"figures.figure_{number}(", f'lessons.reference("figure_{number}'
+        assert any(call in sources for call in drawn), f"figure {number}"
 
 
 def test_every_claim_of_the_report_gets_a_verdict():
