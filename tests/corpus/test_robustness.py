@@ -277,12 +277,11 @@ except OutputError as error:
 def test_no_space_left_is_told(tmp_path, monkeypatch):
     root = wav_corpus(tmp_path / "r")
 
-    def full(path: Path) -> None:
-        if path.suffix == ".npy":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr("dann_lib.files._flush_to_disk", full)
+        patched.setattr("os.fsync", full)
         with pytest.raises(OutputError, match="the disk is full; free some space"):
             opened(root, tmp_path / "cache")
     assert hidden_files(tmp_path / "cache") == []
