@@ -8,11 +8,11 @@ import re
 import stat
 import struct
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -103,7 +103,8 @@ def open_song(song: Path, stream: int | None = None) -> Iterator[Sound]:
             file = stack.enter_context(soundfile.SoundFile(song)) if stream is None else None
         except (soundfile.LibsndfileError, TypeError):
             file = None
-        if file is not None:
+        # Not text that libsndfile takes for bare samples, nor a FLAC of unknown length, whose end it cannot find.
+        if file is not None and file.format != "RAW" and file.frames < 2**62:
             blocks = _blocks(partial(file.read, dtype="float32", always_2d=True), file.samplerate, file.channels,
                              song)
             sound = Sound(file.samplerate, file.channels, file.frames, _announced(file), blocks)
@@ -257,7 +258,7 @@ def _announced(file: soundfile.SoundFile) -> int:
 
 def _stated_seconds(song: Path) -> float:
     """The length in s that a container states, or 0."""
-    command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", str(song)]
+    command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", f"file:{song}"]
     try:
         return float(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
     except ValueError:
@@ -288,11 +289,12 @@ def _decoded(song: Path, mapping: list[str]) -> Iterator[Sound]:
     The format is AU: a header that states rate and channels, so that no second process must probe the file, then
     samples. `-xerror` makes a damaged packet an error instead of a gap.
     """
-    command = [ensure_ffmpeg(), "-nostdin", "-v", "error", "-xerror", "-format_whitelist", FORMATS, "-i", str(song),
-               *mapping, "-vn", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
-    with tempfile.TemporaryFile() as messages:
-        # Own session: an interrupt from the keyboard is for us, and must not look like a damaged file.
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages, start_new_session=True)
+    command = [ensure_ffmpeg(), "-nostdin", "-v", "error", "-xerror", "-format_whitelist", FORMATS,
+               "-i", f"file:{song}", *mapping, "-vn", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
+    # Own session: an interrupt from the keyboard is for us, and must not look like a damaged file.
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with ThreadPoolExecutor(1) as pool, subprocess.Popen(command, **pipes, start_new_session=True) as process:
+        messages = pool.submit(process.stderr.read)  # at the same time, since a full pipe would stop ffmpeg
         try:
             head = process.stdout.read(24)
             if len(head) < 24:
@@ -311,15 +313,12 @@ def _decoded(song: Path, mapping: list[str]) -> Iterator[Sound]:
             yield Sound(rate_hz, n_channels, 0, 0, _blocks(read, rate_hz, n_channels, song))
         finally:
             process.kill()
-            process.stdout.close()
-            process.wait()
 
 
-def _failure(process: subprocess.Popen, messages: IO[bytes], song: Path) -> str:
+def _failure(process: subprocess.Popen, messages: Future[bytes], song: Path) -> str:
     """Why ffmpeg has ended, or an empty string if all went well."""
     code = process.wait()
-    messages.seek(0)
-    text = messages.read().decode(errors="replace").strip()
+    text = messages.result().decode(errors="replace").strip()
     if code < 0 or (code == 255 and "signal" in text):
         raise DannError(f"ffmpeg was stopped from outside while it read {song}; start again to go on")
     first = (text.splitlines() or [f"ffmpeg ended with {code}"])[0]

@@ -134,6 +134,21 @@ def test_read_audio_knows_the_usual_formats(tmp_path, suffix, n_channels):
     assert abs(samples.std() - audio.std()) < 0.1 * audio.std()
 
 
+@pytest.mark.parametrize("name", ["unknown length.flac", "-a:b.m4a", "file:c.wma", "no room for temporary files.m4a"])
+def test_what_is_unusual_and_fine_is_read(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(write_wav_song(tmp_path, signals()))
+    target = "pipe:1" if name.endswith("flac") else f"file:{name}"  # a pipe: the header never learns the length
+    command = [ensure_ffmpeg(), "-v", "error", "-i", "mixture.wav", *(["-f", "flac"] if target == "pipe:1" else [])]
+    output = subprocess.run([*command, target], stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
+    if output:
+        Path(name).write_bytes(output)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "full") if "temporary" in name else None)
+    samples, rate_hz = read_audio(Path(name))
+    assert rate_hz == 44_100
+    original = signals()["mixture"][:, 0]
+    assert max(np.correlate(samples[:, 0], original[5000:10_000])) > 0.9 * sum(original[5000:10_000] ** 2)
+
+
 def test_read_audio_falls_back_to_ffmpeg(tmp_path):
     audio = signals()
     samples, rate_hz = read_audio(write_stem_file(tmp_path / "a.stem.mp4", audio))
@@ -143,11 +158,11 @@ def test_read_audio_falls_back_to_ffmpeg(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello, this is a text" * 100, bytes(5000)])
-@pytest.mark.parametrize("name", ["song.wav", "song.mp3", "song.stem.mp4", "song.xyz"])
+@pytest.mark.parametrize("name", ["song.wav", "song.mp3", "song.stem.mp4", "song.xyz", "song.au", "song.gsm"])
 def test_a_file_that_is_no_audio_is_refused(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(AudioError, match=r"song\."):
+    with pytest.raises(AudioError, match=r"song\.[\w.]+ is no audio"):
         read_audio(path)
 
 
