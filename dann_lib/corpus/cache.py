@@ -179,7 +179,7 @@ def _prepare(song: Original) -> tuple[str, Prepared, np.ndarray | None]:
     """The waveforms of a song, or why there are none."""
     try:
         # First, since the system says plainly what libraries report as a damaged file.
-        content = [_checksum(file) for file in signal_files(song.path) if file.exists()]
+        content = [_checksum(file) for file in signal_files(song.path) if file.is_file()]
         waveforms, rate_hz, n_channels = prepare_song(song.path)
     except AudioError as error:
         return song.id, Prepared(song.stamp, skipped=str(error).replace(f"{song.path.parent}{os.sep}", "")), None

@@ -134,6 +134,21 @@ def test_read_audio_knows_the_usual_formats(tmp_path, suffix, n_channels):
     assert abs(samples.std() - audio.std()) < 0.1 * audio.std()
 
 
+@pytest.mark.parametrize("name", ["unknown length.flac", "-a:b.m4a", "file:c.wma", "no room for temporary files.m4a"])
+def test_what_is_unusual_and_fine_is_read(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(write_wav_song(tmp_path, signals()))
+    target = "pipe:1" if name.endswith("flac") else f"file:{name}"  # a pipe: the header never learns the length
+    command = [ensure_ffmpeg(), "-v", "error", "-i", "mixture.wav", *(["-f", "flac"] if target == "pipe:1" else [])]
+    output = subprocess.run([*command, target], stdin=subprocess.DEVNULL, capture_output=True, check=True).stdout
+    if output:
+        Path(name).write_bytes(output)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "full") if "temporary" in name else None)
+    samples, rate_hz = read_audio(Path(name))
+    assert rate_hz == 44_100
+    original = signals()["mixture"][:, 0]
+    assert max(np.correlate(samples[:, 0], original[5000:10_000])) > 0.9 * sum(original[5000:10_000] ** 2)
+
+
 def test_read_audio_falls_back_to_ffmpeg(tmp_path):
     audio = signals()
     samples, rate_hz = read_audio(write_stem_file(tmp_path / "a.stem.mp4", audio))
@@ -143,19 +158,56 @@ def test_read_audio_falls_back_to_ffmpeg(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello, this is a text" * 100, bytes(5000)])
-@pytest.mark.parametrize("name", ["song.wav", "song.mp3", "song.stem.mp4", "song.xyz"])
+@pytest.mark.parametrize("name", ["song.wav", "song.mp3", "song.stem.mp4", "song.xyz", "song.au", "song.gsm"])
 def test_a_file_that_is_no_audio_is_refused(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(AudioError, match=r"song\."):
+    with pytest.raises(AudioError, match=r"song\.[\w.]+ is no audio"):
         read_audio(path)
 
 
 def test_missing_files_folders_and_empty_songs_are_refused(tmp_path):
     soundfile.write(tmp_path / "empty.wav", np.zeros((0, 2)), 44_100)
-    for name, message in (("no.wav", "no file"), ("", "no file"), ("empty.wav", "no samples")):
+    for name, message in (("no.wav", "no file"), ("", "no file but a folder"), ("empty.wav", "no samples")):
         with pytest.raises(AudioError, match=message):
             read_audio(tmp_path / name)
+
+
+@pytest.mark.parametrize("read", [read_audio, lambda path: open_signals(path).__enter__()])
+@pytest.mark.parametrize(("kind", "message"), [
+    ("pipe", "is no file but a folder, pipe or device"), ("device", "is no file but a folder, pipe or device"),
+    ("loop", "cannot be read .*symbolic links"), ("n" * 300, "cannot be read .*name too long"),
+    ("nul \0", "cannot be read .*null"), ("playlist", "is no audio .*not allowed"),
+])
+def test_only_regular_files_are_opened_and_at_once(tmp_path, read, kind, message):
+    path = tmp_path / f"{kind}.stem.mp4"
+    if kind == "playlist":
+        os.mkfifo(tmp_path / "x.aac")
+        path.write_text("ffconcat version 1.0\nfile x.aac\n")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind in ("device", "loop"):
+        path.symlink_to("/dev/zero" if kind == "device" else path)
+    with pytest.raises(AudioError, match=f"(?i){message}"):
+        read(path)
+
+
+@pytest.mark.parametrize(("claim", "fine"), [(1, False), (999, False), (1000, True), (768_000, True),
+                                             (768_001, False), (325_656_384, False)])
+def test_rates_that_no_music_has_are_refused(tmp_path, claim, fine):
+    soundfile.write(tmp_path / "a.wav", signals(0.01)["mixture"], claim)
+    if fine:
+        assert read_audio(tmp_path / "a.wav")[1] == claim
+        return
+    with pytest.raises(AudioError, match=f"a.wav claims {claim} Hz; music has 1000 to 768000 Hz"):
+        read_audio(tmp_path / "a.wav")
+
+
+def test_blocks_have_few_bytes_whatever_a_file_claims(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 4000)
+    wav, stem = write_wav_song(tmp_path / "wav", signals()), write_stem_file(tmp_path / "a.stem.mp4", signals())
+    with open_song(wav / "bass.wav") as one, open_signals(stem) as all_signals:
+        assert max(block.nbytes for sound in (one, all_signals) for block in sound.blocks) in range(3900, 4001)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -53,7 +53,7 @@ def test_what_is_no_corpus_is_refused_with_the_choices(tmp_path):
     (tmp_path / "notes/todo.txt").write_text("buy strings")
     (tmp_path / "bare/train/Not a song").mkdir(parents=True)
     for place, message in (
-        ("missing", "does not exist; a corpus is \"synthetic\", \"musdb18-7\", or the folder"),
+        ("missing", "does not exist, or may not be seen; a corpus is \"synthetic\", \"musdb18-7\", or the folder"),
         ("empty", "is empty; expected train/"),
         ("notes", r"has no songs \(it holds todo.txt\); expected train/"),
         ("notes/todo.txt", "is a file; a corpus is"),
@@ -62,6 +62,40 @@ def test_what_is_no_corpus_is_refused_with_the_choices(tmp_path):
         with pytest.raises(CorpusError, match=message):
             opened(tmp_path / place, tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("name", ["~nouser", "n" * 300, "~nouser/x"])
+def test_odd_names_are_no_corpus(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("MUSDB_PATH", name)
+    monkeypatch.setenv("DANN_DATA", str(tmp_path))
+    for asked, message in ((name, "does not exist"), ("musdb18-7", "which is no folder")):
+        with pytest.raises(CorpusError, match=message):
+            open_corpus(asked, cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize(("function", "message"), [
+    ("iterdir", "r/train cannot be read .Permission denied"), ("stat", "none of the 1 .*train 0: Permission denied"),
+])
+def test_folders_that_may_not_be_read_are_told(tmp_path, monkeypatch, function, message):
+    root = wav_corpus(tmp_path / "r", 1, 0)
+    usual = getattr(Path, function)
+
+    def forbidden(path: Path, **options: object) -> object:
+        if str(path).startswith(str(tmp_path / "r/train")) and (function != "stat" or path.suffix == ".wav"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return usual(path, **options)
+
+    monkeypatch.setattr(Path, function, forbidden)
+    with pytest.raises(CorpusError, match=message):
+        opened(root, tmp_path / "cache")
+
+
+def test_a_loop_of_links_stops_no_other_song(tmp_path):
+    write_stem_file(tmp_path / "r/train/Song.stem.mp4", signals())
+    loop = tmp_path / "r/train/loop.stem.mp4"
+    loop.symlink_to(loop)
+    with pytest.warns(UserWarning, match=r"loop: loop\.stem\.mp4 cannot be read \(Too many"):
+        assert len(open_corpus(tmp_path / "r", cache=tmp_path / "cache", progress=False).tracks) == 1
 
 
 def test_a_mix_of_both_layouts_is_refused(tmp_path):
@@ -132,7 +166,7 @@ def test_a_song_without_samples_or_with_some_that_are_no_numbers_is_skipped(tmp_
     assert len(corpus.tracks) == 1
 
 
-@pytest.mark.parametrize("what", ["missing", "text", "empty", "broken link"])
+@pytest.mark.parametrize("what", ["missing", "text", "empty", "broken link", "link loop", "pipe"])
 def test_a_song_that_lacks_a_stem_is_skipped(tmp_path, what):
     wav_corpus(tmp_path / "r", 1, 0)
     bass = write_wav_song(tmp_path / "r/train/Odd", signals()) / "bass.wav"
@@ -144,7 +178,12 @@ def test_a_song_that_lacks_a_stem_is_skipped(tmp_path, what):
         bass.unlink()
         if what == "broken link":
             bass.symlink_to(tmp_path / "nowhere")
-    with pytest.warns(UserWarning, match=r"Odd: (there is no file )?Odd/bass\.wav(;| is no audio| is 0\.00 s long)"):
+        elif what == "link loop":
+            bass.symlink_to(bass)
+        elif what == "pipe":
+            os.mkfifo(bass)
+    reason = r"Odd: (there is no file )?Odd/bass\.wav(;| is no (audio|file but)| is 0\.00 s long| cannot be read \(Too)"
+    with pytest.warns(UserWarning, match=reason):
         corpus = open_corpus(tmp_path / "r", cache=tmp_path / "cache", progress=False)
     assert len(corpus.tracks) == 1
 
