@@ -15,7 +15,7 @@ import re
 import warnings
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -155,13 +155,13 @@ def _known(song: Original, folder: Path, verify: bool) -> Prepared | None:
     That is told by its size, and by its checksum if `verify`.
     """
     path = prepared_file(folder, song.id)
-    record = path.with_suffix(".json")
     try:
-        known = Prepared(**json.loads(record.read_text() if record.is_file() else ""))
+        text = path.with_suffix(".json")
+        known = Prepared(**json.loads(text.read_text() if text.is_file() else ""))
         n_bytes = HEADER_BYTES + 4 * len(report.SIGNALS) * known.n_samples
         whole = known.skipped or path.stat().st_size == known.n_bytes == n_bytes
-        fresh = whole and known.stamp == song.stamp and all(
-            type(value) is type(usual) for value, usual in zip(astuple(known), astuple(Prepared([])), strict=True))
+        types = [list(map(type, vars(record).values())) for record in (known, Prepared([]))]
+        fresh = whole and known.stamp == song.stamp and types[0] == types[1]
         return known if fresh and (known.skipped or not verify or _checksum(path) == known.checksum) else None
     except (OSError, ValueError, TypeError, RecursionError):
         return None
