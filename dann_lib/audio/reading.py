@@ -24,7 +24,7 @@ from dann_lib.errors import AudioError, DannError
 BLOCK_S = 10.0
 """Seconds of sound that are read at a time."""
 
-BLOCK_BYTES = 2**26
+BLOCK_BYTES = 2**25
 """What is read at a time at most, whatever rate and channels a file claims."""
 
 STREAMS = ("mixture", "drums", "bass", "other", "vocals")
@@ -105,15 +105,14 @@ def open_song(song: Path, stream: int | None = None) -> Iterator[Sound]:
             file = None
         # Not text that libsndfile takes for bare samples, nor a FLAC of unknown length, whose end it cannot find.
         if file is not None and file.format != "RAW" and file.frames < 2**62:
-            blocks = _blocks(partial(file.read, dtype="float32", always_2d=True), file.samplerate, file.channels,
-                             song)
+            read = partial(file.read, dtype="float32", always_2d=True)
+            blocks = _blocks(read, file.samplerate, file.channels, song)
             sound = Sound(file.samplerate, file.channels, file.frames, _announced(file), blocks)
         else:
             rounded = [] if stream is None else ["-af", "aformat=sample_fmts=s16"]
             sound = stack.enter_context(_decoded(song, ["-map", f"0:a:{stream or 0}", *rounded]))
             sound = sound._replace(frames=round(_stated_seconds(song) * sound.samplerate))
-        _check_claims(song, sound)
-        yield sound
+        yield _checked(song, sound)
 
 
 @contextlib.contextmanager
@@ -149,9 +148,7 @@ def open_signals(song: Path) -> Iterator[Sound]:
                 raise AudioError(f"{song} has streams of different numbers of channels; use another copy")
             n_channels = merged.channels // n_signals
             blocks = (block.reshape(-1, n_signals, n_channels) for block in merged.blocks)
-            sound = merged._replace(channels=n_channels, blocks=blocks)
-            _check_claims(song, sound)
-            yield sound
+            yield _checked(song, merged._replace(channels=n_channels, blocks=blocks))
 
 
 def signal_files(song: Path) -> list[Path]:
@@ -201,31 +198,28 @@ def look_through(song: Path) -> SongFacts:
 def _check_regular(song: Path) -> None:
     """Refuse what is no regular file before it is opened: a pipe would let us wait, a device never end."""
     try:
-        regular = stat.S_ISREG(song.stat().st_mode)
-        if regular:
-            song.open("rb").close()
+        if not stat.S_ISREG(song.stat().st_mode):
+            raise AudioError(f"{song} is no file but a folder, pipe or device; name a song ({READABLE})")
+        song.open("rb").close()
     except FileNotFoundError as error:
         raise AudioError(f"there is no file {song}; name a song ({READABLE})") from error
     except (OSError, ValueError) as error:
         raise AudioError(f"{song} cannot be read ({getattr(error, 'strerror', error)}); name a song, or allow to "
                          "read it") from error
-    if not regular:
-        raise AudioError(f"{song} is no file but a folder, pipe or device; name a song ({READABLE})")
 
 
-def _check_claims(song: Path, sound: Sound) -> None:
-    """Refuse rates and channels of which a header lies, before memory is taken for them."""
+def _checked(song: Path, sound: Sound) -> Sound:
+    """The same sound; rates and channels of which a header lies are refused before memory is taken for them."""
     if sound.channels > MAX_CHANNELS:
         raise AudioError(f"{song} has {sound.channels} channels; name a song with at most {MAX_CHANNELS}")
     lowest, highest = RATES_HZ
     if not lowest <= sound.samplerate <= highest:
         raise AudioError(f"{song} claims {sound.samplerate} Hz; music has {lowest} to {highest} Hz, so it is damaged "
                          "or no music: export it again")
+    return sound
 
 
-def _blocks(
-    read: Callable[[int], np.ndarray], rate_hz: int, n_channels: int, song: Path
-) -> Iterator[np.ndarray]:
+def _blocks(read: Callable[[int], np.ndarray], rate_hz: int, n_channels: int, song: Path) -> Iterator[np.ndarray]:
     """What `read` gives, until it gives nothing; the place in s is said of everything that is wrong."""
     size, position = max(1, min(int(BLOCK_S * rate_hz), BLOCK_BYTES // (4 * n_channels))), 0
     while True:
