@@ -61,7 +61,7 @@ def test_there_are_seven_lessons_each_as_text_and_with_outputs():
         assert tuple(sorted(path.stem for path in FOLDER.glob(f"[0-9]*{suffix}"))) == NAMES
 
 
-@each_notebook
+@pytest.mark.parametrize("name", (*NAMES, *SOLUTIONS, "own_song"))
 def test_text_and_notebook_are_a_pair(name):
     notebook, text = jupytext.read(FOLDER / f"{name}.ipynb"), jupytext.read(FOLDER / f"{name}.py")
     try:
