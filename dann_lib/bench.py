@@ -66,12 +66,10 @@ def machine(precision: str | None = None) -> dict[str, Any]:
     """The processor, what it knows that matters here, and what is chosen on it."""
     import torch
 
-    from dann_lib.devices import choose_precision
+    from dann_lib.devices import choose_precision, processor
 
-    told = dict(re.findall(r"^(model name|flags)\s*: (.*)$", _text("/proc/cpuinfo"), re.MULTILINE))
-    flags = told.get("flags", "").split()
-    known = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
-    facts = {"processor": told.get("model name") or platform.processor() or platform.machine(), "instructions": known,
+    name, known = processor()
+    facts = {"processor": name, "instructions": known,
              "capability": torch.backends.cpu.get_cpu_capability(), "threads": torch.get_num_threads(),
              "precision": precision or choose_precision(torch.device("cpu")), "system": platform.system(),
              "torch": torch.__version__}
@@ -306,7 +304,8 @@ def peak_memory() -> int:
 
     Linux also tells it through `getrusage`, but counts the parent's memory in, as it was when the process began.
     """
-    if peak := re.search(r"^VmHWM:\s*(\d+)", _text("/proc/self/status"), re.MULTILINE):
+    status = Path("/proc/self/status")
+    if status.exists() and (peak := re.search(r"^VmHWM:\s*(\d+)", status.read_text(), re.MULTILINE)):
         return int(peak[1]) * 1024
     memory = psutil.Process().memory_info()
     if hasattr(memory, "peak_wset"):
@@ -330,7 +329,3 @@ def _medians(runs: int, *, warm_up: bool = True, **tasks: Callable[[], Any]) -> 
 def _noise(seconds: float) -> np.ndarray:
     """Stereo noise `(sample, channel)` at 44.1 kHz."""
     return (0.1 * np.random.default_rng(0).standard_normal((int(seconds * report.SONG_RATE), 2))).astype(np.float32)
-
-
-def _text(path: str) -> str:
-    return Path(path).read_text() if Path(path).exists() else ""

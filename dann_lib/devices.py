@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import platform
+import re
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
@@ -30,6 +33,15 @@ def choose_precision(device: torch.device) -> str:
         supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
         return "bf16" if supported else "float32"
     return "float32"
+
+
+def processor() -> tuple[str, list[str]]:
+    """Name of the processor, and which of the instruction sets it has that matter here."""
+    path = Path("/proc/cpuinfo")
+    told = dict(re.findall(r"^(model name|flags)\s*: (.*)$", path.read_text() if path.exists() else "", re.MULTILINE))
+    flags = told.get("flags", "").split()
+    known = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
+    return told.get("model name") or platform.processor() or platform.machine(), known
 
 
 def memory_format(precision: str, learning: bool) -> torch.memory_format:

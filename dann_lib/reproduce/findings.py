@@ -30,9 +30,12 @@ STATEMENTS: tuple[tuple[str, bool], ...] = (
 """What the report says in numbers, and whether it follows from its other numbers (`report.ERRATA`)."""
 
 SHARE = "DANN's share of the feed-forward network's parameters"
-START = "the mean test loss over the first third of the run, minus that with Concat 3,"
+START = "the mean test loss over the first third of the updates, minus that with Concat 3, in per cent of the latter,"
 GAINED = "the loss with gain, in per cent of that of silence,"
+FIRST_NEAR = "the first epoch whose test loss is within 1 % of the lowest"
 PLACE, AFTERWARDS = "its place in the run", "the further fall of the training loss in per cent"
+TRAINING_FALL = "the fall of the training loss likewise"
+BEGINNING = "the first epoch within 2 % and within 0.5 % of the lowest test loss"
 CEILING = "the median SDR in dB of the true sources through 8.82 kHz and back"
 """Quantities beside the measure on which rules look; a rule calls them by these names."""
 
@@ -92,13 +95,14 @@ def against_concat_3(evidence: Evidence, name: str) -> Finding:
     """How fast the skip connections `name` of `experiments.SKIPS` learn, and how low they end."""
     losses, others = evidence.losses(f"skips-{name}"), evidence.losses("skips-3")
     third = max(1, losses.shape[1] // 3)
-    start = losses[:, :third].mean(axis=1) - others[:, :third].mean(axis=1)
+    last, updates = (evidence.histories(f"skips-{name}")[0]["update"].iloc[at] for at in (third - 1, -1))
+    start = 100 * (losses[:, :third].mean(axis=1) / others[:, :third].mean(axis=1) - 1)
     end = 100 * (losses.min(axis=1) / others.min(axis=1) - 1)
     lowest = [each.min(axis=1).mean() for each in (losses, others)]
     return Finding(
         *spread(end),
-        f"Over the first {third} epochs the mean test loss of Concat {name} minus that of Concat 3 is "
-        f"{_span(spread(start))}. Lowest test loss {lowest[0]:.1f} and {lowest[1]:.1f}.",
+        f"Over the first {last} of {updates} updates the mean test loss of Concat {name} minus that of Concat 3 is "
+        f"{_span(spread(start))} %. Lowest test loss {lowest[0]:.1f} and {lowest[1]:.1f}.",
         {"each": end, START: start},
     )
 
@@ -130,13 +134,18 @@ def overfitting(evidence: Evidence) -> Finding:
     first = {percent: 1 + (tests <= tests.min(axis=1, keepdims=True) * (1 + percent / 100)).argmax(axis=1)
              for percent in (2.0, 1.0, 0.5)}
     after = 100 * (1 - trains[:, -1] / trains[np.arange(len(trains)), first[1.0] - 1])
+    falls, learned = (100 * (1 - late.mean(axis=1) / middle.mean(axis=1))
+                      for _, middle, late in (np.array_split(each, 3, axis=1) for each in (tests, trains)))
+    ends = float(first[2.0].min()), float(first[0.5].max())
     updates = evidence.histories(REPORT_RUN)[0]["update"].iloc[-1] / n_epochs
     of_report = report.EPOCHS * math.ceil(report.N_CHUNKS / report.BATCH_SIZE)
     return Finding(
-        float(np.median(first[1.0])), float(first[2.0].min()), float(first[0.5].max()),
-        f"The training loss falls by another {after.mean():.0f} % to epoch {n_epochs}. An epoch here has {updates:.0f} "
-        f"updates; the report's 100 epochs have {of_report}: {of_report / updates:.0f} epochs of these songs.",
-        {PLACE: first[1.0] / n_epochs, AFTERWARDS: after},
+        *spread(falls),
+        f"The training loss falls by {_span(spread(learned))} %. The first epoch near the lowest test loss is "
+        f"{ends[0]:.0f} to {ends[1]:.0f}, by seed and by what counts as near (2 % to 0.5 %). An epoch here has "
+        f"{updates:.0f} updates; the report's 100 epochs have {of_report}: {of_report / updates:.0f} of these.",
+        {"each": falls, TRAINING_FALL: learned, BEGINNING: ends, FIRST_NEAR: float(np.median(first[1.0])),
+         PLACE: first[1.0] / n_epochs, AFTERWARDS: after},
     )
 
 

@@ -134,11 +134,13 @@ def _n_epochs(folder: Path, run: TrainingRun) -> int:
 
 def _provenance(machine: Machine) -> dict[str, Any]:
     """What a result was made with: commit, versions, processor, device."""
-    from dann_lib.devices import make_accelerator
+    from dann_lib.devices import make_accelerator, processor
 
     accelerator = make_accelerator(machine.device, machine.precision)
+    name, known = processor()
     return {
         "commit": _commit(),
+        "processor": ", ".join((name, *known)),
         "device": accelerator.device.type,
         "precision": accelerator.mixed_precision.replace("no", "float32"),
         "processors": os.cpu_count(),
