@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -116,8 +117,46 @@ class _OneSource(nn.Module):
         return self.masks(features)
 
 
+class Asked(DANN):
+    """DANN with one output, asked for one source after the other (Meseguer-Brocal and Peeters, 2019, arXiv:1907.01277).
+
+    The question is a factor and an offset for each feature map of the encoder, of each source its own; all else is the
+    same for all.
+
+    Args:
+        n_sources: for how many it can be asked.
+        options: of `DANN`.
+    """
+
+    def __init__(self, n_sources: int = len(report.SOURCES), **options: Any) -> None:
+        super().__init__(n_sources=1, **options)
+        self.n_questions = n_sources
+        for stage in self.encoder:
+            stage.append(_Question(n_sources, stage[-1][0].out_channels))
+
+    def forward(self, spectrogram: Tensor) -> Tensor:
+        """Masks of all sources, `(batch, source, part, freq, frame)` of `(batch, part, freq, frame)`."""
+        check_spectrogram(spectrogram)
+        asked = spectrogram.repeat_interleave(self.n_questions, dim=0)          # (batch * source, part, freq, frame)
+        return super().forward(asked).flatten(0, 1).unflatten(0, (-1, self.n_questions))
+
+
+class _Question(nn.Module):
+    """A factor and an offset for each source and feature map, on `(batch * source, channel, freq, frame)`."""
+
+    def __init__(self, n_sources: int, n_channels: int) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(n_sources, n_channels, 1, 1))
+        self.offset = nn.Parameter(torch.zeros(n_sources, n_channels, 1, 1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        of_song = features.unflatten(0, (-1, len(self.factor)))                 # (batch, source, channel, freq, frame)
+        return (of_song * self.factor + self.offset).flatten(0, 1)
+
+
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "dann": DANN, "autoencoder": DeepAutoEncoder, "feedforward": FeedForward, "cdae": DenoisingAutoEncoder,
+    "asked": Asked,
 }
 """Networks by name. DANN without skip connections is `build("dann", skips=())`."""
 

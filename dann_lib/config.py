@@ -21,6 +21,7 @@ class TrainingConfig:
     learning_rate: float = report.LEARNING_RATE         # 0.0001 in the report; 0.003 with Adam in `MODERN`
     momentum: float = report.MOMENTUM                   # of SGD (II.c)
     loss: Literal["l1", "snr"] = "l1"                   # equation (3), or minus the SNR in dB: `training.snr_loss`
+    order: Literal["fixed", "free"] = "fixed"           # of the estimates; free: the best, see `training.best_order`
     schedule: Literal["constant", "one-cycle"] = "constant"     # report; Smith and Topin, 2019, arXiv:1708.07120
     gain: float = report.GAIN                           # on the waveform before the STFT (II.b; see the erratum)
     # Draw each source of a chunk from another song at another level and speed, and add them up (Uhlich et al., 2017,

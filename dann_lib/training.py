@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -132,6 +133,27 @@ def snr_loss(masks: Tensor, mixture: Tensor, sources: Tensor) -> Tensor:
     return 10 * torch.log10((noise + floor) / (signal + floor))
 
 
+@torch.no_grad()
+def best_order(masks: Tensor, mixture: Tensor, sources: Tensor) -> Tensor:
+    """The true sources of each chunk in the order in which the masks fit them best.
+
+    For sources of the same type, of which none is the first: permutation-invariant training (Yu et al., 2017,
+    arXiv:1607.00325). Every order is tried, by `snr_loss`.
+
+    Args:
+        masks: `(batch, source, part, freq, frame)`.
+        mixture: `(batch, part, freq, frame)`.
+        sources: `(batch, source, part, freq, frame)`.
+
+    Returns:
+        `(batch, source, part, freq, frame)`.
+    """
+    orders = torch.tensor(list(itertools.permutations(range(sources.shape[1]))), device=sources.device)
+    losses = torch.stack([snr_loss(masks, mixture, sources[:, order]).sum(dim=1) for order in orders])
+    chosen = orders[losses.argmin(dim=0)]  # losses: (order, batch), chosen: (batch, source)
+    return sources[torch.arange(len(sources))[:, None], chosen]
+
+
 class Trainer:
     """The state of a run between two epochs."""
 
@@ -231,6 +253,8 @@ class Trainer:
         """The same of spectrograms `(batch, part, freq, frame)` and `(batch, source, part, freq, frame)`."""
         with self.accelerator.autocast():
             masks = self.network(mixture.contiguous(memory_format=self.layout))  # (batch, source, part, freq, frame)
+        if self.config.order == "free":
+            sources = best_order(masks.float(), mixture, sources)
         if self.config.loss == "snr":
             return snr_loss(masks.float(), mixture, sources).sum() / (n_global * sources.shape[1])
         n_elements = n_global * sources[0].numel()

@@ -340,3 +340,72 @@ CLAIMS = (
     ),
 )
 """Every claim, in the order of the lessons that look at them."""
+
+BEYOND = (
+    Claim(
+        "more-data", "conclusion", "A bigger and more diverse dataset improves the separation.", 8, "data", "data",
+        "SDR with composed songs beside the real ones minus that with real ones alone, after equal updates, median "
+        "over the test songs of the mean of sources and seeds", "dB", findings.more_data,
+        _effect("above {:g}", relevant=0.1, reproduced=0.3),
+        ("Composed songs beside the real ones add 0.3 dB or more.",
+         "Composed songs beside the real ones add something, but less than 0.3 dB.",
+         "That composed songs beside the real ones add anything is not sure, or it is less than 0.1 dB."),
+    ),
+    Claim(
+        "bands", "conclusion",
+        "Intervals of frequency, selected beforehand for each instrument, improve the separation.", 8, "bands",
+        "data", "SDR of a network that learns with masks closed outside each instrument's band minus that without, "
+        "median over the test songs of the mean of sources and seeds", "dB", findings.bands,
+        _effect("above {:g}", relevant=0.1, reproduced=0.3),
+        ("Closing masks outside the bands adds 0.3 dB or more.",
+         "Closing masks outside the bands adds something, but less than 0.3 dB.",
+         "That closing masks outside the bands adds anything is not sure, or it is less than 0.1 dB."),
+    ),
+    Claim(
+        "more-instruments", "conclusion", "More instruments can be added to the separation.", 8, "instruments-apart",
+        "instruments_apart", "what a network with five sources adds to the mixture's SDR for guitar and keys, median "
+        "over composed songs, smaller of the two", "dB", findings.more_instruments,
+        Rule((Condition("{:g} or more", 3, "for each source"), Condition("at most {:g}", 0.5, of=findings.LOST)),
+             (Condition("{:g} or more", 1, "for each source"),)),
+        ("Guitar and keys gain 3 dB or more on the mixture, and vocals, drums and bass lose at most 0.5 dB.",
+         "Guitar and keys gain 1 dB or more on the mixture, but one of them less than 3 dB, or the old sources "
+         "lose more than 0.5 dB.",
+         "Guitar or keys gain less than 1 dB on the mixture."),
+    ),
+    Claim(
+        "asked", "ours", "A network that is asked for one instrument does as well as one that gives all.", 8,
+        "instruments-apart", "instruments_apart", "SDR of a network that is asked for each of five sources in turn "
+                                                  "minus that of one that gives all, median over composed songs of "
+                                                  "the mean of sources and seeds", "dB", findings.asked,
+        Rule((_interval("above {:g}", -0.25),), (Condition("above {:g}", -0.5),)),
+        ("The network that is asked is not worse by 0.25 dB.",
+         "The network that is asked is less than 0.5 dB worse, but that it is less than 0.25 dB is not sure.",
+         "The network that is asked is worse by 0.5 dB or more."),
+    ),
+    Claim(
+        "same-type", "conclusion", "Two instruments of the same type can be separated if they play different melodies.",
+        8, "duets", "duets", "what a network whose order of estimates is free adds to the mixture's SDR, median over "
+        "composed duets of the mean of the two, smaller of two singers and two guitars", "dB", findings.same_type,
+        Rule((Condition("{:g} or more", 3, "for each source"),), (Condition("{:g} or more", 1, "for each source"),)),
+        ("Two singers and two guitars gain 3 dB or more on the mixture.",
+         "Two singers and two guitars gain 1 dB or more on the mixture, but one pair less than 3 dB.",
+         "Two singers or two guitars gain less than 1 dB on the mixture."),
+    ),
+    Claim(
+        "free-order", "ours", "For two of the same type, training with a fixed order of the estimates fails.", 8,
+        "duets", "duets", "SDR after training with a fixed order minus that with a free one, median over composed "
+                          "duets", "dB",
+        partial(findings.duet_choice, name="fixed"), _effect("below {:g}", relevant=-0.5, reproduced=-3),
+        ("A fixed order costs 3 dB or more.", "A fixed order costs something, but less than 3 dB.",
+         "That a fixed order costs anything is not sure, or it is less than 0.5 dB."),
+    ),
+    Claim(
+        "remixed-duets", "ours", "Remixing, which helps elsewhere, hurts for two of the same type.", 8, "duets",
+        "duets", "SDR after training on remixed duets minus that on duets as they are, order free, median over "
+                 "composed duets",
+        "dB", partial(findings.duet_choice, name="remixed"), _effect("below {:g}", relevant=-0.2, reproduced=-0.5),
+        ("Remixing costs 0.5 dB or more.", "Remixing costs something, but less than 0.5 dB.",
+         "That remixing costs anything is not sure, or it is less than 0.2 dB."),
+    ),
+)
+"""What the report's conclusion proposes, and what goes with it; part of `CLAIMS` once the experiments are run."""

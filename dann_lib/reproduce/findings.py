@@ -14,6 +14,7 @@ import numpy as np
 from dann_lib import report
 from dann_lib.reproduce.evidence import Evidence
 from dann_lib.reproduce.experiments import ALL_GENRES, MODERN_RUN, NETWORKS, REPORT_RUN, WITHOUT_ELECTRO
+from dann_lib.synthetic.duets import DUETS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,7 @@ GAINED = "the loss with gain, in per cent of that of silence,"
 FIRST_NEAR = "the first epoch whose test loss is within 1 % of the lowest"
 PLACE, AFTERWARDS = "its place in the run", "the further fall of the training loss in per cent"
 TRAINING_FALL = "the fall of the training loss likewise"
+LOST = "what vocals, drums and bass lose in dB"
 BEGINNING = "the first epoch within 2 % and within 0.5 % of the lowest test loss"
 CEILING = "the median SDR in dB of the true sources through 8.82 kHz and back"
 """Quantities beside the measure on which rules look; a rule calls them by these names."""
@@ -255,6 +257,59 @@ def reverberation(evidence: Evidence) -> Finding:
         f"{_each(table.median())}. SDR changes by {_span(median(phase), '.2f')} dB if the estimate keeps its "
         "magnitudes and takes the mixture's phase.",
     )
+
+
+def more_data(evidence: Evidence) -> Finding:
+    """Composed songs beside the real ones, and in their place, on the real test songs."""
+    added, alone = (median(_gain(evidence, name, "data-real")) for name in ("data-both", "data-composed"))
+    medians = "; ".join(_each(evidence.per_song(f"data-{name}").median()) for name in ("real", "composed", "both"))
+    return Finding(*added, f"Composed songs alone, against real ones alone: {_span(alone)} dB. Median SDR in dB "
+                           f"of real, composed, both: {medians}.")
+
+
+def more_instruments(evidence: Evidence) -> Finding:
+    """Five sources in place of three, on composed songs: what the new ones reach, and what it costs the old ones."""
+    five, mixture = evidence.per_song("five-sources"), evidence.per_song("mixture-apart")
+    new = {source: median(five[source] - mixture[source]) for source in five if source not in report.SOURCES}
+    three = evidence.per_song("three-sources")
+    lost = median((three - five[list(three)]).mean(axis=1))
+    return Finding(
+        *min(new.values()), f"Improvement in dB: {'; '.join(f'{name} {_span(each)}' for name, each in new.items())}. "
+        f"Vocals, drums and bass lose {_span(lost)} dB.",
+        {"each": [each[0] for each in new.values()], LOST: lost[0]})
+
+
+def asked(evidence: Evidence) -> Finding:
+    """A network that is asked for one source against one that gives all five."""
+    each = (evidence.per_song("asked") - evidence.per_song("five-sources")).median()
+    return Finding(*median(_gain(evidence, "asked", "five-sources")), f"In dB: {_each(each)}.")
+
+
+def bands(evidence: Evidence) -> Finding:
+    """Masks that are closed outside each source's band: learned so, and closed afterwards."""
+    learned, afterwards = (median(_gain(evidence, name, "data-real")) for name in ("bands", "data-real-closed"))
+    return Finding(*learned, f"Closed after training: {_span(afterwards)} dB. Bands in Hz: {_bands(evidence)}.")
+
+
+def same_type(evidence: Evidence) -> Finding:
+    """Improvement on the mixture for two singers and two guitars, when the order of the estimates is free."""
+    each = {kind: median(_gain(evidence, f"{kind}-free", f"mixture-{kind}")) for kind in DUETS}
+    found = "; ".join(f"two {kind} {_span(one)}" for kind, one in each.items())
+    return Finding(*min(each.values()), f"In dB: {found}.", {"each": [one[0] for one in each.values()]})
+
+
+def duet_choice(evidence: Evidence, name: str) -> Finding:
+    """What "fixed" order or "remixed" training changes for two of the same type, less than the free order without."""
+    each = {kind: median(_gain(evidence, f"{kind}-{name}", f"{kind}-free")) for kind in DUETS}
+    both = np.concatenate([_gain(evidence, f"{kind}-{name}", f"{kind}-free") for kind in DUETS])
+    return Finding(*median(both), f"In dB: {'; '.join(f'two {kind} {_span(one)}' for kind, one in each.items())}.")
+
+
+def _bands(evidence: Evidence) -> str:
+    limits = evidence.run("bands")["config"]["network_options"]["bands"]
+    hz = report.SAMPLE_RATE / report.N_FFT
+    return ", ".join(f"{source} {low * hz:.0f} to {high * hz:.0f}"
+                     for source, (low, high) in zip(report.SOURCES, limits, strict=True))
 
 
 def gain_curves(evidence: Evidence) -> dict[float, np.ndarray]:
