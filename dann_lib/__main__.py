@@ -141,13 +141,16 @@ def evaluate(options: argparse.Namespace) -> None:
     # data/runs/mine/weights.safetensors is "mine"; any other file is its own name.
     networks = {path.parent.resolve().name if path.stem == "weights" else path.stem: Separator.load(path, "cpu")
                 for path in options.weights}
-    separators = networks if options.no_oracles else {**evaluation.oracles(options.rate), **networks}
-    if not separators:
-        raise ValueError("there is nothing to score; name --weights, or leave out --no-oracles")
     corpus = open_corpus(options.corpus)
+    stems = corpus.tracks[0].signals[1:]
+    usual = report.SOURCES if set(report.SOURCES) <= set(stems) else stems
+    sources = min((network.config.sources for network in networks.values()), key=len, default=usual)
+    oracles = {} if options.no_oracles else evaluation.oracles(options.rate, len(sources))
+    if not (separators := {**oracles, **networks}):
+        raise ValueError("there is nothing to score; name --weights, or leave out --no-oracles")
     folder = options.out / f"{corpus.name}-{corpus.fingerprint[:8]}"
     scores = evaluation.evaluate(corpus.select(options.subset), separators, out=folder / "songs",
-                                 rate_hz=options.rate, v4=not options.no_v4, jobs=options.jobs)
+                                 rate_hz=options.rate, v4=not options.no_v4, sources=sources, jobs=options.jobs)
     path = folder / f"scores-{options.subset}-{options.rate}.csv"
     evaluation.write_scores(scores, path)
     summary = evaluation.summarise(scores)
@@ -220,7 +223,8 @@ def _gain(text: str) -> tuple[str, float]:
 
 FLAG = {"action": "store_true"}
 CORPUS = {"--corpus": {"default": "synthetic",
-                       "help": "synthetic, musdb18-7, or the folder of a MUSDB18 or MUSDB18-HQ corpus"}}
+                       "help": "synthetic, musdb18-7, or the folder of a MUSDB18 or MUSDB18-HQ corpus, or of songs "
+                               "with stems of any names"}}
 PRECISION = {"--precision": {"choices": ("bf16", "float32"), "help": "(default: bf16 where the hardware has it)"}}
 DEVICE = {"--device": {"help": "cpu, cuda, cuda:1 or mps (default: the best there is)"}, **PRECISION}
 JSON = {"--json": {**FLAG, "help": "print one JSON object a line in place of sentences"}}
@@ -249,12 +253,14 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[
         "--preset": {"choices": ("report", "modern"), "default": "report",
                      "help": "report: SGD as in II.c; modern: Adam, one cycle, a loss in dB, remixed songs"},
         "--network": {"default": TrainingConfig.network, "help": "dann, autoencoder, feedforward or cdae"},
+        "--sources": {"nargs": "+", "metavar": "STEM",
+                      "help": f"what to separate: stems of the corpus (default: {' '.join(report.SOURCES)})"},
         "--skips": {"type": _skips, "help": "skip connections of dann: 1,2,3 or none"},
         **CHANGES,
         "--remix": {"action": argparse.BooleanOptionalAction, "help": "draw each source from another song"},
         "--restart": {**FLAG, "help": "forget the run in the folder"},
         **DEVICE, **JSON}),
-    "separate": (separate, "split songs into vocals, drums, bass and other", {
+    "separate": (separate, "split songs into vocals, drums, bass and other, or what the network has learned", {
         "songs": {"nargs": "+", "type": Path, "help": "WAV, FLAC, MP3 or OGG files"},
         "--weights": {"type": Path, "help": "a .safetensors file (default: the reference's, or your newest)"},
         "--out": {"type": Path, "default": data_folder() / "separated",

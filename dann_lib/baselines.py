@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dann_lib import report
+from dann_lib.config import TrainingConfig
 from dann_lib.network import DANN, N_PARTS, check_spectrogram, convolution, dense, up_sample
 
 N_VALUES = N_PARTS * report.N_BINS
@@ -26,11 +27,11 @@ class DeepAutoEncoder(nn.Module):
         widths: sizes of the layers down to the narrowest; the decoder mirrors them.
     """
 
-    def __init__(self, widths: Sequence[int] = (512, 128, 32)) -> None:
+    def __init__(self, widths: Sequence[int] = (512, 128, 32), n_sources: int = len(report.SOURCES)) -> None:
         super().__init__()
         sizes = (N_VALUES, *widths, *reversed(widths[:-1]))
         hidden = [dense(*pair) for pair in pairwise(sizes)]
-        self.layers = nn.Sequential(*hidden, nn.Conv1d(sizes[-1], len(report.SOURCES) * N_VALUES, 1))
+        self.layers = nn.Sequential(*hidden, nn.Conv1d(sizes[-1], n_sources * N_VALUES, 1))
 
     def forward(self, spectrogram: Tensor) -> Tensor:
         """Masks `(batch, source, part, freq, frame)` of `(batch, part, freq, frame)`.
@@ -57,13 +58,13 @@ class FeedForward(nn.Module):
         ValueError: if `context` is even.
     """
 
-    def __init__(self, context: int = 15, width: int = 512) -> None:
+    def __init__(self, context: int = 15, width: int = 512, n_sources: int = len(report.SOURCES)) -> None:
         super().__init__()
         if context % 2 == 0:
             raise ValueError(f"context is {context}; an odd number has a middle frame")
         self.layers = nn.Sequential(
             dense(N_VALUES, width, context), dense(width, width), dense(width, width),
-            nn.Conv1d(width, len(report.SOURCES) * N_VALUES, 1),
+            nn.Conv1d(width, n_sources * N_VALUES, 1),
         )
 
     forward = DeepAutoEncoder.forward
@@ -78,9 +79,9 @@ class DenoisingAutoEncoder(nn.Module):
     5 in frequency (1025 = 5 x 5 x 41) and 3 in time, undone by up-sampling; no skip connections.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, n_sources: int = len(report.SOURCES)) -> None:
         super().__init__()
-        self.auto_encoders = nn.ModuleList(_OneSource() for _ in report.SOURCES)
+        self.auto_encoders = nn.ModuleList(_OneSource() for _ in range(n_sources))
 
     def forward(self, spectrogram: Tensor) -> Tensor:
         """Masks `(batch, source, part, freq, frame)` of `(batch, part, freq, frame)`.
@@ -170,3 +171,12 @@ def build(name: str, **options: object) -> nn.Module:
     if name not in NETWORKS:
         raise ValueError(f"there is no network {name!r}; choose one of {', '.join(NETWORKS)}")
     return NETWORKS[name](**options)
+
+
+def network_of(config: TrainingConfig) -> nn.Module:
+    """The network that a configuration asks for, with fresh random weights.
+
+    Raises:
+        ValueError: if there is no network of that name.
+    """
+    return build(config.network, n_sources=len(config.sources), **config.network_options)

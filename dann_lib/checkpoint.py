@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from dann_lib.baselines import build
+from dann_lib.baselines import network_of
 from dann_lib.config import TrainingConfig, differences
 from dann_lib.errors import CheckpointError
 from dann_lib.files import atomic_write
@@ -62,7 +62,7 @@ def load_weights(path: Path) -> tuple[nn.Module, TrainingConfig]:
         raise CheckpointError(f"{path} has no configuration of this project inside; name weights it has trained")
     config = TrainingConfig.from_json(metadata["config"])
     try:
-        network = build(config.network, **config.network_options)
+        network = network_of(config)
         network.load_state_dict(weights)
     except (RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"the weights in {path} do not fit its network ({error})") from error

@@ -15,6 +15,7 @@ from dann_lib.errors import CheckpointError
 class TrainingConfig:
     """Every choice that changes the result of a training run."""
 
+    sources: tuple[str, ...] = report.SOURCES           # what is separated, by the names of the corpus' stems (II.a)
     network: str = "dann"                               # a key of `baselines.NETWORKS`
     network_options: dict[str, Any] = dataclasses.field(default_factory=dict)   # of its class: {"skips": (2, 3)}
     optimizer: Literal["sgd", "adam"] = "sgd"           # SGD in the report (II.c)
@@ -47,6 +48,9 @@ class TrainingConfig:
             raise ValueError("early stopping would choose on the test songs; set held_out to 'valid'")
         if self.train_on == "train+valid" and self.held_out == "valid":
             raise ValueError("the validation songs cannot be learned from and held out; choose held_out 'test'")
+        if not self.sources or len(set(self.sources)) < len(self.sources):
+            raise ValueError(f"sources are {', '.join(self.sources) or 'none'}; name one or more, each once")
+        object.__setattr__(self, "sources", tuple(self.sources))
         # Tuples as lists, as they come back from JSON, so that equal configurations compare equal.
         options = self.network_options.items()
         lists = {name: list(value) if isinstance(value, tuple) else value for name, value in options}

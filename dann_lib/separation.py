@@ -63,6 +63,11 @@ class Separator:
         return cls(network.to(chosen, memory_format=layout).eval(), config, chosen, precision)
 
     @property
+    def stems(self) -> tuple[str, ...]:
+        """Of a song: the sources, and `other`, the rest, which is never an estimate."""
+        return (*(source for source in self.config.sources if source != "other"), "other")
+
+    @property
     def fingerprint(self) -> str:
         """A hash of the weights and the configuration: which separator this is."""
         digest = hashlib.sha256(self.config.to_json().encode())
@@ -136,7 +141,7 @@ def separate_stream(separator: Separator, pieces: Iterable[np.ndarray], n_channe
     """
     n_workers = N_THREADS if separator.device.type == "cpu" else 1
     cut = _Cut(pieces, n_channels, separator.config.n_chunk_frames)
-    tail = torch.zeros(len(report.SOURCES), n_channels, report.HOP)
+    tail = torch.zeros(len(separator.config.sources), n_channels, report.HOP)
     tail_envelope = torch.zeros(report.HOP, dtype=torch.float64)
     n_done = -spectrogram.PAD
     for added in _in_order(partial(_separate_samples, separator), cut, n_workers):

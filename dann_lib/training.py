@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dann_lib.baselines import build
+from dann_lib.baselines import network_of
 from dann_lib.batches import Batch, Chunks, pretreat
 from dann_lib.checkpoint import load_checkpoint, save_checkpoint, save_history, save_weights
 from dann_lib.config import TrainingConfig
@@ -74,7 +74,7 @@ def train(
         progress: show a bar with the losses.
 
     Raises:
-        CorpusError: if a subset has no songs.
+        CorpusError: if a subset has no songs, or no song has one of the sources.
         CheckpointError: if `folder` holds a damaged run, or one of another configuration.
         OutputError: if `folder` cannot be written.
         FloatingPointError: if the loss is no longer a number; the last good checkpoint stays.
@@ -161,11 +161,11 @@ class Trainer:
         self.config, self.folder, self.accelerator = config, folder, accelerator
         self.fingerprint = corpus.fingerprint
         self.share = accelerator.process_index, accelerator.num_processes
-        self.chunks = Chunks(corpus.select(config.train_on), config.n_chunk_frames)
-        self.held_out = Chunks(corpus.select(config.held_out), config.n_chunk_frames)
+        self.chunks, self.held_out = (Chunks(corpus.select(songs), config.n_chunk_frames, config.sources)
+                                      for songs in (config.train_on, config.held_out))
         torch.manual_seed(config.seed)
         self.layout = memory_format(accelerator.mixed_precision, learning=True)
-        network = build(config.network, **config.network_options).to(memory_format=self.layout)
+        network = network_of(config).to(memory_format=self.layout)
         optimizer = (torch.optim.SGD(network.parameters(), config.learning_rate, config.momentum)
                      if config.optimizer == "sgd" else torch.optim.Adam(network.parameters(), config.learning_rate))
         self.schedule = None if config.schedule == "constant" else torch.optim.lr_scheduler.OneCycleLR(
@@ -279,7 +279,7 @@ class Trainer:
 
 def _run(config: TrainingConfig, folder: Path, weights: dict[str, Tensor], history: list[dict[str, float]]) -> Run:
     """What is handed over at the end: a plain network on the CPU, and its history."""
-    network = build(config.network, **config.network_options)
+    network = network_of(config)
     network.load_state_dict(weights)
     return Run(network.eval(), config, pd.DataFrame(history), folder)
 

@@ -112,7 +112,7 @@ class Evidence:
         for label, rows in table[table["run"].isin(labels) & (table["rate_hz"] == rate_hz)].groupby("run"):
             self._see(SCORES, rows, label)
         means = wanted.groupby(["song", "source"], sort=False)["value"].mean().unstack("source")
-        return means[list(report.SOURCES)]
+        return means[list(wanted["source"].unique())]
 
     def values(self, experiment: str, case: str = "", index: str = "source") -> pd.Series:
         """The measured values of an experiment, or of one of its cases, by a column of `measurements`."""
@@ -185,7 +185,7 @@ def publish(
 
 def _manifest(runs: Sequence[TrainingRun], corpus: Corpus, folder: Path, budget: Budget) -> dict[str, Any]:
     """What the results were made from: corpus, and for each run configuration, seeds, size, provenance."""
-    from dann_lib.baselines import build  # torch, which those who read the evidence need not wait for
+    from dann_lib.baselines import network_of  # torch, which those who read the evidence need not wait for
     from dann_lib.checkpoint import load_history
     from dann_lib.network import n_parameters
 
@@ -196,7 +196,7 @@ def _manifest(runs: Sequence[TrainingRun], corpus: Corpus, folder: Path, budget:
         if run.name not in described:
             config = json.loads(run.config.to_json())
             del config["seed"]
-            size = n_parameters(build(run.config.network, **run.config.network_options))
+            size = n_parameters(network_of(run.config))
             described[run.name] = {"experiment": run.experiment, "songs": run.songs, "config": config,
                                    "parameters": size, "seeds": [], "each": []}
         described[run.name]["seeds"].append(run.config.seed)

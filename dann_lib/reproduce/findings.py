@@ -136,8 +136,9 @@ def overfitting(evidence: Evidence) -> Finding:
     first = {percent: 1 + (tests <= tests.min(axis=1, keepdims=True) * (1 + percent / 100)).argmax(axis=1)
              for percent in (2.0, 1.0, 0.5)}
     after = 100 * (1 - trains[:, -1] / trains[np.arange(len(trains)), first[1.0] - 1])
-    falls, learned = (100 * (1 - late.mean(axis=1) / middle.mean(axis=1))
-                      for _, middle, late in (np.array_split(each, 3, axis=1) for each in (tests, trains)))
+    third = max(1, n_epochs // 3)
+    falls, learned = (100 * (1 - each[:, -third:].mean(axis=1) / each[:, -2 * third :][:, :third].mean(axis=1))
+                      for each in (tests, trains))
     ends = float(first[2.0].min()), float(first[0.5].max())
     updates = evidence.histories(REPORT_RUN)[0]["update"].iloc[-1] / n_epochs
     of_report = report.EPOCHS * math.ceil(report.N_CHUNKS / report.BATCH_SIZE)
@@ -327,7 +328,7 @@ def genre_losses(evidence: Evidence) -> pd.Series:
 def composed_scores(evidence: Evidence, run: str) -> pd.DataFrame:
     """A row for each composed song: genre, instruments, seed, and SDR in the mean of sources and seeds."""
     scores = evidence.per_song(run).mean(axis=1)
-    genres, counts, seeds = zip(*(song.rsplit(" ", 2) for song in scores.index), strict=True)  # `ComposedSong.name`
+    genres, counts, seeds = zip(*(song.rsplit(" ", 2) for song in scores.index), strict=True)  # `Composition.name`
     return scores.to_frame("sdr").assign(genre=genres, instruments=list(map(int, counts)), seed=seeds)
 
 
