@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import reduce
 from pathlib import Path
@@ -23,11 +23,15 @@ from dann_lib import report
 from dann_lib.audio.reading import Sound, open_song
 from dann_lib.errors import OutputError
 from dann_lib.files import output_errors
-from dann_lib.separation import Separator, separate_stream
+from dann_lib.separation import Separator, check_sound, separate_stream
 
+FORMATS = ("wav", "flac")
 SUBTYPES = {16: "PCM_16", 24: "PCM_24"}
 PCM = {"PCM_16": 2**15 - 1, "PCM_24": 2**23 - 1}
 """Full scale; whole numbers are written in half the time that libsndfile takes to round."""
+
+GAINS_DB = (-100, 30)
+"""Lowest and highest gain of a stem."""
 
 
 class Separated(NamedTuple):
@@ -39,6 +43,7 @@ class Separated(NamedTuple):
         duration_s: length of the song.
         elapsed_s: how long it took.
         n_clipped: samples of each stem beyond full scale, which were limited.
+        missing_s: seconds that the song's file announces and does not hold.
     """
 
     stems: dict[str, Path]
@@ -47,6 +52,7 @@ class Separated(NamedTuple):
     duration_s: float
     elapsed_s: float
     n_clipped: dict[str, int]
+    missing_s: float
 
 
 def separate_file(
@@ -80,13 +86,14 @@ def separate_file(
         The files, and what was measured on the way.
 
     Raises:
-        AudioError: if the song is missing, no audio, empty, or has samples that are no finite numbers.
-        OutputError: if the stems cannot be written.
-        ValueError: if a gain names no stem, or the format is not known.
+        AudioError: if the song is missing, no audio, empty, or it or a stem has samples that are no sound.
+        OutputError: if the stems cannot be written, or one would replace the song.
+        ValueError: if a gain names no stem or is out of `GAINS_DB`, or the format is not known.
     """
-    gains = _linear_gains(gains_db or {})
-    if file_format not in ("wav", "flac") or bits not in SUBTYPES:
+    gains = linear_gains(gains_db or {})
+    if file_format not in FORMATS or bits not in SUBTYPES:
         raise ValueError(f"{bits}-bit {file_format} is not known; choose wav or flac, 16 or 24 bits")
+    refuse_to_replace([Path(song)], Path(folder), file_format)
     start = time.perf_counter()
     with open_song(song) as source, _new_stems(Path(folder), source, file_format, bits) as (files, finished):
         counts = dict.fromkeys(report.STEMS, 0)
@@ -99,8 +106,9 @@ def separate_file(
 
             n_samples = _write_all(source, Path(song), separator, files, gains, counts, advance)
         stems = finished()
-    seconds = n_samples / source.samplerate
-    return Separated(stems, source.samplerate, source.channels, seconds, time.perf_counter() - start, counts)
+    seconds, missing = (n / source.samplerate for n in (n_samples, max(0, source.announced - n_samples)))
+    elapsed = time.perf_counter() - start
+    return Separated(stems, source.samplerate, source.channels, seconds, elapsed, counts, missing)
 
 
 def separate_blocks(
@@ -211,7 +219,7 @@ def _write(
     """
     samples = estimates[index] if index < len(estimates) else reduce(np.subtract, estimates, mixture)
     full_scale = PCM[file.subtype]
-    scaled = samples * np.float32(gain * full_scale)
+    scaled = check_sound(samples, report.STEMS[index]) * np.float32(gain * full_scale)
     n_clipped = 0
     if max(scaled.max(initial=0.0), -scaled.min(initial=0.0)) > full_scale:
         n_clipped = int(np.count_nonzero(np.abs(scaled) > full_scale))
@@ -252,6 +260,15 @@ def _new_stems(
         shutil.rmtree(hidden, ignore_errors=True)
 
 
+def refuse_to_replace(inputs: Iterable[Path], folder: Path, file_format: str) -> None:
+    """Refuse, with an `OutputError`, if a stem in a folder would replace one of the inputs, or a folder."""
+    for path in (folder / f"{name}.{file_format}" for name in report.STEMS):
+        if path.is_dir():
+            raise OutputError(f"the stem {path} cannot be written: there is a folder; choose another folder")
+        if path.exists() and any(each.exists() and path.samefile(each) for each in inputs):
+            raise OutputError(f"the stem {path} would replace a song that is read; choose another folder")
+
+
 @contextlib.contextmanager
 def _write_errors(files: dict[str, soundfile.SoundFile]) -> Iterator[None]:
     """The library does not say why it could not write; a look at the disk does."""
@@ -264,7 +281,15 @@ def _write_errors(files: dict[str, soundfile.SoundFile]) -> Iterator[None]:
         raise OutputError(f"cannot write the stems in {folder}: {reason}; choose another folder") from error
 
 
-def _linear_gains(gains_db: Mapping[str, float]) -> dict[str, float]:
+def linear_gains(gains_db: Mapping[str, float]) -> dict[str, float]:
+    """Factors of all stems, for gains in dB.
+
+    Raises:
+        ValueError: if there is no such stem, or a gain is not within `GAINS_DB`.
+    """
     if unknown := sorted(set(gains_db) - set(report.STEMS)):
         raise ValueError(f"there is no stem {', '.join(unknown)}; choose among {', '.join(report.STEMS)}")
+    for name, gain in gains_db.items():
+        if not GAINS_DB[0] <= gain <= GAINS_DB[1]:
+            raise ValueError(f"the gain of {name} is {gain:g} dB; choose one from {GAINS_DB[0]} to {GAINS_DB[1]} dB")
     return {name: 10 ** (gains_db.get(name, 0.0) / 20) for name in report.STEMS}
