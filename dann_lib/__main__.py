@@ -48,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         subparser.set_defaults(run=run)
         for argument, setting in settings.items():
             subparser.add_argument(argument, **setting)
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - closed
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # closed, or a notebook's
             stream.reconfigure(errors="replace")  # names and arrows on a terminal that lacks some signs
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
         return 130
     except Exception as error:
-        with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False, errors="backslashreplace") as file:
+        with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False, errors="replace") as file:
             traceback.print_exc(file=file)
         return _error(options, f"unforeseen {type(error).__name__}: {error}; please report it with {file.name}", 70)
 
@@ -126,16 +127,12 @@ def separate(options: argparse.Namespace) -> int:
         else:
             _print(options, result, sentence)
     if failed and len(options.songs) > 1:
-        return _error(options, f"{len(failed)} of {len(options.songs)} songs failed: {', '.join(failed)}")
+        _error(options, f"{len(failed)} of {len(options.songs)} songs failed: {', '.join(failed)}")
     return 2 if failed else 0
 
 
 def newest_weights() -> Path:
-    """The weights that `separate` takes if none are named: the modern reference run's, else one's own newest.
-
-    Raises:
-        CheckpointError: if there are none.
-    """
+    """The weights that `separate` takes: the modern reference run's, else one's own newest, else `CheckpointError`."""
     reference = reference_folder() / "weights" / "dann-modern.safetensors"
     own = sorted((data_folder() / "runs").glob("*/weights.safetensors"), key=lambda path: path.stat().st_mtime)
     if not reference.is_file() and not own:
@@ -174,9 +171,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def reproduce(options: argparse.Namespace) -> None:
-    """Train, score and measure what the report's claims need, and write losses, scores, weights, figures and
-    the ledger of claims. It can be stopped at any time; the same command goes on.
-    """
+    """Do the experiments of the report's claims, and write all results; stopped, the same command goes on."""
     from dann_lib.corpus import open_corpus
     from dann_lib.reproduce import budget_for, default_folder, reproduce
     from dann_lib.reproduce.learning import Machine, estimate
@@ -214,8 +209,7 @@ def _print(options: argparse.Namespace, result: dict[str, Any], sentence: str) -
     try:
         print(json.dumps(result) if options.json else sentence, flush=True)
     except OSError as error:  # what is done stays done, but nobody will read of it
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             raise OutputError(f"cannot write to standard output: {error.strerror}") from error
 
@@ -259,7 +253,6 @@ CHANGES = {
     for name in names
 }
 MEASUREMENTS = ("command", "corpus-size", "loop", "opening", "preparation", "separation", "song-length", "step")
-"""The keys of `bench.MEASUREMENTS`."""
 
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[str, dict[str, Any]]]] = {
     "prepare": (prepare, "decode a corpus into the cache that training reads", {
@@ -284,8 +277,8 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[
         "songs": {"nargs": "+", "type": Path, "help": "WAV, FLAC, MP3 or OGG files"},
         "--weights": {"type": Path, "help": "a .safetensors file (default: the reference's, or your newest)"},
         "--out": {"type": Path, "default": data_folder() / "separated",
-                  "help": "each song's stems go into a folder of its name in here, or of its name and a number where "
-                          "the stems of another song are; those of the same song are replaced"},
+                  "help": "each song's stems go into a folder of its name in here, replacing its older ones; where "
+                          "another song of that name has stems, the folder gets a number"},
         "--gain": {"action": "append", "default": [], "type": _gain, "metavar": "STEM=DB",
                    "help": "level change of a stem, -100 to 30 dB, such as vocals=3; may be repeated"},
         "--format": {"choices": ("wav", "flac"), "default": "wav", "help": "of the stems"},
@@ -325,8 +318,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[
         "notebooks": {"nargs": "*", "metavar": "NOTEBOOK",
                       "help": "files, or names such as 03 or 03_unet (default: all lessons)"},
         "--out": {"type": Path, "default": data_folder() / "course", "help": "folder of the pages"},
-        "--write": {
-            **FLAG, "help": "bring exercises up to date, and store the lessons with their outputs beside their .py"},
+        "--write": {**FLAG, "help": "bring exercises up to date, and store the lessons with outputs beside their .py"},
         "--no-run": {**FLAG, "help": "only write the pages, from what is stored"}}),
 }
 """What runs, whose docstring is the description; a line of help; and the arguments, as `argparse` takes them."""

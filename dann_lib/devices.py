@@ -60,14 +60,10 @@ def keep_freed_memory() -> bool:
 
 
 def make_accelerator(device: str | None = None, precision: str | None = None) -> Accelerator:
-    """The `accelerate` object that knows devices, processes and precision.
-
-    Args:
-        device: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`; the best that there is if `None`.
-        precision: `"bf16"`, `"float32"`, or `None` for `choose_precision`.
+    """The `accelerate` object that knows devices, processes and precision (that of `choose_precision` if `None`).
 
     Raises:
-        ValueError: if the device or the precision is not one of these, or the device is not there.
+        ValueError: if there is no such precision, or no such device: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`.
     """
     if precision not in (None, "bf16", "float32"):
         raise ValueError(f"precision is {precision!r}; choose bf16 or float32")

@@ -35,12 +35,9 @@ def reference_folder() -> Path:
 def atomic_write(path: Path) -> Iterator[Path]:
     """Write a file so that a reader sees the old one or the new one, never a part; missing folders are made.
 
-    Yields:
-        A temporary path in the same folder, with the same suffix, to be written by the caller. It
-        replaces `path` when the block ends, and is removed when the block fails.
-
-    Raises:
-        OutputError: if the folder cannot be made or written, or the disk is full; an older file stays.
+    It yields a temporary path in the same folder, with the same suffix, to be written by the caller, which replaces
+    `path` when the block ends, and is removed when the block fails. An older file stays where an `OutputError` says
+    that the folder cannot be made or written, or the disk is full.
     """
     path = Path(path)
     with output_errors(path):
@@ -59,11 +56,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def replace_between(path: Path, marks: tuple[str, str], text: str) -> None:
-    """Put a text between two marks of a file; without marks, or without the file, nothing happens.
-
-    Raises:
-        OutputError: if it cannot be written.
-    """
+    """Put a text between two marks of a file; without marks or file nothing happens. Errors are of `atomic_write`."""
     old = path.read_text(encoding="utf-8") if path.is_file() else ""
     before, mark, rest = old.partition(marks[0])
     _, end, after = rest.partition(marks[1])
@@ -74,11 +67,7 @@ def replace_between(path: Path, marks: tuple[str, str], text: str) -> None:
 
 @contextlib.contextmanager
 def output_errors(path: Path) -> Iterator[None]:
-    """Turn an operating system's refusal to write `path` into one clear sentence.
-
-    Raises:
-        OutputError: in place of an `OSError` about space, quota or permission.
-    """
+    """Turn an `OSError` about space, quota or permission to write `path` into an `OutputError`, one clear sentence."""
     try:
         yield
     except OSError as error:

@@ -47,11 +47,9 @@ class Separator:
     def load(cls, weights: Path, device: str | None = None, precision: str | None = None) -> Separator:
         """Read weights that training has written; device and precision are the best if `None`.
 
-        Raises:
-            CheckpointError: if the file is missing, damaged, a pickle, or of another network.
+        A `CheckpointError` says that the file is missing, damaged, a pickle, or of another network.
         """
-        network, config = load_weights(weights)
-        return cls.of(network, config, device, precision)
+        return cls.of(*load_weights(weights), device, precision)
 
     @classmethod
     def of(
@@ -120,14 +118,9 @@ class Separator:
 def separate_stream(separator: Separator, pieces: Iterable[np.ndarray], n_channels: int) -> Iterator[np.ndarray]:
     """Separate a song that arrives in pieces `(channel, sample)`, at 8.82 kHz.
 
-    What comes out, put together, is what the whole song at once would give. Chunks do not depend on each other: on a
-    CPU each core takes the next one and computes it alone, so that none waits for another.
-
-    Yields:
-        Estimates `(source, channel, sample)` that are final.
-
-    Raises:
-        AudioError: if a sample, or what the network makes of it, is no number or beyond `LOUDEST`.
+    The estimates `(source, channel, sample)`, put together, are what the whole song at once would give. Chunks do not
+    depend on each other: on a CPU each core takes the next one and computes it alone, so that none waits for another.
+    An `AudioError` says that a sample, or what the network makes of it, is no number or beyond `LOUDEST`.
     """
     n_workers = N_THREADS if separator.device.type == "cpu" else 1
     cut = _Cut(pieces, n_channels, separator.config.n_chunk_frames)

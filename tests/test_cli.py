@@ -115,7 +115,8 @@ def test_songs_of_one_name_keep_apart_and_a_bad_one_stops_no_other(tmp_path, cap
     for _ in range(2):
         code, out, err = run(capsys, "separate", *songs, "--out", tmp_path / "out", "--json")
         first, bad, second, end = map(json.loads, out.splitlines())
-        assert (code, bad["song"]) == (2, str(songs[1])) and "no file" in bad["error"] and "1 of 3 songs" in end["error"]
+        assert (code, bad["song"]) == (2, str(songs[1]))
+        assert "no file" in bad["error"] and "1 of 3 songs" in end["error"]
         assert len(err.splitlines()) >= 2 and "Traceback" not in err
         for result, song, name in ((first, songs[0], "song"), (second, songs[2], "song 2")):
             stems = {Path(path).parent: soundfile.read(path)[0] for path in result["stems"].values()}
