@@ -219,9 +219,10 @@ def _write(
     """
     samples = estimates[index] if index < len(estimates) else reduce(np.subtract, estimates, mixture)
     full_scale = PCM[file.subtype]
-    scaled = check_sound(samples, report.STEMS[index]) * np.float32(gain * full_scale)
+    scaled = samples * np.float32(gain * full_scale)
     n_clipped = 0
-    if max(scaled.max(initial=0.0), -scaled.min(initial=0.0)) > full_scale:
+    if not max(scaled.max(initial=0.0), -scaled.min(initial=0.0)) <= full_scale:  # or no number
+        check_sound(samples, f"the stem {report.STEMS[index]}")
         n_clipped = int(np.count_nonzero(np.abs(scaled) > full_scale))
         np.clip(scaled, -full_scale, full_scale, out=scaled)
     np.rint(scaled, out=scaled)
