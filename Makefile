@@ -28,7 +28,7 @@ course: $(VENV)/.installed
 	$(RUN) -m dann_lib course
 
 test: $(VENV)/.installed-tests
-	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder  # two files at a time, in the order of tests/conftest.py
+	$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder  # three files at a time, as browsers wait much; order: tests/conftest.py
 
 check: $(VENV)/.installed-tests
 	$(RUN) -m ruff check .

@@ -43,9 +43,6 @@ N_SONGS = (24, 150, 1500)
 ROUNDS = 2
 """Times that the processes of a comparison take turns."""
 
-Result = dict[str, Any]
-"""Numbers by name; the sentence about them is `text`."""
-
 
 def run(options: argparse.Namespace) -> None:
     """Measure, and print a line each; write the table into a README if asked to."""
@@ -65,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
         replace_between(options.readme, MARKS, "\n".join(head + rows))
 
 
-def machine(precision: str | None = None) -> Result:
+def machine(precision: str | None = None) -> dict[str, Any]:
     """The processor, what it knows that matters here, and what is chosen on it."""
     import torch
 
@@ -82,7 +79,7 @@ def machine(precision: str | None = None) -> Result:
             f"{facts['threads']} threads, {facts['precision']}, {facts['system']}, torch {facts['torch']}"}
 
 
-def measure_step(options: argparse.Namespace) -> Result:
+def measure_step(options: argparse.Namespace) -> dict[str, Any]:
     """A training step at the report's batch size, against the same in plain float32 eager PyTorch.
 
     Also its rate in floating-point operations, as a share of that of matrix products in the same precision.
@@ -99,7 +96,7 @@ def measure_step(options: argparse.Namespace) -> Result:
             f"{scaling:.1f} x with {ours['threads']} threads in place of 1; peak {ours['peak_mb']:.0f} MB"}
 
 
-def measure_separation(options: argparse.Namespace) -> Result:
+def measure_separation(options: argparse.Namespace) -> dict[str, Any]:
     """From a 44.1 kHz stereo file to four stem files, against the length of the song."""
     seconds = options.song_seconds
     found = _in_a_process(_separate, seconds, options.runs, options.precision)
@@ -111,7 +108,7 @@ def measure_separation(options: argparse.Namespace) -> Result:
             f"peak {found['peak_mb']:.0f} MB"}
 
 
-def measure_command(options: argparse.Namespace) -> Result:
+def measure_command(options: argparse.Namespace) -> dict[str, Any]:
     """The command line from its start to its end: its help, and a song of 11 s as an MP3 file."""
     with tempfile.TemporaryDirectory() as folder:
         song = Path(folder) / "song.mp3"
@@ -125,7 +122,7 @@ def measure_command(options: argparse.Namespace) -> Result:
             f"{found['import_torch_s']:.1f} s of them to import PyTorch; `--help` {found['help_s']:.1f} s"}
 
 
-def measure_preparation(options: argparse.Namespace) -> Result:
+def measure_preparation(options: argparse.Namespace) -> dict[str, Any]:
     """Preparing some songs against reading the same songs through musdb one by one."""
     ours, musdb = _take_turns((_prepare, options.corpus), (_prepare, options.corpus, True))
     ratio = musdb["seconds"] / ours["seconds"]
@@ -133,14 +130,14 @@ def measure_preparation(options: argparse.Namespace) -> Result:
             "text": f"preparing {ours['songs']} songs {ratio:.1f} x as fast as reading them through musdb"}
 
 
-def measure_song_length(options: argparse.Namespace) -> Result:
+def measure_song_length(options: argparse.Namespace) -> dict[str, Any]:
     """How time and memory of `separate` grow with the length of the song."""
     rows = {minutes: _in_a_process(_separate, 60.0 * minutes, 1, options.precision) for minutes in SONG_MINUTES}
     text = "; ".join(f"{minutes} min: {row['seconds']:.1f} s, {row['peak_mb']:.0f} MB" for minutes, row in rows.items())
     return {"minutes": rows, "text": f"songs of {text}"}
 
 
-def measure_corpus_size(options: argparse.Namespace) -> Result:
+def measure_corpus_size(options: argparse.Namespace) -> dict[str, Any]:
     """How opening, memory and the first batch grow with the number of prepared songs (links to the same songs)."""
     rows = {}
     for n_songs in N_SONGS:
@@ -153,7 +150,7 @@ def measure_corpus_size(options: argparse.Namespace) -> Result:
     return {"songs": rows, "text": f"prepared songs, {text}"}
 
 
-MEASUREMENTS: dict[str, tuple[Callable[[argparse.Namespace], Result], str]] = {
+MEASUREMENTS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any]], str]] = {
     "step": (measure_step, "at least 2.3 x plain PyTorch in float32"),
     "loop": (lambda options: _in_a_process(_loop, options.corpus, options.precision, options.runs), "at least 85 %"),
     "separation": (measure_separation, "at least 100 x real time, under 700 MB"),
@@ -166,7 +163,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[argparse.Namespace], Result], str]] = {
 """What measures, and what it should reach on two cores, with AVX2 and without bfloat16."""
 
 
-def _steps(precision: str | None, runs: int) -> Result:
+def _steps(precision: str | None, runs: int) -> dict[str, Any]:
     """Training steps as `train` does them, or in plain PyTorch if `precision` is None."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -197,7 +194,7 @@ def _steps(precision: str | None, runs: int) -> Result:
             "matrix_rate": 10 * 2 * 2048**3 / times["products"], "threads": torch.get_num_threads()}
 
 
-def _loop(corpus: str, precision: str | None, runs: int) -> Result:
+def _loop(corpus: str, precision: str | None, runs: int) -> dict[str, Any]:
     """The updates of `train`, with reading, remixing, STFT and checkpoints, against the bare step on one batch."""
     from dann_lib.batches import pretreat
     from dann_lib.devices import make_accelerator
@@ -227,7 +224,7 @@ def _loop(corpus: str, precision: str | None, runs: int) -> Result:
             f"update of {len(batch.waveforms)} remixed chunks); peak {peak_memory() / 1e6:.0f} MB"}
 
 
-def _separate(song_seconds: float, runs: int, precision: str | None) -> Result:
+def _separate(song_seconds: float, runs: int, precision: str | None) -> dict[str, Any]:
     """A file of noise to the files of its stems."""
     import torch
 
@@ -245,7 +242,7 @@ def _separate(song_seconds: float, runs: int, precision: str | None) -> Result:
         return {**_medians(runs, warm_up=song_seconds <= 600, seconds=separate), "threads": torch.get_num_threads()}
 
 
-def _prepare(corpus: str, through_musdb: bool = False) -> Result:
+def _prepare(corpus: str, through_musdb: bool = False) -> dict[str, Any]:
     """Preparing some songs, or reading them through musdb; both for the second time."""
     with tempfile.TemporaryDirectory() as folder:
         part = _part_of(corpus, Path(folder))
@@ -263,7 +260,7 @@ def _prepare(corpus: str, through_musdb: bool = False) -> Result:
         return _medians(1, seconds=read)
 
 
-def _open(root: Path | str, cache: Path | None = None) -> Result:
+def _open(root: Path | str, cache: Path | None = None) -> dict[str, Any]:
     """Opening a prepared corpus, and its first batch."""
     from dann_lib.batches import Chunks
 
@@ -288,13 +285,13 @@ def _part_of(corpus: str, folder: Path, n_songs: int = 8) -> Path:
     return part
 
 
-def _take_turns(*tasks: tuple[Any, ...]) -> list[Result]:
+def _take_turns(*tasks: tuple[Any, ...]) -> list[dict[str, Any]]:
     """Run tasks in processes of their own, in turn; of each the fastest result."""
     results = [[_in_a_process(*task) for task in tasks] for _ in range(ROUNDS)]
     return [min(of_one, key=lambda result: result["seconds"]) for of_one in zip(*results, strict=True)]
 
 
-def _in_a_process(function: Callable[..., Result], *arguments: Any, threads: int | None = None) -> Result:
+def _in_a_process(function: Callable[..., dict], *arguments: Any, threads: int | None = None) -> dict[str, Any]:
     """Run a function in a fresh process, and add its peak memory."""
     before = (os.putenv, ("OMP_NUM_THREADS", str(threads))) if threads else ()  # PyTorch, not yet imported, reads it
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), *before) as pool:

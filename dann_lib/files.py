@@ -16,6 +16,7 @@ _REASONS = {
     errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
     errno.EFBIG: "the file would be larger than the system allows; raise the limit or choose another folder",
     errno.EROFS: "the file system is read-only; choose another folder",
+    errno.EISDIR: "a folder has the name of this file; remove it or choose another folder",
     **dict.fromkeys((errno.EACCES, errno.EPERM), "there is no permission to write there; choose another folder"),
     **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a part of the path is a file, not a folder; choose another folder"),
 }

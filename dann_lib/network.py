@@ -137,14 +137,16 @@ def up_sample(features: Tensor, size: Sequence[int]) -> Tensor:
     Returns:
         `(batch, channel, *size)`.
     """
-    return functional.interpolate(features, size=tuple(size), mode="bilinear", align_corners=True)
+    return functional.interpolate(
+        features, size=tuple(size), mode="bilinear", align_corners=True
+    )
 
 
 def convolution(n_in: int, n_out: int, kernel: int) -> nn.Sequential:
     """Convolution of unchanged size, normalisation of each feature map of each chunk, rectifier."""
     return nn.Sequential(
         nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=False),
-        nn.GroupNorm(n_out, n_out),  # a group for each map; InstanceNorm2d is the same, and slower
+        nn.GroupNorm(n_out, n_out),  # each map a group: InstanceNorm2d, computed faster
         nn.ReLU(),
     )
 

@@ -92,17 +92,17 @@ class Separator:
         left. Their first `n_before` frames are there to be seen, and get no estimates, which are
         `(source, channel, part, freq, frame)`.
         """
-        mono = planes.mean(dim=0) * self.config.gain                    # (part, freq, frame)
+        mono = planes.mean(dim=0) * self.config.gain        # (part, freq, frame)
         n_frames, length = planes.shape[-1] - n_before, self.config.n_chunk_frames
         n_rest = n_frames % length
         whole = mono[..., n_before : n_before + n_frames - n_rest]
-        masks = []                                                      # (source, part, freq, frame) each
+        masks = []                              # each (source, part, freq, frame)
         if n_rest < n_frames:
-            chunks = spectrogram.chunk(whole, length)                   # (chunk, part, freq, frame)
+            chunks = spectrogram.chunk(whole, length)       # (chunk, part, freq, frame)
             masks.append(spectrogram.stitch(self._masks(chunks), n_frames - n_rest))
         if n_rest:
             seen = mono[..., -length:]
-            missing = max(0, SMALLEST[1] - seen.shape[-1])              # of a song of few frames
+            missing = max(0, SMALLEST[1] - seen.shape[-1])  # in a very short song
             last = self._masks(nn.functional.pad(seen, (0, missing))[None])[0]
             masks.append(last[..., : seen.shape[-1]][..., -n_rest:])
         estimates = apply_masks(torch.cat(masks, dim=-1), planes[..., n_before:])

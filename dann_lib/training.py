@@ -97,7 +97,9 @@ def train(
     return trainer.finish()
 
 
-def l1_loss(masks: Tensor, mixture: Tensor, sources: Tensor, reduction: str = "mean") -> Tensor:
+def l1_loss(
+    masks: Tensor, mixture: Tensor, sources: Tensor, reduction: str = "mean"
+) -> Tensor:
     """Equation (3): the absolute difference between the masked mixture and the true sources.
 
     The equation is a sum; the learning rate of the report fits a mean (see the erratum).
@@ -111,19 +113,15 @@ def l1_loss(masks: Tensor, mixture: Tensor, sources: Tensor, reduction: str = "m
     Returns:
         A scalar, in units of the spectrogram.
     """
-    return nn.functional.l1_loss(apply_masks(masks, mixture), sources, reduction=reduction)
+    estimates = apply_masks(masks, mixture)  # (batch, source, part, freq, frame)
+    return nn.functional.l1_loss(estimates, sources, reduction=reduction)
 
 
 def snr_loss(masks: Tensor, mixture: Tensor, sources: Tensor) -> Tensor:
-    """Minus the signal-to-noise ratio of each source, a loss in dB that counts every song alike.
+    """Minus the signal-to-noise ratio of each source, of the same tensors: a loss in dB that counts every song alike.
 
     Used by today's separators (Luo and Mesgarani, 2019, doi:10.1109/TASLP.2019.2915167, with the scale left free); the
     report's is (3). Noise below -30 dB of the mixture does not count, so that a silent source has a bounded loss.
-
-    Args:
-        masks: `(batch, source, part, freq, frame)`.
-        mixture: `(batch, part, freq, frame)`.
-        sources: `(batch, source, part, freq, frame)`.
 
     Returns:
         `(batch, source)`, in dB; lower is better.

@@ -186,7 +186,7 @@ def conv_block(n_in: int, n_out: int, kernel: int) -> nn.Sequential:
     """From `n_in` to `n_out` maps; bins and frames stay as they are."""
     return nn.Sequential(
         nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=False),
-        nn.GroupNorm(n_out, n_out),  # each map is a group of its own
+        nn.GroupNorm(n_out, n_out),  # as many groups as maps: each map by itself
         nn.ReLU(),
     )
 
@@ -595,11 +595,10 @@ lessons.table(skip_table, "{:.2f}", "skip connections")
 # And what do they cost? **Predict:** which of the three adds most weights, and which fewest?
 
 # %%
-sizes = {
-    f"Concat {' + '.join(map(str, skips))}": network.n_parameters(network.DANN(skips))
-    for skips in variants
-}
-sizes["none"] = sizes.pop("Concat ")
+sizes = {}
+for skips in variants:
+    name = f"Concat {' + '.join(map(str, skips))}" if skips else "none"
+    sizes[name] = network.n_parameters(network.DANN(skips))
 
 # %% jupyter={"source_hidden": true}
 between_hz = skip_table["from bin to bin (Hz)"]
@@ -737,9 +736,9 @@ assert 0.05 < beyond["random"] < beyond["trained"] < 0.5
 assert set(bins_all.values()) == {report.N_BINS}
 Markdown(
     "With its normalisation, the output in the middle depends on **all "
-    f"{report.N_BINS} bins**. Of its gradient, **{100 * beyond['random']:.0f} %** come from beyond the "
-    f"kernels' reach with random weights, **{100 * beyond['trained']:.0f} %** with the "
-    "trained ones."
+    f"{report.N_BINS} bins**. Of its gradient, **{100 * beyond['random']:.0f} %** come "
+    "from beyond the kernels' reach with random weights, "
+    f"**{100 * beyond['trained']:.0f} %** with the trained ones."
 )
 
 # %% [markdown]

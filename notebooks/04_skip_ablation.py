@@ -79,6 +79,7 @@ def masked(mask: torch.Tensor) -> np.ndarray:
     return spectrogram.istft(planes, signals.shape[-1]).numpy()
 
 
+# %%
 estimates = {poolings: masked(coarse(ideal, poolings)) for poolings in range(5)}
 sdr = np.array([sdr_sir_sar(each, signals[1:]).sdr for each in estimates.values()])
 
@@ -247,7 +248,7 @@ lessons.quick_check(
 #
 # Can a network draw a fine mask at all, if its details have to pass through the bottleneck? To ask just that, we give
 # all networks the easiest task there is: **learn one piece by heart**. The same 3.7 s in each of 100 updates; no other
-# songs, nothing to generalise (that is lesson 5). What a network cannot do here, it can do nowhere.
+# songs, nothing to generalise (that is lesson 5). If details get lost on the way, it shows here.
 #
 # One loop, one argument, three seeds for each network. (The optimiser is Adam with a step of 0.01, so that seconds are
 # enough; lesson 5 compares it with the report's.)
@@ -658,7 +659,6 @@ exercises.aim("04_skip_ablation", "4.4", lambda: (
                 "gain": config.gain,
                 "momentum": config.momentum,
                 "batch": config.batch_size,
-                "frames": config.n_chunk_frames,
             }
             for name, config in variants(
                 dataclasses.replace(TrainingConfig(), n_chunk_frames=22)
@@ -677,8 +677,8 @@ ablation.check_ablation(variants)
 #    perfect mask.
 # 2. The loss (3) is the absolute difference of masked mixture and source; its value means something only
 #    beside that of silence.
-# 3. An ablation changes one thing: here one argument, `skips`, in one loop. What a network cannot learn by heart, it
-#    cannot learn at all.
+# 3. An ablation changes one thing: here one argument, `skips`, in one loop. Learning a piece by heart asks what a
+#    network *can* draw, not what it learns for other songs.
 # 4. Start, end and chance are three things to read off a curve; a second seed shows how much is chance.
 #
 # ## Further reading

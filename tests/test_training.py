@@ -221,11 +221,11 @@ def test_a_killed_process_can_go_on_bit_for_bit(tmp_path):
     assert not list((tmp_path / "killed").glob(".*")), "a killed write leaves nothing that counts"
 
 
-@pytest.mark.parametrize("batch", [4, 5], ids=["equal shares", "unequal shares"])
-def test_two_processes_learn_what_one_learns(tmp_path, batch):
-    one = train(tiny_corpus(), replace(CONFIG, batch_size=batch), tmp_path / "one", **QUICK)
+def test_two_processes_learn_what_one_learns(tmp_path):
+    """In batches of five, of which one has three chunks and the other two."""
+    one = train(tiny_corpus(), replace(CONFIG, batch_size=5), tmp_path / "one", **QUICK)
     script = tmp_path / "child.py"
-    script.write_text(child(4, batch))
+    script.write_text(child(4, 5))
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
     subprocess.run(
         [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",

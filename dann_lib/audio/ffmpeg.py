@@ -76,7 +76,7 @@ def _linked(programs: dict[str, Path]) -> Path:
     try:  # no writable home: a folder of this process, which no other user can have prepared
         return _fill(Path(tempfile.mkdtemp(prefix=f"dann-{name}-")), programs)
     except OSError as error:
-        raise _no_ffmpeg(f"{tempfile.gettempdir()} cannot be written ({error.strerror})") from error
+        raise _no_ffmpeg(f"no folder for links to a wheel's can be written ({error.strerror})") from error
 
 
 def _fill(folder: Path, programs: dict[str, Path]) -> Path:

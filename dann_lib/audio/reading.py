@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import stat
 import struct
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -22,11 +24,21 @@ from dann_lib.errors import AudioError, DannError
 BLOCK_S = 10.0
 """Seconds of sound that are read at a time."""
 
+BLOCK_BYTES = 2**25
+"""What is read at a time at most, whatever rate and channels a file claims."""
+
 STREAMS = ("mixture", "drums", "bass", "other", "vocals")
 """What the five audio streams of a `.stem.mp4` hold, in this order."""
 
 LENGTH_TOLERANCE_S = 0.1
 """Files of one song may differ in length by this; beyond it, one of them was cut off."""
+
+RATES_HZ = (1_000, 768_000)
+"""Below there is no music, and a few kB would last for hours; beyond records no device: the header is wrong."""
+
+FORMATS = ("aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,iff,matroska,mlp,mov,mp3,mpc,mpc8,mpeg,"
+           "mpegts,mxf,nut,ogg,oma,rm,shn,sox,tak,truehd,tta,voc,w64,wav,wsd,wtv,wv,xwma")
+"""What ffmpeg may take a file for: no playlist, which would open other files, and no text, image or bare samples."""
 
 MAX_CHANNELS = 32
 READABLE = "WAV, FLAC, MP3 or OGG"
@@ -85,23 +97,22 @@ def open_song(song: Path, stream: int | None = None) -> Iterator[Sound]:
         DannError: if ffmpeg is ended by the system or the user, which says nothing about the file.
     """
     song = Path(song)
-    if not song.is_file():
-        raise AudioError(f"there is no file {song}; name a song ({READABLE})")
+    _check_regular(song)
     with contextlib.ExitStack() as stack:
         try:
             file = stack.enter_context(soundfile.SoundFile(song)) if stream is None else None
         except (soundfile.LibsndfileError, TypeError):
             file = None
-        if file is not None:
-            blocks = _blocks(partial(file.read, dtype="float32", always_2d=True), file.samplerate, song)
+        # Not text that libsndfile takes for bare samples, nor a FLAC of unknown length, whose end it cannot find.
+        if file is not None and file.format != "RAW" and file.frames < 2**62:
+            read = partial(file.read, dtype="float32", always_2d=True)
+            blocks = _blocks(read, file.samplerate, file.channels, song)
             sound = Sound(file.samplerate, file.channels, file.frames, _announced(file), blocks)
         else:
             rounded = [] if stream is None else ["-af", "aformat=sample_fmts=s16"]
             sound = stack.enter_context(_decoded(song, ["-map", f"0:a:{stream or 0}", *rounded]))
             sound = sound._replace(frames=round(_stated_seconds(song) * sound.samplerate))
-        if sound.channels > MAX_CHANNELS:
-            raise AudioError(f"{song} has {sound.channels} channels; name a song with at most {MAX_CHANNELS}")
-        yield sound
+        yield _checked(song, sound)
 
 
 @contextlib.contextmanager
@@ -122,13 +133,14 @@ def open_signals(song: Path) -> Iterator[Sound]:
     """
     n_signals = len(report.SIGNALS)
     with contextlib.ExitStack() as stack:
-        if song.is_dir():
+        if os.path.isdir(song):
             sounds = {path: stack.enter_context(open_song(path)) for path in signal_files(song)}
             mixture, *_ = sounds.values()
             for path, sound in sounds.items():
                 _check_alike(path, sound, mixture)
             yield mixture._replace(blocks=_side_by_side(sounds.values()))
         else:
+            _check_regular(song)
             inputs = "".join(f"[0:a:{STREAMS.index(signal)}]" for signal in report.SIGNALS)
             merge = f"{inputs}amerge=inputs={n_signals},aformat=sample_fmts=s16[all]"
             merged = stack.enter_context(_decoded(song, ["-filter_complex", merge, "-map", "[all]"]))
@@ -136,7 +148,7 @@ def open_signals(song: Path) -> Iterator[Sound]:
                 raise AudioError(f"{song} has streams of different numbers of channels; use another copy")
             n_channels = merged.channels // n_signals
             blocks = (block.reshape(-1, n_signals, n_channels) for block in merged.blocks)
-            yield merged._replace(channels=n_channels, blocks=blocks)
+            yield _checked(song, merged._replace(channels=n_channels, blocks=blocks))
 
 
 def signal_files(song: Path) -> list[Path]:
@@ -183,9 +195,33 @@ def look_through(song: Path) -> SongFacts:
     return SongFacts(n_read / sound.samplerate, sound.samplerate, sound.channels, peak, missing / sound.samplerate)
 
 
-def _blocks(read: Callable[[int], np.ndarray], rate_hz: int, song: Path) -> Iterator[np.ndarray]:
+def _check_regular(song: Path) -> None:
+    """Refuse what is no regular file before it is opened: a pipe would let us wait, a device never end."""
+    try:
+        if not stat.S_ISREG(song.stat().st_mode):
+            raise AudioError(f"{song} is no file but a folder, pipe or device; name a song ({READABLE})")
+        song.open("rb").close()
+    except FileNotFoundError as error:
+        raise AudioError(f"there is no file {song}; name a song ({READABLE})") from error
+    except (OSError, ValueError) as error:
+        raise AudioError(f"{song} cannot be read ({getattr(error, 'strerror', error)}); name a song, or allow to "
+                         "read it") from error
+
+
+def _checked(song: Path, sound: Sound) -> Sound:
+    """The same sound; rates and channels of which a header lies are refused before memory is taken for them."""
+    if sound.channels > MAX_CHANNELS:
+        raise AudioError(f"{song} has {sound.channels} channels; name a song with at most {MAX_CHANNELS}")
+    lowest, highest = RATES_HZ
+    if not lowest <= sound.samplerate <= highest:
+        raise AudioError(f"{song} claims {sound.samplerate} Hz; music has {lowest} to {highest} Hz, so it is damaged "
+                         "or no music: export it again")
+    return sound
+
+
+def _blocks(read: Callable[[int], np.ndarray], rate_hz: int, n_channels: int, song: Path) -> Iterator[np.ndarray]:
     """What `read` gives, until it gives nothing; the place in s is said of everything that is wrong."""
-    size, position = int(BLOCK_S * rate_hz), 0
+    size, position = max(1, min(int(BLOCK_S * rate_hz), BLOCK_BYTES // (4 * n_channels))), 0
     while True:
         try:
             block = read(size)
@@ -216,7 +252,7 @@ def _announced(file: soundfile.SoundFile) -> int:
 
 def _stated_seconds(song: Path) -> float:
     """The length in s that a container states, or 0."""
-    command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", str(song)]
+    command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", f"file:{song}"]
     try:
         return float(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
     except ValueError:
@@ -247,11 +283,12 @@ def _decoded(song: Path, mapping: list[str]) -> Iterator[Sound]:
     The format is AU: a header that states rate and channels, so that no second process must probe the file, then
     samples. `-xerror` makes a damaged packet an error instead of a gap.
     """
-    command = [ensure_ffmpeg(), "-nostdin", "-v", "error", "-xerror", "-i", str(song), *mapping, "-vn",
-               "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
-    with tempfile.TemporaryFile() as messages:
-        # Own session: an interrupt from the keyboard is for us, and must not look like a damaged file.
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages, start_new_session=True)
+    command = [ensure_ffmpeg(), "-nostdin", "-v", "error", "-xerror", "-format_whitelist", FORMATS,
+               "-i", f"file:{song}", *mapping, "-vn", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
+    # Own session: an interrupt from the keyboard is for us, and must not look like a damaged file.
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with ThreadPoolExecutor(1) as pool, subprocess.Popen(command, **pipes, start_new_session=True) as process:
+        messages = pool.submit(process.stderr.read)  # at the same time, since a full pipe would stop ffmpeg
         try:
             head = process.stdout.read(24)
             if len(head) < 24:
@@ -267,19 +304,17 @@ def _decoded(song: Path, mapping: list[str]) -> Iterator[Sound]:
                 whole = len(data) // (4 * n_channels) * n_channels
                 return np.frombuffer(data, ">f4", whole).reshape(-1, n_channels).astype(np.float32)
 
-            yield Sound(rate_hz, n_channels, 0, 0, _blocks(read, rate_hz, song))
+            yield Sound(rate_hz, n_channels, 0, 0, _blocks(read, rate_hz, n_channels, song))
         finally:
             process.kill()
-            process.stdout.close()
-            process.wait()
 
 
-def _failure(process: subprocess.Popen, messages: IO[bytes], song: Path) -> str:
+def _failure(process: subprocess.Popen, messages: Future[bytes], song: Path) -> str:
     """Why ffmpeg has ended, or an empty string if all went well."""
     code = process.wait()
-    messages.seek(0)
-    text = messages.read().decode(errors="replace").strip()
+    text = messages.result().decode(errors="replace").strip()
     if code < 0 or (code == 255 and "signal" in text):
         raise DannError(f"ffmpeg was stopped from outside while it read {song}; start again to go on")
     first = (text.splitlines() or [f"ffmpeg ended with {code}"])[0]
-    return re.sub(r"^\[.*?\] ", "", first).strip() if code else ""  # without the `[part @ 0x55…]` before it
+    first = re.sub(r"^\[.*?\] ", "", first).strip()  # without the `[part @ 0x55…]` before it
+    return re.sub(r"(?<=not )on whitelist .*", "allowed", first) if code else ""

@@ -31,6 +31,9 @@ PREPARATION = {"version": 1, "rate_hz": report.SAMPLE_RATE, "signals": report.SI
                "resampling": "soxr HQ"}
 """What a prepared song depends on besides its files; a change makes another cache."""
 
+HEADER_BYTES = 128
+"""What `.npy` files begin with."""
+
 
 @dataclass(frozen=True)
 class Original:
@@ -82,6 +85,14 @@ def cache_folder(parent: Path, root: Path, kind: str) -> Path:
     return Path(parent) / f"{name}-{hashlib.sha256(made_from.encode()).hexdigest()[:12]}"
 
 
+def prepared_file(folder: Path, song_id: str) -> Path:
+    """The file of a prepared song; a name too long for a file system, with what is added to it, is cut."""
+    subset, _, name = song_id.partition("/")
+    if len(os.fsencode(name)) > 200:
+        name = f"{os.fsencode(name)[:40].decode(errors='ignore')}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
+    return folder / subset / f"{name}.npy"
+
+
 def open_cache(
     songs: Sequence[Original], folder: Path, *, jobs: int | None = None, progress: bool = True, verify: bool = False
 ) -> dict[str, Prepared]:
@@ -105,7 +116,8 @@ def open_cache(
 
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):  # while this process waited, another one may have done the work
+        with output_errors(folder / ".lock"), FileLock(folder / ".lock"):
+            # While this process waited, another one may have done the work.
             known = {song.id: known[song.id] or _known(song, folder, verify) for song in songs}
             known |= _prepare_all([song for song in songs if known[song.id] is None], folder, jobs, progress)
     return known
@@ -142,12 +154,16 @@ def _known(song: Original, folder: Path, verify: bool) -> Prepared | None:
 
     That is told by its size, and by its checksum if `verify`.
     """
-    path = folder / f"{song.id}.npy"
+    path = prepared_file(folder, song.id)
     try:
-        known = Prepared(**json.loads((folder / f"{song.id}.json").read_text()))
-        fresh = known.stamp == song.stamp and (known.skipped or path.stat().st_size == known.n_bytes)
+        text = path.with_suffix(".json")
+        known = Prepared(**json.loads(text.read_text() if text.is_file() else ""))
+        n_bytes = HEADER_BYTES + 4 * len(report.SIGNALS) * known.n_samples
+        whole = known.skipped or path.stat().st_size == known.n_bytes == n_bytes
+        types = [list(map(type, vars(record).values())) for record in (known, Prepared([]))]
+        fresh = whole and known.stamp == song.stamp and types[0] == types[1]
         return known if fresh and (known.skipped or not verify or _checksum(path) == known.checksum) else None
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 
@@ -160,7 +176,8 @@ def _prepare_all(songs: Sequence[Original], folder: Path, jobs: int | None, prog
     from tqdm.auto import tqdm
 
     for path in (*folder.glob(".*.*"), *folder.glob("*/.*.*")):  # unfinished files of a process that was killed;
-        path.unlink(missing_ok=True)                             # the lock says that nobody is writing them
+        if not path.is_dir():                                    # the lock says that nobody is writing them
+            path.unlink(missing_ok=True)
     if any(song.path.is_file() for song in songs):
         ensure_ffmpeg()  # before a missing program looks like damaged songs
     work = Parallel(n_jobs=-1 if jobs is None else jobs, backend="threading", return_as="generator_unordered")(
@@ -169,7 +186,7 @@ def _prepare_all(songs: Sequence[Original], folder: Path, jobs: int | None, prog
     with warnings.catch_warnings(), contextlib.closing(work):
         warnings.filterwarnings("ignore", "[0-9]+ tasks")  # joblib's, of songs that an error or interruption leaves
         return {
-            song: _write(folder / f"{song}.npy", prepared, waveforms)
+            song: _write(prepared_file(folder, song), prepared, waveforms)
             for song, prepared, waveforms in tqdm(work, total=len(songs), desc="preparing songs", unit="song",
                                                   leave=False, disable=not progress)
         }
@@ -179,7 +196,7 @@ def _prepare(song: Original) -> tuple[str, Prepared, np.ndarray | None]:
     """The waveforms of a song, or why there are none."""
     try:
         # First, since the system says plainly what libraries report as a damaged file.
-        content = [_checksum(file) for file in signal_files(song.path) if file.exists()]
+        content = [_checksum(file) for file in signal_files(song.path) if file.is_file()]
         waveforms, rate_hz, n_channels = prepare_song(song.path)
     except AudioError as error:
         return song.id, Prepared(song.stamp, skipped=str(error).replace(f"{song.path.parent}{os.sep}", "")), None

@@ -15,7 +15,7 @@ import numpy as np
 from dann_lib import report
 from dann_lib.audio.ffmpeg import import_musdb
 from dann_lib.audio.reading import STREAMS, open_signals, read_audio
-from dann_lib.corpus.cache import PREPARATION, cache_folder, open_cache
+from dann_lib.corpus.cache import PREPARATION, cache_folder, open_cache, prepared_file
 from dann_lib.corpus.layouts import Kind, find_root, recognise, split_songs
 from dann_lib.errors import CorpusError
 from dann_lib.files import data_folder
@@ -66,12 +66,11 @@ class Track:
         """
         try:
             waveforms = np.load(self.prepared, mmap_mode="r")
+            if waveforms.shape != (len(report.SIGNALS), self.n_samples):
+                raise ValueError(f"its shape is {waveforms.shape}")
         except (OSError, ValueError, EOFError) as error:
             raise CorpusError(f"the prepared file {self.prepared} is missing or damaged; open the corpus "
                               "again with verify=True") from error
-        if waveforms.shape != (len(report.SIGNALS), self.n_samples):
-            raise CorpusError(f"{self.prepared} holds {waveforms.shape} samples instead of "
-                              f"{(len(report.SIGNALS), self.n_samples)}; open the corpus again")
         return waveforms
 
     def signal(self, name: str) -> np.ndarray:
@@ -181,7 +180,10 @@ def open_corpus(
         CorpusError: if there is no such corpus, it is empty, or none of its songs can be used.
         AudioError: if ffmpeg is needed and missing.
         OutputError: if the cache cannot be written.
+        ValueError: if there are no jobs.
     """
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"{jobs} jobs prepare nothing; choose 1 or more, or None for as many as there are processors")
     root = find_root(name_or_path, download=download, jobs=jobs, progress=progress)
     kind, songs = recognise(root)
     parent = cache or os.environ.get("DANN_CACHE") or data_folder() / "cache"
@@ -195,7 +197,7 @@ def open_corpus(
             skipped.append((name, known.skipped))
             continue
         tracks.append(Track(name, split, known.n_samples, song.path, known.rate_hz, known.n_channels,
-                            folder / f"{song.id}.npy", metadata))
+                            prepared_file(folder, song.id), metadata))
         content.append([song.id, split, [file[:2] for file in song.stamp], known.content])
     _report_skipped(root, len(songs), skipped)
     fingerprint = hashlib.sha256(json.dumps([PREPARATION, content]).encode()).hexdigest()

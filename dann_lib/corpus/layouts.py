@@ -44,10 +44,10 @@ def find_root(
         return make_corpus(progress=progress, jobs=jobs).resolve()
     if name_or_path == EXCERPTS:
         return _find_excerpts(download)
-    root = Path(name_or_path).expanduser()
-    if root.is_dir():
+    root = Path(os.path.expanduser(name_or_path))  # unlike Path's, these never fail: not at ~nouser, nor at long names
+    if os.path.isdir(root):
         return root.resolve()
-    found = "is a file" if root.exists() else "does not exist"
+    found = "is a file" if os.path.exists(root) else "does not exist, or may not be seen"
     raise CorpusError(f"{root} {found}; a corpus is {CHOICES}")
 
 
@@ -60,7 +60,7 @@ def recognise(root: Path) -> tuple[Kind, list[Original]]:
     stems, wavs = [], []
     for subset in ("train", "test"):
         for path in _visible(root / subset):
-            if path.is_dir():
+            if os.path.isdir(path):
                 if stamp := _stamp(root, path):  # a folder that holds a part of its files at least
                     wavs.append(Original(f"{subset}/{path.name}", path, stamp))
             elif path.name.endswith(STEM_SUFFIX):
@@ -94,12 +94,12 @@ def split_songs(root: Path, kind: Kind, songs: list[Original]) -> dict[str, tupl
 
 def _find_excerpts(download: bool) -> Path:
     stated = os.environ.get("MUSDB_PATH")
-    if stated and Path(stated).expanduser().is_dir():
-        return Path(stated).expanduser().resolve()
+    if stated and os.path.isdir(os.path.expanduser(stated)):
+        return Path(os.path.expanduser(stated)).resolve()
     root = data_folder() / EXCERPTS
-    if download and not (root / "train").is_dir():
+    if download and not os.path.isdir(root / "train"):
         _download(root)
-    if (root / "train").is_dir():
+    if os.path.isdir(root / "train"):
         return root.resolve()
     place = f"MUSDB_PATH is {stated}, which is no folder" if stated else "MUSDB_PATH is not set"
     raise CorpusError(
@@ -123,7 +123,7 @@ def _download(root: Path) -> None:
             try:
                 os.replace(room, root)
             except OSError:
-                if not (root / "train").is_dir():  # otherwise another process was faster
+                if not os.path.isdir(root / "train"):  # otherwise another process was faster
                     raise
     except (OSError, zipfile.BadZipFile, RuntimeError) as error:
         raise CorpusError(f"{EXCERPTS} could not be downloaded ({error}); check the network, or copy the "
@@ -135,16 +135,27 @@ def _download(root: Path) -> None:
 
 def _visible(folder: Path) -> list[Path]:
     """What a folder holds, sorted, without hidden files; nothing if it does not exist."""
-    return sorted(folder.glob("[!.]*"))
+    try:
+        os.stat(os.path.join(folder, "."))  # tells whether it may be entered too
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise CorpusError(f"{folder} cannot be read ({error.strerror}); allow to read it") from error
 
 
 def _stamp(root: Path, song: Path) -> list[list[str | int]]:
     """Name, size in bytes and time of last change in ns of each file of a song that exists."""
     stamp = []
     for path in signal_files(song):
-        with contextlib.suppress(FileNotFoundError):
+        name = path.relative_to(root).as_posix()
+        try:
             status = path.stat()
-            stamp.append([path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns])
+            stamp.append([name, status.st_size, status.st_mtime_ns])
+        except FileNotFoundError:
+            pass
+        except OSError:  # a loop of links, or no permission: preparing it will tell
+            stamp.append([name, -1, -1])
     return stamp
 
 
@@ -161,8 +172,11 @@ def _musdb_validation_songs() -> set[str]:
 
 def _metadata(root: Path) -> dict[str, dict[str, Any]]:
     """The rows of the metadata table by name; whole numbers as int, other numbers as float."""
-    with open(root / METADATA, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with open(root / METADATA, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{root / METADATA} cannot be read ({error}); make the corpus again") from error
     if any("name" not in row for row in rows):
         raise CorpusError(f"{root / METADATA} has no column name; make the corpus again")
     return {row.pop("name"): {key: _number(value) for key, value in row.items()} for row in rows}

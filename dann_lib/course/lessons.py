@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dann_lib.figures import Drawing
     from dann_lib.training import Run
 
-LIVE_REPORT = TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=6, held_out="test")
+LIVE_REPORT = TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=5, held_out="test")
 """The run of figure 8 in lesson 5: the whole of DANN with the report's SGD, momentum and gain.
 
 The embedded corpus has few songs. Chunks of 22 in place of 88 frames, in batches of 2 in place of 16, give

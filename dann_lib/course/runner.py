@@ -15,6 +15,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from tqdm import tqdm
 
 from dann_lib.course.book import KEPT, build_book, python_environment
 from dann_lib.course.exercises.source import write_exercises
@@ -69,23 +70,26 @@ def build(
 
 async def _run_all(sources: list[Path], lessons: dict[Path, Lesson], write: bool) -> None:
     """Put each lesson among `lessons` when it is done; two at a time, or one where they are stored."""
-    n_kernels = 1 if write or cpu_count() == 1 else 2
-    places = asyncio.Semaphore(n_kernels)
+    n_cores = cpu_count(only_physical_cores=True)  # PyTorch's own choice, which two kernels share
+    alone = write or n_cores == 1
+    places, variables = (asyncio.Semaphore(1), {}) if alone else (
+        asyncio.Semaphore(2), {"OMP_NUM_THREADS": str(n_cores // 2)})
 
-    async def take(source: Path) -> None:
+    async def take(source: Path, bar: tqdm) -> None:
         async with places:
             if write:
                 write_exercises(source)
-            lessons[source] = lesson = await _run(source, OMP_NUM_THREADS=str(cpu_count() // n_kernels))
+            if differs(source):
+                bar.write(f"{source.stem}.ipynb has other text than {source.name}, which is what runs; to take over "
+                          f"what was changed in Jupyter: jupytext --update --to py {source.stem}.ipynb")
+            lessons[source] = lesson = await _run(source, bar, variables)
         if write and not lesson.error:
             write_lesson(lesson.notebook, source)
         result = f"FAILED\n      {lesson.error}" if lesson.error else "ok"
-        print(f"[{len(lessons)}/{len(sources)}] {source.stem} … {lesson.seconds:.0f} s {result}", flush=True)
-        if differs(source):
-            print(f"      {source.stem}.ipynb has other text than {source.name}, which is what ran; to take over "
-                  f"what was changed in Jupyter: jupytext --update --to py {source.stem}.ipynb", flush=True)
+        bar.write(f"[{len(lessons)}/{len(sources)}] {source.stem} … {lesson.seconds:.0f} s {result}")
 
-    await asyncio.gather(*map(take, sources))
+    with tqdm(desc="running the lessons", unit="cell", disable=None, leave=False) as bar:  # on a terminal alone
+        await asyncio.gather(*(take(source, bar) for source in sources))
 
 
 def _write_pages(lessons: list[Lesson], out: Path) -> Path:
@@ -109,16 +113,16 @@ def run_lesson(source: Path) -> Lesson:
     Raises:
         DannError: if the file cannot be read as a notebook.
     """
-    return asyncio.run(_run(source))
+    return asyncio.run(_run(source, tqdm(disable=True), {}))
 
 
-async def _run(source: Path, **variables: str) -> Lesson:
+async def _run(source: Path, bar: tqdm, variables: dict[str, str]) -> Lesson:
     notebook, start = read_lesson(source), time.perf_counter()
-    error = await _run_cells(notebook, source, variables)
+    error = await _run_cells(notebook, source, bar, variables)
     return Lesson(source, notebook, time.perf_counter() - start, error)
 
 
-async def _run_cells(notebook: NotebookNode, source: Path, variables: dict[str, str]) -> str:
+async def _run_cells(notebook: NotebookNode, source: Path, bar: tqdm, variables: dict[str, str]) -> str:
     """Execute all cells in place; what went wrong, or nothing."""
     # a kernel of the Python that runs this, whatever kernels are installed elsewhere
     kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
@@ -136,6 +140,7 @@ async def _run_cells(notebook: NotebookNode, source: Path, variables: dict[str, 
         for index, cell in enumerate(notebook.cells):
             n_code, first = n_code + (cell.cell_type == "code" and bool(cell.source.strip())), cell.source
             await client.async_execute_cell(cell, index)
+            bar.update()
     except CellExecutionError as error:
         reason = f"{error.ename}: {_first_line(error.evalue)}"
     except CellTimeoutError:

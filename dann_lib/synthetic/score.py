@@ -26,8 +26,8 @@ PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10), "phrygian": (0, 1, 3, 5, 7, 8, 10)}
 """Semitones above the tonic."""
 
+# Beat, beats, pitch and velocity of a note as it is written, before a player has touched it.
 Event = tuple[float, float, int, float]
-"""Beat, beats, pitch and velocity of a note as it is written, before a player has touched it."""
 
 
 @dataclass(frozen=True)

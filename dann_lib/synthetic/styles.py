@@ -6,11 +6,12 @@ snare), `.` rest. Rows of riffs: `X` held power chord, `x` palm-muted, `.` rest.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dann_lib.synthetic.score import Voice
 
-DrumRows = dict[str, str]
+DrumRows = Mapping[str, str]
 """One bar of drums: instrument → 16 steps."""
 
 TEMPI = {4: (89, 94), 5: (111, 118), 6: (133, 142), 7: (155, 165), 8: (177, 189)}

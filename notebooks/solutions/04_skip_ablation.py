@@ -174,7 +174,6 @@ pd.DataFrame(
             "gain": config.gain,
             "momentum": config.momentum,
             "batch": config.batch_size,
-            "frames": config.n_chunk_frames,
         }
         for name, config in variants(
             dataclasses.replace(TrainingConfig(), n_chunk_frames=22)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -107,18 +108,20 @@ def test_each_stream_is_the_stem_of_its_name(tmp_path):
     assert STREAMS == ("mixture", "drums", "bass", "other", "vocals")
 
 
-def test_blocks_join_without_a_seam(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("limit", "value"), [("BLOCK_S", 1000 / 44_100), ("BLOCK_BYTES", 40_000)])
+def test_blocks_are_bounded_and_join_without_a_seam(tmp_path, monkeypatch, limit, value):
     wav = write_wav_song(tmp_path / "wav", signals(0.5))
     stem = write_stem_file(tmp_path / "a.stem.mp4", signals(0.5))
 
     def decode() -> list[np.ndarray]:
         with open_signals(stem) as song, open_signals(wav) as other:
-            return [np.concatenate(list(song.blocks)), np.concatenate(list(other.blocks))]
+            return [list(song.blocks), list(other.blocks)]
 
     whole = decode()
-    monkeypatch.setattr(reading, "BLOCK_S", 1000 / 44_100)
+    monkeypatch.setattr(reading, limit, value)
     for one, many in zip(whole, decode(), strict=True):
-        np.testing.assert_array_equal(one, many)
+        assert max(block.nbytes for block in many) <= 5 * 40_000
+        np.testing.assert_array_equal(np.concatenate(one), np.concatenate(many))
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
@@ -134,6 +137,15 @@ def test_read_audio_knows_the_usual_formats(tmp_path, suffix, n_channels):
     assert abs(samples.std() - audio.std()) < 0.1 * audio.std()
 
 
+@pytest.mark.parametrize("name", ["length unknown.flac", "-a:b.flac", "file:c.flac", "no room for temporary.flac"])
+def test_what_is_unusual_and_fine_is_read(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(write_wav_song(tmp_path, signals()))
+    command = [ensure_ffmpeg(), "-nostdin", "-v", "error", "-i", "mixture.wav", "-f", "flac", "pipe:1"]
+    Path(name).write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
+    monkeypatch.setattr("tempfile.tempdir", "/full" if "temporary" in name else None)
+    np.testing.assert_allclose(read_audio(Path(name))[0], signals()["mixture"], atol=2**-15)
+
+
 def test_read_audio_falls_back_to_ffmpeg(tmp_path):
     audio = signals()
     samples, rate_hz = read_audio(write_stem_file(tmp_path / "a.stem.mp4", audio))
@@ -143,19 +155,41 @@ def test_read_audio_falls_back_to_ffmpeg(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello, this is a text" * 100, bytes(5000)])
-@pytest.mark.parametrize("name", ["song.wav", "song.mp3", "song.stem.mp4", "song.xyz"])
+@pytest.mark.parametrize("name", ["song.wav", "song.mp3", "song.stem.mp4", "song.xyz", "song.au", "song.gsm"])
 def test_a_file_that_is_no_audio_is_refused(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(AudioError, match=r"song\."):
+    with pytest.raises(AudioError, match=r"song\.[\w.]+ is no audio"):
         read_audio(path)
 
 
 def test_missing_files_folders_and_empty_songs_are_refused(tmp_path):
     soundfile.write(tmp_path / "empty.wav", np.zeros((0, 2)), 44_100)
-    for name, message in (("no.wav", "no file"), ("", "no file"), ("empty.wav", "no samples")):
+    for name, message in (("no.wav", "no file"), ("", "no file but a folder"), ("empty.wav", "no samples")):
         with pytest.raises(AudioError, match=message):
             read_audio(tmp_path / name)
+
+
+@pytest.mark.parametrize("read", [read_audio, lambda path: open_signals(path).__enter__()])
+@pytest.mark.parametrize(("name", "message"), [
+    ("pipe", "folder, pipe or device"), ("device", "folder, pipe or device"), ("loop", "cannot be read .*symbolic"),
+    ("n" * 300, "cannot be read .*name too long"), ("nul \0", "cannot be read .*null"), ("list", "no audio .*allowed"),
+])
+def test_only_regular_files_are_opened(tmp_path, read, name, message):
+    os.mkfifo(tmp_path / "pipe.stem.mp4")
+    (tmp_path / "device.stem.mp4").symlink_to("/dev/zero")
+    (tmp_path / "loop.stem.mp4").symlink_to("loop.stem.mp4")
+    (tmp_path / "list.stem.mp4").write_text("ffconcat version 1.0\nfile pipe.stem.mp4\n")
+    with pytest.raises(AudioError, match=f"(?i){message}"):
+        read(tmp_path / f"{name}.stem.mp4")
+
+
+@pytest.mark.parametrize("claim", [1, 999, 1000, 768_000, 768_001, 325_656_384])
+def test_rates_that_no_music_has_are_refused(tmp_path, claim):
+    soundfile.write(tmp_path / "a.wav", signals(0.01)["mixture"], claim)
+    refused = pytest.raises(AudioError, match=f"a.wav claims {claim} Hz; music has 1000 to 768000 Hz")
+    with contextlib.nullcontext() if claim in reading.RATES_HZ else refused:
+        read_audio(tmp_path / "a.wav")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

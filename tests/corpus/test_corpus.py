@@ -216,8 +216,8 @@ def test_any_number_of_jobs_gives_the_same(tmp_path, corpus, root):
         assert again.fingerprint == corpus.fingerprint
         for one, other in zip(again.tracks, corpus.tracks, strict=True):
             np.testing.assert_array_equal(one.waveforms, other.waveforms)
-    with pytest.raises(ValueError, match="n_jobs == 0"):
-        open_corpus(root, cache=tmp_path / "0", jobs=0, progress=False)
+    with pytest.raises(ValueError, match="0 jobs prepare nothing; choose 1 or more"):
+        open_corpus(root, cache=tmp_path / "1", jobs=0, progress=False)
 
 
 def test_the_default_cache_can_be_named_in_the_environment(root, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import shutil
 import signal
@@ -39,6 +40,10 @@ def run_python(code: str, *arguments: str | Path, **options: object) -> subproce
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
 
+def forbid(*_: object, **__: object) -> None:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
 def hidden_files(folder: Path) -> list[str]:
     """Unfinished files, other than the lock."""
     return [path.name for path in folder.rglob(".*") if path.name != ".lock"]
@@ -53,7 +58,7 @@ def test_what_is_no_corpus_is_refused_with_the_choices(tmp_path):
     (tmp_path / "notes/todo.txt").write_text("buy strings")
     (tmp_path / "bare/train/Not a song").mkdir(parents=True)
     for place, message in (
-        ("missing", "does not exist; a corpus is \"synthetic\", \"musdb18-7\", or the folder"),
+        ("missing", "does not exist, or may not be seen; a corpus is \"synthetic\", \"musdb18-7\", or the folder"),
         ("empty", "is empty; expected train/"),
         ("notes", r"has no songs \(it holds todo.txt\); expected train/"),
         ("notes/todo.txt", "is a file; a corpus is"),
@@ -62,6 +67,21 @@ def test_what_is_no_corpus_is_refused_with_the_choices(tmp_path):
         with pytest.raises(CorpusError, match=message):
             opened(tmp_path / place, tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("name", ["~nouser", "n" * 300])
+def test_odd_names_are_no_corpus(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("MUSDB_PATH", name)
+    monkeypatch.setenv("DANN_DATA", str(tmp_path))
+    for asked, message in ((name, "does not exist"), ("musdb18-7", "which is no folder")):
+        with pytest.raises(CorpusError, match=message):
+            open_corpus(asked, cache=tmp_path / "cache")
+
+
+def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "iterdir", forbid)
+    with pytest.raises(CorpusError, match=r"cannot be read \(Permission denied"):
+        opened(tmp_path, tmp_path / "cache")
 
 
 def test_a_mix_of_both_layouts_is_refused(tmp_path):
@@ -132,7 +152,7 @@ def test_a_song_without_samples_or_with_some_that_are_no_numbers_is_skipped(tmp_
     assert len(corpus.tracks) == 1
 
 
-@pytest.mark.parametrize("what", ["missing", "text", "empty", "broken link"])
+@pytest.mark.parametrize("what", ["missing", "text", "empty", "broken link", "looped link", "link to a device"])
 def test_a_song_that_lacks_a_stem_is_skipped(tmp_path, what):
     wav_corpus(tmp_path / "r", 1, 0)
     bass = write_wav_song(tmp_path / "r/train/Odd", signals()) / "bass.wav"
@@ -142,9 +162,9 @@ def test_a_song_that_lacks_a_stem_is_skipped(tmp_path, what):
         soundfile.write(bass, np.zeros((0, 2)), 44_100)
     else:
         bass.unlink()
-        if what == "broken link":
-            bass.symlink_to(tmp_path / "nowhere")
-    with pytest.warns(UserWarning, match=r"Odd: (there is no file )?Odd/bass\.wav(;| is no audio| is 0\.00 s long)"):
+        if "link" in what:
+            bass.symlink_to({"broken link": "nowhere", "looped link": bass, "link to a device": "/dev/zero"}[what])
+    with pytest.warns(UserWarning, match=r"Odd/bass\.wav(;| is no (audio|file but)| is 0\.00 s| cannot be read)"):
         corpus = open_corpus(tmp_path / "r", cache=tmp_path / "cache", progress=False)
     assert len(corpus.tracks) == 1
 
@@ -159,9 +179,10 @@ def test_a_corpus_of_which_nothing_can_be_used_is_refused(tmp_path):
 def test_silence_and_songs_shorter_than_a_chunk_are_songs(tmp_path):
     silence = {name: np.zeros((4410, 2), np.float32) for name in signals(0.01)}
     write_wav_song(tmp_path / "r/train/Silence", silence)
-    write_wav_song(tmp_path / "r/train/Click", signals(0.001))
+    click = "C" * 255  # as long as a file system takes
+    write_wav_song(tmp_path / "r/train" / click, signals(0.001))
     corpus = opened(tmp_path / "r", tmp_path / "cache")
-    assert {track.name: track.n_samples for track in corpus.tracks} == {"Click": 9, "Silence": 882}
+    assert {track.name: track.n_samples for track in corpus.tracks} == {click: 9, "Silence": 882}
     assert not corpus.tracks[1].waveforms.any()
 
 
@@ -181,15 +202,13 @@ def test_a_killed_decoder_is_not_taken_for_a_damaged_song(tmp_path, monkeypatch)
 
 def test_a_song_that_may_not_be_read_is_tried_again_next_time(tmp_path, monkeypatch):
     root = wav_corpus(tmp_path / "r", 2, 0)
-    usual = prepared_cache.prepare_song
+    usual = Path.stat
 
-    def forbidden(song: Path) -> object:
-        if "train 1" in song.name:
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return usual(song)
+    def stat(path: Path, **options: object) -> object:
+        return forbid() if "train 1" in path.parent.name else usual(path, **options)
 
     with monkeypatch.context() as patched, pytest.warns(UserWarning, match="train 1: Permission denied"):
-        patched.setattr(prepared_cache, "prepare_song", forbidden)
+        patched.setattr(Path, "stat", stat)
         open_corpus(root, cache=tmp_path / "cache", progress=False)
     assert len(opened(root, tmp_path / "cache").tracks) == 2
 
@@ -197,7 +216,10 @@ def test_a_song_that_may_not_be_read_is_tried_again_next_time(tmp_path, monkeypa
 # The cache
 
 
-@pytest.mark.parametrize("damage", ["truncated", "longer", "missing", "record", "record text", "everything"])
+@pytest.mark.parametrize("damage", [
+    "truncated", "longer", "missing", "everything", "pipe", "{", "[" * 100_000, "[]",
+    '{"train/Band - train 0": 7}', ("n_samples", 7), ("content", None), ("rate_hz", "44.1 kHz"),
+])
 def test_a_damaged_cache_is_rebuilt(tmp_path, damage):
     root, cache = wav_corpus(tmp_path / "r"), tmp_path / "cache"
     before = opened(root, cache)
@@ -210,16 +232,30 @@ def test_a_damaged_cache_is_rebuilt(tmp_path, damage):
         victim.write_bytes(victim.read_bytes() + b"more")
     elif damage == "missing":
         victim.unlink()
-    elif damage == "record":
-        record.write_text(record.read_text()[:100])
-    elif damage == "record text":
-        record.write_text('{"train/Band - train 0": 7}')
+    elif damage == "pipe":
+        record.unlink()
+        os.mkfifo(record)
+    elif isinstance(damage, tuple):
+        record.write_text(json.dumps({**json.loads(record.read_text()), damage[0]: damage[1]}))
+    elif damage != "everything":
+        record.write_text(damage)
     else:
         shutil.rmtree(before.cache)
     after = opened(root, cache)
     assert after == before
     for track, waveforms in zip(after.tracks, expected, strict=True):
         np.testing.assert_array_equal(track.waveforms, waveforms)
+
+
+@pytest.mark.parametrize("name", [".lock", "train/Band - train 0.json", "train/Band - train 0.npy"])
+def test_a_folder_in_the_place_of_a_file_of_the_cache_is_told(tmp_path, name):
+    root = wav_corpus(tmp_path / "r", 1, 0)
+    folder = opened(root, tmp_path / "cache").cache
+    shutil.rmtree(folder)
+    (folder / name / "something of mine").mkdir(parents=True)
+    (folder / ".other.x").mkdir()
+    with pytest.raises(OutputError, match=f"cannot write .*{name}: a folder has the name of this file"):
+        opened(root, tmp_path / "cache")
 
 
 @pytest.mark.parametrize("position", [0, 60, -1])
@@ -277,12 +313,11 @@ except OutputError as error:
 def test_no_space_left_is_told(tmp_path, monkeypatch):
     root = wav_corpus(tmp_path / "r")
 
-    def full(path: Path) -> None:
-        if path.suffix == ".npy":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr("dann_lib.files._flush_to_disk", full)
+        patched.setattr("os.fsync", full)
         with pytest.raises(OutputError, match="the disk is full; free some space"):
             opened(root, tmp_path / "cache")
     assert hidden_files(tmp_path / "cache") == []

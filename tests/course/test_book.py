@@ -30,7 +30,8 @@ def lesson(source: Path, text: str = TEXT, output: str = "", **options: object) 
     cells = [nbformat.v4.new_markdown_cell(text)]
     if output:
         shown = nbformat.v4.new_output("display_data", data={"text/markdown": output})
-        cells.append(nbformat.v4.new_code_cell("show()", outputs=[shown]))
+        folded = {"jupyter": {"source_hidden": True}}
+        cells.append(nbformat.v4.new_code_cell("show()", outputs=[shown], metadata=folded))
     return Lesson(source, nbformat.v4.new_notebook(cells=cells), **options)
 
 
@@ -61,6 +62,11 @@ def test_links_between_lessons_and_solutions_lead_to_pages(book):
     assert (there["lesson"], there["solution"]) == ("#", "solutions/03_unet.html")
     assert there["part"] == "#part" and there["site"] == "https://example.org/x.py"
     assert back["back"] == "../03_unet.html"
+
+
+def test_code_that_jupyter_folds_unfolds_with_a_click(book):
+    folded = re.search(r"<details.*?</details>", (book / "03_unet.html").read_text(), re.DOTALL)[0]
+    assert "Show the code" in folded and "show" in folded.partition("</summary>")[2]
 
 
 def test_links_to_files_lead_to_a_copy_and_pictures_are_shown(book):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import re
 import shutil
@@ -192,6 +193,19 @@ def test_storing_twice_gives_the_same_file(built):
     before = stored.read_bytes()
     assert course.build([built.good], built.out / "again", write=True) == 0
     assert stored.read_bytes() == before
+
+
+def test_what_was_changed_in_jupyter_is_told_before_it_is_replaced(tmp_path, capsys):
+    source = tmp_path / "01_here.py"
+    source.write_text(GOOD)
+    mine = read_lesson(source)
+    mine.cells[0].source += "\n\nA sentence of mine."
+    write_lesson(mine, source)
+    source.write_text(BAD)
+    asyncio.run(course._run_all([source], {}, write=True))
+    told = capsys.readouterr().out
+    assert told.index("01_here.ipynb has other text") < told.index("[1/1] 01_here")
+    assert "A sentence of mine." in source.with_suffix(".ipynb").read_text(), "a run that fails replaces nothing"
 
 
 def test_running_one_lesson_keeps_the_others_in_the_index(built, tmp_path):
