@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from dann_lib import report
 from dann_lib.config import MODERN, TrainingConfig
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         subparser = subparsers.add_parser(name, help=summary, description=run.__doc__,
                                           formatter_class=argparse.ArgumentDefaultsHelpFormatter)
         subparser.set_defaults(run=run)
+        subparser.error = functools.partial(_usage_error, subparser, "--json" in (arguments or sys.argv))
         for argument, setting in settings.items():
             subparser.add_argument(argument, **setting)
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - closed
@@ -146,10 +148,10 @@ def evaluate(options: argparse.Namespace) -> None:
     from dann_lib.corpus import open_corpus
     from dann_lib.separation import Separator
 
-    # data/runs/mine/weights.safetensors is "mine"; any other file is its own name.
-    networks = {path.parent.resolve().name if path.stem == "weights" else path.stem: Separator.load(path, "cpu")
-                for path in options.weights}
-    separators = networks if options.no_oracles else {**evaluation.oracles(options.rate), **networks}
+    separators = {} if options.no_oracles else evaluation.oracles(options.rate)
+    files = evaluation.run_names(options.weights, separators)
+    networks = {name: Separator.load(path, "cpu") for name, path in files.items()}
+    separators |= networks
     if not separators:
         raise ValueError("there is nothing to score; name --weights, or leave out --no-oracles")
     corpus = open_corpus(options.corpus)
@@ -161,13 +163,12 @@ def evaluate(options: argparse.Namespace) -> None:
     summary = evaluation.summarise(scores)
     result = {"scores": str(path), "songs": int(scores["song"].nunique()), "failed": scores.attrs.get("failed", {}),
               "summary": json.loads(summary.to_json(orient="records"))}
-    text = evaluation.as_text(summary)
-    for name in networks if "mixture" in separators else ():
+    lines = [evaluation.as_text(summary)]
+    for name in () if options.no_oracles else networks:
         closed = evaluation.gap_closed(scores, name)
         result[f"gap_closed {name}"] = json.loads(closed.to_json(orient="records"))
-        shares = ", ".join(f"{row.source} {100 * row.gap_closed:.0f} %" for row in closed.itertuples())
-        text += f"\n{name} closes of the gap between mixture and ideal ratio mask: {shares}"
-    _print(options, result, f"{text}\nscores of {result['songs']} songs: {path}")
+        lines.append(f"{name} closes of the gap between mixture and ideal ratio mask: {evaluation.shares(closed)}")
+    _print(options, result, "\n".join((*lines, f"scores of {result['songs']} songs: {path}")))
 
 
 def reproduce(options: argparse.Namespace) -> None:
@@ -212,6 +213,12 @@ def _print(options: argparse.Namespace, result: dict[str, Any], sentence: str) -
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             raise OutputError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def _usage_error(parser: argparse.ArgumentParser, as_json: bool, message: str) -> NoReturn:
+    """Say what argparse found wrong, where the results go as well."""
+    parser.print_usage(sys.stderr)
+    sys.exit(_error(argparse.Namespace(json=as_json), message))
 
 
 def _error(options: argparse.Namespace, text: str, code: int = 2, **more: str) -> int:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from dann_lib.errors import OutputError
+
+UNFINISHED = ".unfinished-"
+"""What names of files and folders begin with until they are whole."""
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
@@ -43,7 +47,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     path = Path(path)
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:80]}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=UNFINISHED, suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         try:
@@ -54,6 +58,32 @@ def atomic_write(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def only_process(folder: Path, needed: bool = True) -> Iterator[None]:
+    """Make a folder and keep other processes out of it while it is written; what a killed one left unfinished goes.
+
+    An `OutputError` names the process that is writing there. Nothing happens unless it is `needed`.
+    """
+    if not needed:
+        return (yield)
+    from filelock import SoftFileLock, Timeout  # of which a file says who has it
+
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = SoftFileLock(folder / ".lock", timeout=1)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise OutputError(f"process {lock.pid} is writing in {folder}; wait for it, or choose another folder; if "
+                              f"there is no such process, remove {folder / '.lock'}") from None
+    try:
+        for path in folder.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        yield
+    finally:
+        lock.release()
 
 
 def replace_between(path: Path, marks: tuple[str, str], text: str) -> None:

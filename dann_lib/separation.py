@@ -7,7 +7,6 @@ the rest, so that the stems add up to the song. Memory does not grow with the le
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from dann_lib import report, spectrogram
-from dann_lib.checkpoint import load_weights
+from dann_lib.checkpoint import checksum, load_weights
 from dann_lib.config import TrainingConfig
 from dann_lib.devices import best_device, check_device, choose_precision, keep_freed_memory, memory_format
 from dann_lib.errors import AudioError
@@ -66,10 +65,7 @@ class Separator:
     @property
     def fingerprint(self) -> str:
         """A hash of the weights and the configuration: which separator this is."""
-        digest = hashlib.sha256(self.config.to_json().encode())
-        for name, value in sorted(self.network.state_dict().items()):
-            digest.update(name.encode() + value.detach().cpu().float().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        return checksum(self.network.state_dict(), self.config.to_json())
 
     def __call__(self, signals: np.ndarray) -> np.ndarray:
         """Estimates `(source, sample)` of `(signal, sample)`, 8.82 kHz, of which only the first is looked at."""

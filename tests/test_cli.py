@@ -16,6 +16,7 @@ import soundfile
 from dann_lib import bench
 from dann_lib.__main__ import COMMANDS, MEASUREMENTS, main, newest_weights
 from dann_lib.files import reference_folder
+from dann_lib.reproduce import processes
 
 
 def run(capsys, *arguments: object) -> tuple[int, str, str]:
@@ -83,6 +84,8 @@ def test_evaluate_scores_network_and_oracles(trained, tmp_path, capsys):
     (("train", "--network", "unet"), "no network 'unet'"),
     (("train", "--patience", "3", "--held-out", "test"), "test songs"),
     (("train", "--device", "tpu"), "not available"),
+    (("train", "--network", "cdae", "--skips", "1"), "cdae cannot have"),
+    (("train", "--seed", str(2**70)), "seed"),
     (("separate", "missing.wav", "--weights", "missing.safetensors"), "no weights at"),
     (("evaluate", "--weights", "missing.safetensors"), "no weights at"),
 ])
@@ -141,6 +144,14 @@ def test_what_would_destroy_a_song_or_cannot_be_done_is_refused_as_json_too(
     assert song.read_bytes() == before and list(tmp_path.rglob("*.*")) == [song.resolve()]
 
 
+def test_wrong_arguments_are_json_too(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["separate", "a.wav", "--json", "--bits", "17"])
+    captured = capsys.readouterr()
+    assert stop.value.code == 2
+    assert "invalid choice: 17" in json.loads(captured.out)["error"] and "invalid choice: 17" in captured.err
+
+
 def test_what_nobody_foresaw_is_one_sentence_and_a_file(monkeypatch, capsys):
     from dann_lib import corpus
 
@@ -184,7 +195,7 @@ def test_interrupting_is_exit_code_130(monkeypatch, capsys):
 
 
 def test_bench_compares_with_baselines_and_names_the_machine(synthetic_root, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(bench, "ROUNDS", 1)
+    monkeypatch.setattr(processes, "ROUNDS", 1)
     readme = tmp_path / "README.md"
     readme.write_text("before\n" + "\nold\n".join(bench.MARKS) + "\nafter\n")
     code, out, _ = run(capsys, "bench", "--only", "opening", "--only", "preparation", "--runs", "1", "--json",

@@ -232,7 +232,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path):
 
 LONG = """
 import sys
-from dann_lib.bench import peak_memory
+from dann_lib.reproduce.processes import peak_memory
 from dann_lib.separation import Separator
 from dann_lib.audio.stems import separate_file
 separator = Separator.load(sys.argv[3], "cpu")

@@ -103,7 +103,7 @@ def separate_songs(
             speed = round(done.duration_s / done.elapsed_s, 1)
             text = f"{song.name}: {done.duration_s:.1f} s in {done.elapsed_s:.1f} s ({speed}x real time) → {folder}"
             if folder.name != safe_name(song.name):
-                text += f" (another song has {safe_name(song.name)})"
+                text += f" ({safe_name(song.name)} has stems of another song, or of one that nobody noted)"
             if done.missing_s > LENGTH_TOLERANCE_S:
                 text += f"\nthe file ends {done.missing_s:.1f} s before it should, and so do the stems"
             if clipped := [name for name, n in done.n_clipped.items() if n]:

@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 from dann_lib import report
 from dann_lib.audio.reading import Sound, open_song
 from dann_lib.errors import OutputError
-from dann_lib.files import output_errors
+from dann_lib.files import UNFINISHED, only_process, output_errors
 from dann_lib.separation import Separator, check_sound, separate_stream
 
 FORMATS = ("wav", "flac")
@@ -235,9 +235,6 @@ def _new_stems(
     folder: Path, source: Sound, file_format: str, bits: int
 ) -> Iterator[tuple[dict[str, soundfile.SoundFile], Callable[[], dict[str, Path]]]]:
     """Open a file for each stem in a hidden folder beside the final ones; yields files and what moves them."""
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        hidden = Path(tempfile.mkdtemp(prefix=".stems-", dir=folder))
     files: dict[str, soundfile.SoundFile] = {}
 
     def finished() -> dict[str, Path]:
@@ -249,16 +246,19 @@ def _new_stems(
                 os.replace(hidden / path.name, path)
         return paths
 
-    try:
-        for name in report.STEMS:
-            files[name] = soundfile.SoundFile(hidden / f"{name}.{file_format}", "w", source.samplerate,
-                                              source.channels, SUBTYPES[bits])
-        yield files, finished
-    finally:
-        for file in files.values():
-            with contextlib.suppress(soundfile.LibsndfileError):
-                file.close()
-        shutil.rmtree(hidden, ignore_errors=True)
+    with only_process(folder):
+        with output_errors(folder):
+            hidden = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
+        try:
+            for name in report.STEMS:
+                files[name] = soundfile.SoundFile(hidden / f"{name}.{file_format}", "w", source.samplerate,
+                                                  source.channels, SUBTYPES[bits])
+            yield files, finished
+        finally:
+            for file in files.values():
+                with contextlib.suppress(soundfile.LibsndfileError):
+                    file.close()
+            shutil.rmtree(hidden, ignore_errors=True)
 
 
 def refuse_to_replace(inputs: Iterable[Path], folder: Path, file_format: str) -> None:
