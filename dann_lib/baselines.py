@@ -166,17 +166,20 @@ def build(name: str, **options: object) -> nn.Module:
     """Make a network by its name, a key of `NETWORKS`, and the arguments of its class, with fresh random weights.
 
     Raises:
-        ValueError: if there is no network of that name.
+        ValueError: if there is no network of that name, or it has no such arguments.
     """
     if name not in NETWORKS:
         raise ValueError(f"there is no network {name!r}; choose one of {', '.join(NETWORKS)}")
-    return NETWORKS[name](**options)
+    try:
+        return NETWORKS[name](**options)
+    except TypeError as error:
+        raise ValueError(f"the network {name} cannot have {options} ({error})") from error
 
 
 def network_of(config: TrainingConfig) -> nn.Module:
     """The network that a configuration asks for, with fresh random weights.
 
     Raises:
-        ValueError: if there is no network of that name.
+        ValueError: if there is no network of that name, or it cannot have these options.
     """
-    return build(config.network, n_sources=len(config.sources), **config.network_options)
+    return build(config.network, **{"n_sources": len(config.sources), **config.network_options})

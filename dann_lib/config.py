@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -38,12 +39,19 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be meant: a `ValueError` names the value, what was expected, and why."""
-        for name in ("learning_rate", "gain", "n_chunk_frames", "batch_size", "epochs"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
         for name, type_ in get_type_hints(TrainingConfig).items():
-            if get_origin(type_) is Literal and getattr(self, name) not in get_args(type_):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(type_))}")
+            value, choices = getattr(self, name), get_args(type_) if get_origin(type_) is Literal else ()
+            if choices and value not in choices:
+                raise ValueError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+            generic = {"network_options": dict, "sources": list | tuple}
+            expected = generic.get(name, int | float if type_ is float else type_)
+            if not choices and not isinstance(value, expected):
+                raise ValueError(f"{name} is {value!r}; expected {type_}")
+        for name in ("learning_rate", "gain", "n_chunk_frames", "batch_size", "epochs"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0 and finite")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed is {self.seed}; choose one from 0 to 2^63 - 1")
         if self.patience is not None and self.held_out == "test":
             raise ValueError("early stopping would choose on the test songs; set held_out to 'valid'")
         if self.train_on == "train+valid" and self.held_out == "valid":

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import reduce
 from pathlib import Path
@@ -22,12 +22,16 @@ from tqdm.auto import tqdm
 from dann_lib import report
 from dann_lib.audio.reading import Sound, open_song
 from dann_lib.errors import OutputError
-from dann_lib.files import output_errors
-from dann_lib.separation import Separator, separate_stream
+from dann_lib.files import UNFINISHED, only_process, output_errors
+from dann_lib.separation import Separator, check_sound, separate_stream
 
+FORMATS = ("wav", "flac")
 SUBTYPES = {16: "PCM_16", 24: "PCM_24"}
 PCM = {"PCM_16": 2**15 - 1, "PCM_24": 2**23 - 1}
 """Full scale; whole numbers are written in half the time that libsndfile takes to round."""
+
+GAINS_DB = (-100, 30)
+"""Lowest and highest gain of a stem."""
 
 
 class Separated(NamedTuple):
@@ -39,6 +43,7 @@ class Separated(NamedTuple):
         duration_s: length of the song.
         elapsed_s: how long it took.
         n_clipped: samples of each stem beyond full scale, which were limited.
+        missing_s: seconds that the song's file announces and does not hold.
     """
 
     stems: dict[str, Path]
@@ -47,6 +52,7 @@ class Separated(NamedTuple):
     duration_s: float
     elapsed_s: float
     n_clipped: dict[str, int]
+    missing_s: float
 
 
 def separate_file(
@@ -80,13 +86,14 @@ def separate_file(
         The files, and what was measured on the way.
 
     Raises:
-        AudioError: if the song is missing, no audio, empty, or has samples that are no finite numbers.
-        OutputError: if the stems cannot be written.
-        ValueError: if a gain names no stem, or the format is not known.
+        AudioError: if the song is missing, no audio, empty, or it or a stem has samples that are no sound.
+        OutputError: if the stems cannot be written, or one would replace the song.
+        ValueError: if a gain names no stem or is out of `GAINS_DB`, or the format is not known.
     """
-    gains = _linear_gains(gains_db or {}, separator.stems)
-    if file_format not in ("wav", "flac") or bits not in SUBTYPES:
+    gains = linear_gains(gains_db or {}, separator.stems)
+    if file_format not in FORMATS or bits not in SUBTYPES:
         raise ValueError(f"{bits}-bit {file_format} is not known; choose wav or flac, 16 or 24 bits")
+    refuse_to_replace([Path(song)], Path(folder), file_format, separator.stems)
     start = time.perf_counter()
     stems = separator.stems
     with open_song(song) as source, _new_stems(Path(folder), source, file_format, bits, stems) as (files, finished):
@@ -100,8 +107,9 @@ def separate_file(
 
             n_samples = _write_all(source, Path(song), separator, files, gains, counts, advance)
         written = finished()
-    seconds = n_samples / source.samplerate
-    return Separated(written, source.samplerate, source.channels, seconds, time.perf_counter() - start, counts)
+    seconds, missing = (n / source.samplerate for n in (n_samples, max(0, source.announced - n_samples)))
+    elapsed = time.perf_counter() - start
+    return Separated(written, source.samplerate, source.channels, seconds, elapsed, counts, missing)
 
 
 def separate_blocks(
@@ -216,7 +224,8 @@ def _write(
     full_scale = PCM[file.subtype]
     scaled = samples * np.float32(gain * full_scale)
     n_clipped = 0
-    if max(scaled.max(initial=0.0), -scaled.min(initial=0.0)) > full_scale:
+    if not max(scaled.max(initial=0.0), -scaled.min(initial=0.0)) <= full_scale:  # or no number
+        check_sound(samples, f"the stem {Path(file.name).stem}")
         n_clipped = int(np.count_nonzero(np.abs(scaled) > full_scale))
         np.clip(scaled, -full_scale, full_scale, out=scaled)
     np.rint(scaled, out=scaled)
@@ -229,9 +238,6 @@ def _new_stems(
     folder: Path, source: Sound, file_format: str, bits: int, stems: Sequence[str]
 ) -> Iterator[tuple[dict[str, soundfile.SoundFile], Callable[[], dict[str, Path]]]]:
     """Open a file for each stem in a hidden folder beside the final ones; yields files and what moves them."""
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        hidden = Path(tempfile.mkdtemp(prefix=".stems-", dir=folder))
     files: dict[str, soundfile.SoundFile] = {}
 
     def finished() -> dict[str, Path]:
@@ -243,16 +249,28 @@ def _new_stems(
                 os.replace(hidden / path.name, path)
         return paths
 
-    try:
-        for name in stems:
-            files[name] = soundfile.SoundFile(hidden / f"{name}.{file_format}", "w", source.samplerate,
-                                              source.channels, SUBTYPES[bits])
-        yield files, finished
-    finally:
-        for file in files.values():
-            with contextlib.suppress(soundfile.LibsndfileError):
-                file.close()
-        shutil.rmtree(hidden, ignore_errors=True)
+    with only_process(folder):
+        with output_errors(folder):
+            hidden = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
+        try:
+            for name in stems:
+                files[name] = soundfile.SoundFile(hidden / f"{name}.{file_format}", "w", source.samplerate,
+                                                  source.channels, SUBTYPES[bits])
+            yield files, finished
+        finally:
+            for file in files.values():
+                with contextlib.suppress(soundfile.LibsndfileError):
+                    file.close()
+            shutil.rmtree(hidden, ignore_errors=True)
+
+
+def refuse_to_replace(inputs: Iterable[Path], folder: Path, file_format: str, stems: Sequence[str]) -> None:
+    """Refuse, with an `OutputError`, if a stem in a folder would replace one of the inputs, or a folder."""
+    for path in (folder / f"{name}.{file_format}" for name in stems):
+        if path.is_dir():
+            raise OutputError(f"the stem {path} cannot be written: there is a folder; choose another folder")
+        if path.exists() and any(each.exists() and path.samefile(each) for each in inputs):
+            raise OutputError(f"the stem {path} would replace a song that is read; choose another folder")
 
 
 @contextlib.contextmanager
@@ -267,7 +285,15 @@ def _write_errors(files: dict[str, soundfile.SoundFile]) -> Iterator[None]:
         raise OutputError(f"cannot write the stems in {folder}: {reason}; choose another folder") from error
 
 
-def _linear_gains(gains_db: Mapping[str, float], stems: Sequence[str]) -> dict[str, float]:
+def linear_gains(gains_db: Mapping[str, float], stems: Sequence[str]) -> dict[str, float]:
+    """Factors of all stems, for gains in dB.
+
+    Raises:
+        ValueError: if there is no such stem, or a gain is not within `GAINS_DB`.
+    """
     if unknown := sorted(set(gains_db) - set(stems)):
         raise ValueError(f"there is no stem {', '.join(unknown)}; choose among {', '.join(stems)}")
+    for name, gain in gains_db.items():
+        if not GAINS_DB[0] <= gain <= GAINS_DB[1]:
+            raise ValueError(f"the gain of {name} is {gain:g} dB; choose one from {GAINS_DB[0]} to {GAINS_DB[1]} dB")
     return {name: 10 ** (gains_db.get(name, 0.0) / 20) for name in stems}

@@ -105,6 +105,11 @@ def gap_closed(
     return pd.DataFrame(rows, columns=["source", "rate_hz", "gap_closed", "low", "high", "n_songs"])
 
 
+def shares(closed: pd.DataFrame) -> str:
+    """What `gap_closed` gave, in words: each source with its share in %."""
+    return ", ".join(f"{row.source} {100 * row.gap_closed:.0f} %" for row in closed.itertuples())
+
+
 def _centre(values: np.ndarray, seed: int, n_resamples: int) -> tuple[float, float, float, float]:
     """Median, interval and mean; NaN where there are too few songs."""
     if not len(values):
