@@ -182,4 +182,4 @@ def network_of(config: TrainingConfig) -> nn.Module:
     Raises:
         ValueError: if there is no network of that name, or it cannot have these options.
     """
-    return build(config.network, **{"n_sources": len(config.sources), **config.network_options})
+    return build(config.network, **{**config.network_options, "n_sources": len(config.sources)})

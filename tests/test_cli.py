@@ -221,3 +221,27 @@ def test_the_module_runs_from_any_folder(tmp_path):
 
 def test_without_weights_it_separates_with_the_network_that_comes_with_the_course():
     assert newest_weights() == reference_folder() / "weights" / "dann-modern.safetensors"
+
+
+def test_a_band_trains_on_stems_of_its_own(tmp_path, capsys):
+    """Any stems: prepared, learned, separated and scored by their names, from a folder without mixtures."""
+    random = np.random.default_rng(0)
+    for subset, name in (("train", "a"), ("train", "b"), ("test", "c")):
+        (folder := tmp_path / "band" / subset / name).mkdir(parents=True)
+        for stem in ("banjo", "fiddle", "jug")[: 2 if name == "b" else 3]:
+            soundfile.write(folder / f"{stem}.wav", 0.1 * random.standard_normal((110_250, 2)), 44_100)
+    code, out, _ = run(capsys, "train", "--corpus", tmp_path / "band", "--folder", tmp_path / "run", "--epochs", "1",
+                       "--sources", "banjo", "jug", "--remix", "--device", "cpu", "--json")
+    assert code == 0
+    weights = json.loads(out)["weights"]
+    code, out, _ = run(capsys, "separate", tmp_path / "band" / "test" / "c" / "jug.wav", "--weights", weights,
+                       "--out", tmp_path / "out", "--json")
+    assert code == 0
+    assert [Path(path).name for path in json.loads(out)["stems"].values()] == ["banjo.wav", "jug.wav", "other.wav"]
+    code, out, _ = run(capsys, "evaluate", "--corpus", tmp_path / "band", "--weights", weights, "--no-v4",
+                       "--out", tmp_path / "scores", "--json")
+    assert code == 0
+    rows = pd.DataFrame(json.loads(out)["summary"])
+    assert set(rows["source"]) == {"banjo", "jug"} and {"mixture", "ideal_ratio_mask", "run"} <= set(rows["run"])
+    code, _, error = run(capsys, "train", "--corpus", tmp_path / "band", "--folder", tmp_path / "other")
+    assert code == 2 and "the songs have no vocals, drums, bass; choose among banjo, fiddle, jug" in error

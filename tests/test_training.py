@@ -27,7 +27,7 @@ from dann_lib.devices import choose_precision
 from dann_lib.errors import CheckpointError, CorpusError, OutputError
 from dann_lib.files import only_process
 from dann_lib.network import DANN
-from dann_lib.training import l1_loss, snr_loss, train
+from dann_lib.training import best_order, l1_loss, snr_loss, train
 
 SMALL = {"channels": [4, 8, 8, 8], "bottleneck": 4}
 CONFIG = TrainingConfig(network_options=SMALL, n_chunk_frames=18, batch_size=2, epochs=4)
@@ -443,3 +443,20 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(tmp_path):
     with pytest.raises(FloatingPointError, match="not a number"):
         train(broken, CONFIG, tmp_path, **QUICK)
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_the_best_order_of_sources_is_found_for_each_chunk():
+    sources = torch.randn(3, 3, 2, 40, 16)
+    mixture = sources.sum(dim=1)
+    turned = torch.stack((sources[0], sources[1][[2, 0, 1]], sources[2][[1, 0, 2]]))
+    masks = turned / mixture[:, None] + 0.01 * torch.randn_like(turned)
+    assert torch.equal(best_order(masks, mixture, sources), turned)
+
+
+def test_with_a_free_order_the_order_of_the_true_sources_changes_nothing(tmp_path):
+    corpus = tiny_corpus()
+    config = replace(CONFIG, order="free", sources=("vocals", "bass"), loss="snr")
+    turned = replace(config, sources=("bass", "vocals"))
+    histories = [train(corpus, each, tmp_path / each.sources[0], **QUICK).history
+                 for each in (config, turned)]
+    assert histories[0]["train_loss"].tolist() == pytest.approx(histories[1]["train_loss"].tolist(), rel=1e-4)
