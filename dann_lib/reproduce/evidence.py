@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -103,13 +104,12 @@ class Evidence:
         Raises:
             DannError: if there are no such scores.
         """
-        seeds = self.run(name)["seeds"] if name in self.manifest["runs"] else ()
-        labels = [name, *(f"{name}-seed{seed}" for seed in seeds)]
-        table = self.scores
-        wanted = table[table["run"].isin(labels) & (table["metric"] == metric) & (table["rate_hz"] == rate_hz)]
+        table = self.scores[self.scores["run"].str.fullmatch(rf"{re.escape(name)}(-seed\d+)?")]
+        table = table[table["rate_hz"] == rate_hz]
+        wanted = table[table["metric"] == metric]
         if not len(wanted):
             raise DannError(f"{self.folder / SCORES} has no {metric} of {name} at {rate_hz} Hz")
-        for label, rows in table[table["run"].isin(labels) & (table["rate_hz"] == rate_hz)].groupby("run"):
+        for label, rows in table.groupby("run", sort=False):
             self._see(SCORES, rows, label)
         means = wanted.groupby(["song", "source"], sort=False)["value"].mean().unstack("source")
         return means[list(wanted["source"].unique())]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from dann_lib import report
 from dann_lib.config import MODERN, TrainingConfig
+from dann_lib.synthetic.duets import DUETS, PLACES
 
 REPORT_RUN, MODERN_RUN = "dann-report", "dann-modern"
 MAIN_RUNS = (REPORT_RUN, MODERN_RUN)
@@ -22,10 +23,20 @@ NETWORKS = ("dann", "feedforward", "autoencoder", "cdae")
 GAINS = (1.0, 30.0, 300.0, 1000.0, 3000.0)
 """Factors that are compared; 1 is no gain."""
 
-Songs = Literal["corpus", "all genres", "without electro"]
+Songs = Literal["corpus", "all genres", "without electro", "real", "composed", "both", "apart", "singers", "guitars"]
 ALL_GENRES, WITHOUT_ELECTRO = "embedded-all-genres", "embedded-without-electro"
-EMBEDDED_SONGS: dict[str, Songs] = {ALL_GENRES: "all genres", WITHOUT_ELECTRO: "without electro"}
-"""Runs that learn from a part of the embedded corpus → the part; all others learn from the corpus asked for."""
+SONGS: dict[str, Songs] = {
+    ALL_GENRES: "all genres", WITHOUT_ELECTRO: "without electro",
+    "data-real": "real", "data-composed": "composed", "data-both": "both", "bands": "real",
+    **dict.fromkeys(("three-sources", "five-sources", "asked"), "apart"),
+    **{f"{kind}-{name}": kind for kind in ("singers", "guitars") for name in ("free", "fixed", "remixed")},
+}
+"""What runs learn from (see `learning.songs_of`); all others learn from the corpus asked for."""
+
+BANDS = ((38, 861), (8, 827), (9, 103))
+"""First and last bin of vocals, drums and bass; `learning.bands_of` found them on the training songs."""
+
+FIVE = (*report.SOURCES, "guitar", "keys")
 
 EXPERIMENTS: dict[str, dict[str, TrainingConfig]] = {
     "report": {REPORT_RUN: TrainingConfig(held_out="test")},
@@ -34,7 +45,14 @@ EXPERIMENTS: dict[str, dict[str, TrainingConfig]] = {
               for name, skips in SKIPS.items()},
     "gains": {f"gain-{gain:g}": TrainingConfig(gain=gain) for gain in GAINS},
     "networks": {f"network-{name}": replace(MODERN, learning_rate=1e-3, network=name) for name in NETWORKS},
-    "genre": {name: replace(MODERN, held_out="test") for name in EMBEDDED_SONGS},
+    "genre": {name: replace(MODERN, held_out="test") for name in (ALL_GENRES, WITHOUT_ELECTRO)},
+    "data": {f"data-{name}": MODERN for name in ("real", "composed", "both")},
+    "bands": {"bands": replace(MODERN, network_options={"bands": BANDS})},
+    "instruments-apart": {"three-sources": MODERN, "five-sources": replace(MODERN, sources=FIVE),
+                          "asked": replace(MODERN, sources=FIVE, network="asked")},
+    "duets": {f"{kind}-{name}": replace(MODERN, sources=PLACES, remix=name == "remixed",
+                                        order="fixed" if name == "fixed" else "free")
+              for kind in DUETS for name in ("free", "fixed", "remixed")},
 }
 """Experiment → name of each run → how it is trained, in the order in which they are started.
 
@@ -62,7 +80,7 @@ class TrainingRun:
     @property
     def songs(self) -> Songs:
         """What it learns from: "corpus" for the corpus asked for, else a part of the embedded one."""
-        return EMBEDDED_SONGS.get(self.name, "corpus")
+        return SONGS.get(self.name, "corpus")
 
     @property
     def file_stem(self) -> str:
@@ -91,7 +109,8 @@ class Budget:
 
     Attributes:
         lengths: of each of `EXPERIMENTS`.
-        composed: songs of each genre and number of instruments in the controlled experiments.
+        composed: songs of each genre and number of instruments in the controlled experiments; of what the conclusion
+            proposes 16 times as many to learn from, and 4 times as many to score.
         instruments: how many instruments these songs have.
         dann: arguments of `DANN` in all runs; empty for the whole network.
         trends: train `TRENDS` too.
@@ -106,13 +125,21 @@ class Budget:
     v4: bool = True
 
 
+_BEYOND = {
+    **dict.fromkeys(("data", "bands"), Length(12, batch_size=4, n_chunk_frames=61)),
+    "instruments-apart": Length(8, batch_size=2, n_chunk_frames=22),
+    "duets": Length(15, batch_size=2, n_chunk_frames=100),
+}
+"""Of what the conclusion proposes; an epoch of the first two has 240 chunks of 7 s (`learning.songs_of`)."""
+
 EXCERPTS = Budget({
-    "report": Length(100, seeds=(0, 1)),
-    "modern": Length(130, batch_size=4, seeds=(0,)),
-    "skips": Length(18, batch_size=4),
-    "gains": Length(12, seeds=(0, 1)),
-    "networks": Length(12, batch_size=4, seeds=(0,)),
-    "genre": Length(30, batch_size=2, seeds=(0, 1), n_chunk_frames=22),
+    "report": Length(120),
+    "modern": Length(130, batch_size=4),
+    "skips": Length(24, batch_size=4),
+    "gains": Length(16),
+    "networks": Length(16, batch_size=4),
+    "genre": Length(30, batch_size=2, n_chunk_frames=22),
+    **_BEYOND,
 })
 """The 7-second excerpts on two processor cores.
 
@@ -123,14 +150,15 @@ hyper-parameters does not.
 
 FULL = Budget({
     "report": Length(200), "modern": Length(200, batch_size=4), "skips": Length(100), "gains": Length(10),
-    "networks": Length(50), "genre": Length(30, batch_size=2, n_chunk_frames=22),
+    "networks": Length(50), "genre": Length(30, batch_size=2, n_chunk_frames=22), **_BEYOND,
 })
 """MUSDB18 or MUSDB18-HQ, as in the report: some 2000 chunks, 100 epochs and more; for a machine with a GPU."""
 
 EMBEDDED = Budget(
     {"report": Length(2, batch_size=2, seeds=(0,)), "modern": Length(2, batch_size=2, seeds=(0, 1)),
      "skips": Length(1, batch_size=2, seeds=(0, 1)),
-     **dict.fromkeys(("gains", "networks", "genre"), Length(1, batch_size=4, seeds=(0,)))},
+     **dict.fromkeys(("gains", "networks", "genre"), Length(1, batch_size=4, seeds=(0,))),
+     **dict.fromkeys(_BEYOND, Length(1, batch_size=4, seeds=(0,), n_chunk_frames=44))},
     composed=1, dann={"channels": (4, 8, 16, 16), "bottleneck": 12}, trends=False, v4=False,
 )
 """The embedded songs, small: shows that everything runs, in about a minute; proves nothing about the report."""
@@ -156,7 +184,7 @@ def plan(budget: Budget) -> tuple[TrainingRun, ...]:
         for name, config in configs.items():
             if name in TRENDS and not budget.trends:
                 continue
-            options = config.network_options | (budget.dann if config.network == "dann" else {})
+            options = config.network_options | (budget.dann if config.network in ("dann", "asked") else {})
             same = replace(config, network_options=options, epochs=length.epochs, batch_size=length.batch_size,
                            n_chunk_frames=length.n_chunk_frames)
             seeds = length.seeds[:1] if name in TRENDS else length.seeds

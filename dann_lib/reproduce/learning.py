@@ -9,8 +9,7 @@ import platform
 import subprocess
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from hashlib import sha256
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,8 @@ from dann_lib import report
 from dann_lib.errors import DannError
 from dann_lib.files import atomic_write
 from dann_lib.reproduce import processes
-from dann_lib.reproduce.experiments import Budget, Songs, TrainingRun, plan
+from dann_lib.reproduce.experiments import Budget, TrainingRun, plan
+from dann_lib.reproduce.songs import songs_of
 
 if TYPE_CHECKING:
     from dann_lib.corpus import Corpus
@@ -56,8 +56,12 @@ class Machine:
         return Machine(device, precision, jobs or (cpu_count() if on_cpu else 1))
 
 
-def train_all(runs: Sequence[TrainingRun], corpus_name: str, folder: Path, machine: Machine, progress: bool) -> None:
+def train_all(
+    runs: Sequence[TrainingRun], corpus_name: str, folder: Path, machine: Machine, composed: int, progress: bool
+) -> None:
     """Train what is not yet trained; each run in a folder of its own below `folder`, where it goes on if interrupted.
+
+    `composed` is of the budget.
 
     Raises:
         DannError: if runs failed, once all others are done.
@@ -75,7 +79,8 @@ def train_all(runs: Sequence[TrainingRun], corpus_name: str, folder: Path, machi
         watcher = threading.Thread(target=watch)
         watcher.start()
         try:
-            errors = Parallel(machine.jobs)(delayed(_train)(run, corpus_name, folder, machine) for run in todo)
+            errors = Parallel(machine.jobs)(
+                delayed(_train)(run, corpus_name, folder, machine, composed) for run in todo)
         finally:
             over.set()
             watcher.join()
@@ -84,17 +89,16 @@ def train_all(runs: Sequence[TrainingRun], corpus_name: str, folder: Path, machi
         raise DannError(f"{len(failed)} of {len(runs)} runs failed ({'; '.join(failed)}); the others are kept")
 
 
-def _train(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine) -> str:
+def _train(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine, composed: int) -> str:
     """Train a run and note its provenance beside it; why it failed, or nothing."""
     import torch
 
-    from dann_lib.corpus import open_corpus
     from dann_lib.training import train
 
     if machine.jobs > 1:
         torch.set_num_threads(max(1, cpu_count() // machine.jobs))
     try:
-        corpus = part_of(open_corpus(corpus_name if run.songs == "corpus" else "synthetic", progress=False), run.songs)
+        corpus = songs_of(run.songs, corpus_name, folder / "composed", composed)
         train(corpus, run.config, folder / run.file_stem, device=machine.device, precision=machine.precision,
               progress=False)
         note = {**_provenance(machine), "corpus": corpus.name, "fingerprint": corpus.fingerprint,
@@ -104,24 +108,6 @@ def _train(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine) -
     except (DannError, ArithmeticError, ValueError, RuntimeError) as error:
         return str(error) or type(error).__name__
     return ""
-
-
-def part_of(corpus: Corpus, songs: Songs) -> Corpus:
-    """The songs that a controlled run learns from: twelve of the embedded corpus, the same numbers of instruments.
-
-    "all genres" has three training songs of each genre, "without electro" four of each of the other
-    three; validation songs are learned from too, so that twelve are left. "corpus" is everything.
-    """
-    if songs == "corpus":
-        return corpus
-    left_out = {"rock": 4, "pop": 5, "metal": 7, "electro": 8}
-    learned = [track for track in corpus.tracks if track.split != "test"]
-    chosen = [track for track in learned if (
-        track.metadata["genre"] != "electro" if songs == "without electro"
-        else track.metadata["n_instruments"] != left_out[track.metadata["genre"]])]
-    tracks = tuple(replace(track, split="train") for track in chosen) + corpus.select("test")
-    fingerprint = sha256(" ".join((corpus.fingerprint, *(track.name for track in tracks))).encode()).hexdigest()
-    return replace(corpus, tracks=tracks, fingerprint=fingerprint[: len(corpus.fingerprint)])
 
 
 def _n_epochs(folder: Path, run: TrainingRun) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -203,6 +203,21 @@ def active_stems(track: Track) -> list[Row]:
     blocks = _block_energy(stems, report.SAMPLE_RATE // 10)
     loud = blocks > 10 ** (SILENT_DB / 10) * max(float(blocks.max()), 1e-20)
     return [("instruments", "active stems", track.name, "", "mean", "stems", float(loud.sum(axis=0).mean()))]
+
+
+def bands_of(tracks: Sequence[Track]) -> list[tuple[int, int]]:
+    """The band of each of `report.SOURCES` in some songs: first and last bin.
+
+    In three of four songs at most 1 % of the source's energy lies below, and at most 1 % above.
+    """
+    bands = []
+    for source in report.SOURCES:
+        planes = (spectrogram.stft(torch.from_numpy(np.array(track.signal(source)))) for track in tracks)
+        shares = np.array([(energy / energy[-1]).numpy() for each in planes                    # (song, freq)
+                           if (energy := each.square().sum(dim=(0, 2)).cumsum(dim=0))[-1] > 0])
+        ends = [[np.searchsorted(share, end) for share in shares] for end in (0.01, 0.99)]
+        bands.append((int(np.percentile(ends[0], 25)), int(np.ceil(np.percentile(ends[1], 75)))))
+    return bands
 
 
 def spread_db(heard: np.ndarray, source: np.ndarray, rate_hz: int) -> float:

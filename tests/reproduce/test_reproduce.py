@@ -25,15 +25,13 @@ from dann_lib.errors import DannError, OutputError
 from dann_lib.evaluation import METRICS, evaluate, gap_closed
 from dann_lib.files import reference_folder
 from dann_lib.network import n_parameters
-from dann_lib.reproduce import Budget, budget_for, drawing, findings, ledger, measuring, plan, reproduce, scoring
+from dann_lib.reproduce import Budget, budget_for, drawing, findings, ledger, measuring, plan, reproduce
 from dann_lib.reproduce import evidence as stored
 from dann_lib.reproduce.claims import CLAIMS, SUMS, VERDICTS
-from dann_lib.reproduce.composing import Composition, compose
 from dann_lib.reproduce.drawing import DRAWINGS
 from dann_lib.reproduce.evidence import Evidence, publish
 from dann_lib.reproduce.experiments import (
     EMBEDDED,
-    EMBEDDED_SONGS,
     EXCERPTS,
     EXPERIMENTS,
     FULL,
@@ -43,9 +41,20 @@ from dann_lib.reproduce.experiments import (
     Length,
 )
 from dann_lib.reproduce.findings import Finding
-from dann_lib.reproduce.learning import Machine, part_of, train_all
+from dann_lib.reproduce.learning import Machine, train_all
+from dann_lib.reproduce.songs import (
+    FIRST_TO_CHOOSE,
+    FIRST_TO_LEARN,
+    FIRST_TO_SCORE,
+    STEMS,
+    Composition,
+    apart,
+    compose,
+    duets,
+    file_of,
+    part_of,
+)
 from dann_lib.separation import Separator
-from dann_lib.synthetic.build import VERSION
 from dann_lib.synthetic.styles import STYLES
 from dann_lib.training import Trainer
 
@@ -96,11 +105,15 @@ def few_songs(tmp_path_factory, synthetic_root) -> Path:
 def reproduced(tmp_path_factory, few_songs) -> tuple[Evidence, Path]:
     """A few of the embedded songs through the whole of it, and the folder of the runs; noise for composed songs."""
     folder = tmp_path_factory.mktemp("reproduce")
-    composed = folder / "runs" / "composed" / f"version-{VERSION}"
-    composed.mkdir(parents=True)
-    noise = np.random.default_rng(0).standard_normal((len(report.SIGNALS), 2 * report.SAMPLE_RATE)).astype(np.float32)
-    for name in (f"{genre}-{count}-{scoring.FIRST_SEED}.npy" for genre in STYLES for count in SMALLEST.instruments):
-        np.save(composed / name, noise)
+    songs = [Composition(genre, count, FIRST_TO_SCORE) for genre in STYLES for count in SMALLEST.instruments]
+    songs += [Composition(genre, 4, FIRST_TO_LEARN + song) for song, genre in enumerate(STYLES)]
+    for first, n_songs in ((FIRST_TO_LEARN, 16), (FIRST_TO_CHOOSE, 4), (FIRST_TO_SCORE, 4)):
+        songs += [*apart(first, n_songs), *duets("singers", first, n_songs), *duets("guitars", first, n_songs)]
+    random = np.random.default_rng(0)
+    for song in songs:
+        path = file_of(song, folder / "runs" / "composed")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, random.standard_normal((1 + len(STEMS[song.kind]), 2 * report.SAMPLE_RATE)).astype(np.float32))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measuring, "tone_distances", partial(measuring.tone_distances, trials=10))
         patch.setattr(measuring, "step_times", partial(measuring.step_times, repeats=2))
@@ -149,7 +162,7 @@ def test_a_corpus_gets_the_budget_that_fits_it(kind, hours, budget):
 
 def test_the_controlled_corpora_have_equal_numbers_of_songs_and_instruments(synthetic_root):
     corpus = open_corpus(synthetic_root, progress=False)
-    parts = {songs: part_of(corpus, songs) for songs in EMBEDDED_SONGS.values()}
+    parts = {songs: part_of(corpus, songs) for songs in ("all genres", "without electro")}
     tests = {track.name for track in corpus.select("test")}
     assert all({track.name for track in part.select("test")} == tests for part in parts.values())
     learned = {songs: [track.metadata for track in part.select("train")] for songs, part in parts.items()}
@@ -378,7 +391,7 @@ def test_silence_has_the_loss_of_the_sources_themselves(synthetic_root):
 
 
 def test_composed_songs_differ_in_their_instruments_alone(tmp_path):
-    songs = compose([Composition("rock", count, scoring.FIRST_SEED) for count in (4, 8)], tmp_path, progress=False)
+    songs = compose([Composition("rock", count, FIRST_TO_SCORE) for count in (4, 8)], tmp_path, progress=False)
     rock = {song.metadata["n_instruments"]: song.waveforms for song in songs}
     assert set(rock) == {4, 8}
     for source in report.SOURCES:
@@ -418,7 +431,7 @@ def test_a_run_that_fails_does_not_stop_the_others(synthetic_root, tmp_path):
     first, *_, last = [run for run in plan(SMALLEST) if run.experiment == "skips"]
     broken = replace(first, config=replace(first.config, network_options={"channels": (1, 2)}))
     with pytest.raises(DannError, match=rf"1 of 2 runs failed \({re.escape(broken.file_stem)}: channels has 2 entries"):
-        train_all([broken, last], str(synthetic_root), tmp_path, Machine("cpu"), progress=False)
+        train_all([broken, last], str(synthetic_root), tmp_path, Machine("cpu"), composed=1, progress=False)
     assert (tmp_path / last.file_stem / "weights.safetensors").is_file()
 
 
