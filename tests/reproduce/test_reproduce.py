@@ -38,6 +38,7 @@ from dann_lib.reproduce.experiments import (
     MAIN_RUNS,
     REPORT_RUN,
     SKIPS,
+    TRENDS,
     Length,
 )
 from dann_lib.reproduce.findings import Finding
@@ -134,7 +135,9 @@ def test_the_plan_has_every_experiment_of_the_report():
     assert len({replace(run.config, network_options={}).to_json() for run in skips}) == 3
     networks = [run.config for run in runs if run.experiment == "networks"]
     assert {config.network for config in networks} == {"dann", "feedforward", "autoencoder", "cdae"}
-    assert len({replace(config, network="dann").to_json() for config in networks}) == 1
+    assert len({replace(config, network="dann", seed=0).to_json() for config in networks}) == 1
+    assert all({run.config.seed for run in runs if run.name == name} == {0, 1, 2}
+               for name in {run.name for run in runs} - {*TRENDS}), "every run that a verdict rests on"
     assert len({run.file_stem for run in runs}) == len(runs)
 
 
