@@ -17,6 +17,7 @@ from dann_lib.files import output_errors
 from dann_lib.reproduce.evidence import Evidence
 from dann_lib.reproduce.experiments import ALL_GENRES, MAIN_RUNS, MODERN_RUN, NETWORKS, REPORT_RUN, SKIPS, skips_title
 from dann_lib.reproduce.findings import composed_scores, gain_curves, genre_losses, median, pauses, spread
+from dann_lib.synthetic.duets import DUETS
 
 
 def draw(evidence: Evidence, name: str) -> Drawing:
@@ -53,8 +54,10 @@ def _provenance(evidence: Evidence, runs: Sequence[str]) -> str:
     counts = [len(run["seeds"]) for run in described]
     counted = " to ".join(map(str, sorted({min(counts), max(counts)})))
     songs = "on {corpus} ({train} training, {valid} validation, {test} test songs)"
-    if any(run["songs"] != "corpus" for run in described):
+    if any(run["songs"] in ("all genres", "without electro") for run in described):
         songs = "with networks that learned from 12 embedded songs, scored on composed songs"
+    elif any(run["songs"] in ("apart", *DUETS) for run in described):
+        songs = "with networks that learned from composed songs, scored on others"
     songs = songs.format(**evidence.manifest | evidence.manifest["songs"])
     return (f"Reference run {songs}, {counted} {'seed' if counted == '1' else 'seeds'} each, "
             f"device: {', '.join(devices)}.")
@@ -157,6 +160,39 @@ def _reverberation(evidence: Evidence) -> Drawing:
         "pauses, 95 % intervals.")
 
 
+def _data(evidence: Evidence) -> Drawing:
+    titles = {"data-real": "real songs", "data-composed": "composed songs", "data-both": "both",
+              "bands": "real songs, masks in bands", "data-real-closed": "real songs, closed afterwards"}
+    rows = {title: median(evidence.per_song(run).mean(axis=1)) for run, title in titles.items()}
+    return figures.intervals(
+        rows, "median SDR (dB)", "Median SDR over the real test songs (mean of sources and seeds) with 95 % "
+                                 "intervals, after equal updates: by what the network learned from, and with masks "
+                                 "that are closed outside each instrument's band while it learns, or afterwards.")
+
+
+def _instruments_apart(evidence: Evidence) -> Drawing:
+    mixture = evidence.per_song("mixture-apart")
+    titles = {"three-sources": "three sources", "five-sources": "five sources", "asked": "asked for one of five"}
+    scores = {run: evidence.per_song(run) for run in titles}
+    rows = {f"{source}, {title}": median(scores[run][source] - mixture[source])
+            for source in mixture for run, title in titles.items() if source in scores[run]}
+    return figures.intervals(
+        rows, "improvement on the mixture (dB)", "What networks with three and with five sources, and one that is "
+                                                 "asked for one at a time, add to the mixture's SDR: medians over "
+                                                 "composed songs with 95 % intervals, mean of the seeds.")
+
+
+def _duets(evidence: Evidence) -> Drawing:
+    rows = {f"two {kind}, {title}": median((evidence.per_song(f"{kind}-{name}") - evidence.per_song(f"mixture-{kind}"))
+                                           .mean(axis=1))
+            for kind in DUETS for name, title in (("free", "any order"), ("fixed", "fixed order"),
+                                                  ("remixed", "any order, remixed"))}
+    return figures.intervals(
+        rows, "improvement on the mixture (dB)", "What networks add to the mixture's SDR in songs for two singers "
+                                                 "and for two guitars with different melodies: medians over "
+                                                 "composed duets with 95 % intervals, mean of the seeds.")
+
+
 DRAWINGS: Mapping[str, tuple[Callable[[Evidence], Drawing], tuple[str, ...]]] = {
     "figure_5": (lambda evidence: figures.figure_5(_skip_histories(evidence, "none", "1", "1+2+3")),
                  ("skips-none", "skips-1", "skips-1+2+3")),
@@ -174,5 +210,8 @@ DRAWINGS: Mapping[str, tuple[Callable[[Evidence], Drawing], tuple[str, ...]]] = 
     "genre": (_genre, (ALL_GENRES,)),
     "background": (_background, (REPORT_RUN,)),
     "reverberation": (_reverberation, (MODERN_RUN,)),
+    "data": (_data, ("data-real", "data-composed", "data-both", "bands")),
+    "instruments_apart": (_instruments_apart, ("three-sources", "five-sources", "asked")),
+    "duets": (_duets, tuple(f"{kind}-{name}" for kind in DUETS for name in ("free", "fixed", "remixed"))),
 }
 """Name of each file in `data/reference/figures/`, without its ending → its drawing, and the runs that it shows."""
