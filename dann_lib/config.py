@@ -56,8 +56,9 @@ class TrainingConfig:
             raise ValueError("early stopping would choose on the test songs; set held_out to 'valid'")
         if self.train_on == "train+valid" and self.held_out == "valid":
             raise ValueError("the validation songs cannot be learned from and held out; choose held_out 'test'")
-        if not self.sources or len(set(self.sources)) < len(self.sources):
-            raise ValueError(f"sources are {', '.join(self.sources) or 'none'}; name one or more, each once")
+        if not self.sources or len(set(self.sources)) < len(self.sources) or {"other", "rest"} <= set(self.sources):
+            raise ValueError(f"sources are {', '.join(self.sources) or 'none'}; name one or more, each once, and not "
+                             "both other and rest: what is left of a song gets the name that is free")
         object.__setattr__(self, "sources", tuple(self.sources))
         # Tuples as lists, as they come back from JSON, so that equal configurations compare equal.
         options = self.network_options.items()
