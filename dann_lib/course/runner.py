@@ -6,7 +6,8 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from joblib import cpu_count
@@ -70,13 +71,10 @@ def build(
 
 async def _run_all(sources: list[Path], lessons: dict[Path, Lesson], write: bool) -> None:
     """Put each lesson among `lessons` when it is done; two at a time, or one where they are stored."""
-    n_cores = cpu_count(only_physical_cores=True)  # PyTorch's own choice, which two kernels share
-    alone = write or n_cores == 1
-    places, variables = (asyncio.Semaphore(1), {}) if alone else (
-        asyncio.Semaphore(2), {"OMP_NUM_THREADS": str(n_cores // 2)})
+    free, variables = places(alone=write)
 
     async def take(source: Path, bar: tqdm) -> None:
-        async with places:
+        async with free:
             if write:
                 write_exercises(source)
             if differs(source):
@@ -98,7 +96,7 @@ def _write_pages(lessons: list[Lesson], out: Path) -> Path:
         return build_book(lessons, out, whole=False)
     print("Writing the pages …", flush=True)
     newer = {lesson.page for lesson in lessons}
-    stored = [stored_lesson(path) for path in (*_known(), *sorted((NOTEBOOKS / SOLUTIONS).glob("*.py")))
+    stored = [stored_lesson(path) for path in (*known_lessons(), *sorted((NOTEBOOKS / SOLUTIONS).glob("*.py")))
               if path.with_suffix(".ipynb").is_file()]
     rest = [each for each in stored if each.page not in newer
             and (each.is_solution or not (out / KEPT / f"{each.page}.ipynb").is_file())]
@@ -124,46 +122,68 @@ async def _run(source: Path, bar: tqdm, variables: dict[str, str]) -> Lesson:
 
 async def _run_cells(notebook: NotebookNode, source: Path, bar: tqdm, variables: dict[str, str]) -> str:
     """Execute all cells in place; what went wrong, or nothing."""
-    # a kernel of the Python that runs this, whatever kernels are installed elsewhere
-    kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
-    client = NotebookClient(
-        notebook, km=kernel, timeout=CELL_TIMEOUT_S, record_timing=False, coalesce_streams=True,
-        resources={"metadata": {"path": str(source.parent.resolve())}},
-    )
-    client.reset_execution_trackers()
-    # progress bars leave nothing in stored outputs
-    environment = {**python_environment(), **variables, "TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     n_code, first = 0, "".join(cell.source for cell in notebook.cells[:1])
-    try:  # without nbclient's `setup_kernel`, which takes Ctrl-C over
-        await client.async_start_new_kernel(env=environment, stderr=subprocess.DEVNULL)
-        await client.async_start_new_kernel_client()
-        for index, cell in enumerate(notebook.cells):
-            n_code, first = n_code + (cell.cell_type == "code" and bool(cell.source.strip())), cell.source
-            await client.async_execute_cell(cell, index)
-            bar.update()
+    try:
+        async with started(notebook, source.parent, variables) as client:
+            for index, cell in enumerate(notebook.cells):
+                n_code, first = n_code + (cell.cell_type == "code" and bool(cell.source.strip())), cell.source
+                await client.async_execute_cell(cell, index)
+                bar.update()
     except CellExecutionError as error:
-        reason = f"{error.ename}: {_first_line(error.evalue)}"
+        reason = f"{error.ename}: {first_line(error.evalue)}"
     except CellTimeoutError:
         reason = f"took more than {CELL_TIMEOUT_S} s"
     except (DeadKernelError, RuntimeError) as error:
-        reason = f"the kernel ended ({_first_line(str(error))}); often there was too little memory"
+        reason = f"the kernel ended ({first_line(str(error))}); often there was too little memory"
     else:
         return ""
+    return f"{source.stem}, cell [{n_code}] `{first_line(first)}`: {reason}"
+
+
+@asynccontextmanager
+async def started(notebook: NotebookNode, folder: Path, variables: Mapping[str, str],
+                  kind: type[NotebookClient] = NotebookClient) -> AsyncIterator[NotebookClient]:
+    """A client with a fresh kernel of this Python, whatever kernels are installed elsewhere; ended at last.
+
+    Args:
+        notebook: what it runs cells of.
+        folder: where they run.
+        variables: of the environment, beside those with which the kernel can import this package.
+        kind: of client.
+    """
+    kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    client = kind(notebook, km=kernel, timeout=CELL_TIMEOUT_S, record_timing=False, coalesce_streams=True,
+                  resources={"metadata": {"path": str(folder.resolve())}})
+    client.reset_execution_trackers()
+    # progress bars leave nothing in stored outputs
+    environment = {**python_environment(), **variables, "TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    try:  # without nbclient's `setup_kernel`, which takes Ctrl-C over
+        await client.async_start_new_kernel(env=environment, stderr=subprocess.DEVNULL)
+        await client.async_start_new_kernel_client()
+        yield client
     finally:
         if client.kc is not None:
             client.kc.stop_channels()
         if kernel.has_kernel:
             await kernel.shutdown_kernel(now=True)
-    return f"{source.stem}, cell [{n_code}] `{_first_line(first)}`: {reason}"
 
 
-def _first_line(text: str) -> str:
+def places(alone: bool = False) -> tuple[asyncio.Semaphore, dict[str, str]]:
+    """For two kernels at a time, or one that is to be `alone`: their places, and variables that share the cores."""
+    n_cores = cpu_count(only_physical_cores=True)  # PyTorch's own choice
+    if alone or n_cores == 1:
+        return asyncio.Semaphore(1), {}
+    return asyncio.Semaphore(2), {"OMP_NUM_THREADS": str(n_cores // 2)}
+
+
+def first_line(text: str) -> str:
+    """The first line of a text, without space around it."""
     return str(text).strip().partition("\n")[0].strip()
 
 
 def _find(notebooks: Sequence[str | Path] | None) -> list[Path]:
     """Sources of lessons, in the order of their names or as asked for; `DannError` where one is unknown."""
-    known, chosen = _known(), []
+    known, chosen = known_lessons(), []
     if notebooks is None and not known:
         raise DannError(f"there are no lessons in {NOTEBOOKS}; clone the whole repository")
     for wanted in known if notebooks is None else notebooks:
@@ -178,7 +198,7 @@ def _find(notebooks: Sequence[str | Path] | None) -> list[Path]:
     return chosen
 
 
-def _known() -> list[Path]:
+def known_lessons() -> list[Path]:
     """The lessons of the course."""
     return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py")) or sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 
