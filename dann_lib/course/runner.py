@@ -31,7 +31,8 @@ REPOSITORY = NOTEBOOKS.parent
 
 
 def build(
-    notebooks: Sequence[str | Path] | None = None, out: Path | None = None, write: bool = False, execute: bool = True
+    notebooks: Sequence[str | Path] | None = None, out: Path | None = None, write: bool = False, execute: bool = True,
+    solutions: bool = True,
 ) -> int:
     """Run lessons from top to bottom, each on a fresh kernel, and write them as a book of HTML pages.
 
@@ -43,6 +44,7 @@ def build(
         write: bring the exercises of each lesson up to date with its solutions, and store what ran without error as
             `.ipynb` beside its source, the solutions too.
         execute: run them; else the pages show what is stored.
+        solutions: with their pages, and those of the answers to what the lessons ask.
 
     Returns:
         0, or 1 if a cell failed; the other lessons are run all the same.
@@ -62,7 +64,7 @@ def build(
             asyncio.run(_run_all(sources, lessons, write))
     finally:
         done = [lessons[source] for source in sources if source in lessons]
-        index = _write_pages(done, Path(out or data_folder() / "course")) if done else None
+        index = _write_pages(done, Path(out or data_folder() / "course"), solutions) if done else None
     if execute:
         _print_table(done)
     print(f"Open in a browser: {index}", flush=True)
@@ -90,17 +92,17 @@ async def _run_all(sources: list[Path], lessons: dict[Path, Lesson], write: bool
         await asyncio.gather(*(take(source, bar) for source in sources))
 
 
-def _write_pages(lessons: list[Lesson], out: Path) -> Path:
+def _write_pages(lessons: list[Lesson], out: Path, solutions: bool) -> Path:
     """The book: of the whole course if these are lessons of it, else of these alone."""
     if not any(lesson.source.resolve().is_relative_to(NOTEBOOKS) for lesson in lessons):
-        return build_book(lessons, out, whole=False)
+        return build_book(lessons, out, whole=False, solutions=solutions)
     print("Writing the pages …", flush=True)
     newer = {lesson.page for lesson in lessons}
     stored = [stored_lesson(path) for path in (*known_lessons(), *sorted((NOTEBOOKS / SOLUTIONS).glob("*.py")))
               if path.with_suffix(".ipynb").is_file()]
     rest = [each for each in stored if each.page not in newer
             and (each.is_solution or not (out / KEPT / f"{each.page}.ipynb").is_file())]
-    return build_book([*rest, *lessons], out)
+    return build_book([*rest, *lessons], out, solutions=solutions)
 
 
 def run_lesson(source: Path) -> Lesson:

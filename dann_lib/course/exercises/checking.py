@@ -187,7 +187,7 @@ def say_what_is_missing(shell: Any, kind: type[NameError], error: NameError, tra
     """What IPython shows of a `NameError`; a check whose function is not there says so as it says everything else."""
     line = traceback.extract_tb(trace)[-1].line or ""
     if found := re.match(rf"(\w+\.check_\w+)\(.*\b{error.name}\b", line):
-        text = f"There is no {error.name} yet: run the cell that defines it, until it ends without error, then this one."
+        text = f"There is no {error.name} yet: run the cell that defines it, until it ends without error, then this."
         sys.modules["IPython"].display.display(Outcome(shell.ev(found[1]).exercise, "blank", text))
     else:
         shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
