@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import functools
 import json
 import os
 import sys
+import tempfile
 import time
+import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from dann_lib import report
 from dann_lib.config import MODERN, TrainingConfig
-from dann_lib.errors import CheckpointError, DannError
+from dann_lib.errors import CheckpointError, DannError, OutputError
 from dann_lib.files import data_folder, reference_folder
 
 EPILOG = """
@@ -27,7 +31,8 @@ the whole way, on the songs that come with the course:
 
 the same on MUSDB18: add --corpus FOLDER to prepare, train and evaluate;
 every experiment of the report: python -m dann_lib reproduce --corpus FOLDER
-Exit codes: 0 done; 1 a lesson failed; 2 something about the input, said in one line; 130 interrupted.
+Exit codes: 0 done; 1 a lesson failed; 2 something about the input, said in one line; 70 a fault of
+the program, with the name of a file for a report; 130 interrupted.
 """
 
 
@@ -42,21 +47,29 @@ def main(arguments: list[str] | None = None) -> int:
         subparser = subparsers.add_parser(name, help=summary, description=run.__doc__,
                                           formatter_class=argparse.ArgumentDefaultsHelpFormatter)
         subparser.set_defaults(run=run)
+        subparser.error = functools.partial(_usage_error, subparser, "--json" in (arguments or sys.argv))
         for argument, setting in settings.items():
             subparser.add_argument(argument, **setting)
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - closed
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):  # closed, or a notebook's
+            stream.reconfigure(errors="replace")  # names and arrows on a terminal that lacks some signs
     options = parser.parse_args(arguments)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             return options.run(options) or 0
-    except (DannError, ValueError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except BrokenPipeError:
+        return 0
+    except (DannError, ValueError, FloatingPointError, OSError) as error:
+        return _error(options, str(error))
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        return 0
+    except Exception as error:
+        with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False, errors="replace") as file:
+            traceback.print_exc(file=file)
+        return _error(options, f"unforeseen {type(error).__name__}: {error}; please report it with {file.name}", 70)
 
 
 def prepare(options: argparse.Namespace) -> None:
@@ -101,30 +114,27 @@ def train(options: argparse.Namespace) -> None:
            f"(lowest {best['test_loss']:.4g}, epoch {int(best['epoch'])})\nweights: {run.weights}")
 
 
-def separate(options: argparse.Namespace) -> None:
+def separate(options: argparse.Namespace) -> int:
     """Separate songs of any length, rate and number of channels; the stems add up to the song."""
-    from dann_lib.audio.stems import separate_file
+    from dann_lib.audio.songs import separate_songs
     from dann_lib.separation import Separator
 
     separator = Separator.load(options.weights or newest_weights(), options.device, options.precision)
-    for song in options.songs:
-        folder = options.out / song.stem.removesuffix(".stem")
-        done = separate_file(song, folder, separator, gains_db=dict(options.gain),
-                             file_format=options.format, bits=options.bits)
-        result = {"song": str(song), **done._asdict(), "stems": {name: str(path) for name, path in done.stems.items()},
-                  "times_real_time": round(done.duration_s / done.elapsed_s, 1)}
-        clipped = ", ".join(f"{count} samples of {name}" for name, count in done.n_clipped.items() if count)
-        _print(options, result, f"{song.name}: {done.duration_s:.1f} s in {done.elapsed_s:.1f} s "
-               f"({result['times_real_time']}x real time) → {folder}"
-               + (f"\nlimited at full scale: {clipped}; lower the gains" if clipped else ""))
+    failed = []
+    for result, sentence in separate_songs(options.songs, options.out, separator, dict(options.gain), options.format,
+                                           options.bits):
+        if "error" in result:
+            failed.append(result["song"])
+            _error(options, sentence, song=result["song"])
+        else:
+            _print(options, result, sentence)
+    if failed and len(options.songs) > 1:
+        _error(options, f"{len(failed)} of {len(options.songs)} songs failed: {', '.join(failed)}")
+    return 2 if failed else 0
 
 
 def newest_weights() -> Path:
-    """The weights that `separate` takes if none are named: the modern reference run's, else one's own newest.
-
-    Raises:
-        CheckpointError: if there are none.
-    """
+    """The weights that `separate` takes: the modern reference run's, else one's own newest, else `CheckpointError`."""
     reference = reference_folder() / "weights" / "dann-modern.safetensors"
     own = sorted((data_folder() / "runs").glob("*/weights.safetensors"), key=lambda path: path.stat().st_mtime)
     if not reference.is_file() and not own:
@@ -138,34 +148,35 @@ def evaluate(options: argparse.Namespace) -> None:
     from dann_lib.corpus import open_corpus
     from dann_lib.separation import Separator
 
-    # data/runs/mine/weights.safetensors is "mine"; any other file is its own name.
-    networks = {path.parent.resolve().name if path.stem == "weights" else path.stem: Separator.load(path, "cpu")
-                for path in options.weights}
-    separators = networks if options.no_oracles else {**evaluation.oracles(options.rate), **networks}
-    if not separators:
-        raise ValueError("there is nothing to score; name --weights, or leave out --no-oracles")
+    oracles = {} if options.no_oracles else evaluation.oracles(options.rate)
+    files = evaluation.run_names(options.weights, oracles)
+    networks = {name: Separator.load(path, "cpu") for name, path in files.items()}
     corpus = open_corpus(options.corpus)
+    stems = corpus.tracks[0].signals[1:]
+    usual = report.SOURCES if set(report.SOURCES) <= set(stems) else stems
+    sources = min((network.config.sources for network in networks.values()), key=len, default=usual)
+    if not options.no_oracles:
+        oracles = evaluation.oracles(options.rate, len(sources))
+    if not (separators := {**oracles, **networks}):
+        raise ValueError("there is nothing to score; name --weights, or leave out --no-oracles")
     folder = options.out / f"{corpus.name}-{corpus.fingerprint[:8]}"
     scores = evaluation.evaluate(corpus.select(options.subset), separators, out=folder / "songs",
-                                 rate_hz=options.rate, v4=not options.no_v4, jobs=options.jobs)
+                                 rate_hz=options.rate, v4=not options.no_v4, sources=sources, jobs=options.jobs)
     path = folder / f"scores-{options.subset}-{options.rate}.csv"
     evaluation.write_scores(scores, path)
     summary = evaluation.summarise(scores)
     result = {"scores": str(path), "songs": int(scores["song"].nunique()), "failed": scores.attrs.get("failed", {}),
               "summary": json.loads(summary.to_json(orient="records"))}
-    text = evaluation.as_text(summary)
-    for name in networks if "mixture" in separators else ():
+    lines = [evaluation.as_text(summary)]
+    for name in () if options.no_oracles else networks:
         closed = evaluation.gap_closed(scores, name)
         result[f"gap_closed {name}"] = json.loads(closed.to_json(orient="records"))
-        shares = ", ".join(f"{row.source} {100 * row.gap_closed:.0f} %" for row in closed.itertuples())
-        text += f"\n{name} closes of the gap between mixture and ideal ratio mask: {shares}"
-    _print(options, result, f"{text}\nscores of {result['songs']} songs: {path}")
+        lines.append(f"{name} closes of the gap between mixture and ideal ratio mask: {evaluation.shares(closed)}")
+    _print(options, result, "\n".join((*lines, f"scores of {result['songs']} songs: {path}")))
 
 
 def reproduce(options: argparse.Namespace) -> None:
-    """Train, score and measure what the report's claims need, and write losses, scores, weights, figures and
-    the ledger of claims. It can be stopped at any time; the same command goes on.
-    """
+    """Do the experiments of the report's claims, and write all results; stopped, the same command goes on."""
     from dann_lib.corpus import open_corpus
     from dann_lib.reproduce import budget_for, default_folder, reproduce
     from dann_lib.reproduce.learning import Machine, estimate
@@ -200,7 +211,27 @@ def course(options: argparse.Namespace) -> int:
 
 
 def _print(options: argparse.Namespace, result: dict[str, Any], sentence: str) -> None:
-    print(json.dumps(result) if options.json else sentence, flush=True)
+    try:
+        print(json.dumps(result) if options.json else sentence, flush=True)
+    except OSError as error:  # what is done stays done, but nobody will read of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise OutputError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def _usage_error(parser: argparse.ArgumentParser, as_json: bool, message: str) -> NoReturn:
+    """Say what argparse found wrong, where the results go as well."""
+    parser.print_usage(sys.stderr)
+    sys.exit(_error(argparse.Namespace(json=as_json), message))
+
+
+def _error(options: argparse.Namespace, text: str, code: int = 2, **more: str) -> int:
+    """Say what is wrong on standard error and, as JSON, where the results go; returns the exit code."""
+    with contextlib.suppress(OSError, OutputError):
+        print(f"error: {text}", file=sys.stderr, flush=True)
+        if getattr(options, "json", False):
+            _print(options, {**more, "error": text}, "")
+    return code
 
 
 def _skips(text: str) -> list[int]:
@@ -220,7 +251,8 @@ def _gain(text: str) -> tuple[str, float]:
 
 FLAG = {"action": "store_true"}
 CORPUS = {"--corpus": {"default": "synthetic",
-                       "help": "synthetic, musdb18-7, or the folder of a MUSDB18 or MUSDB18-HQ corpus"}}
+                       "help": "synthetic, musdb18-7, or the folder of a MUSDB18 or MUSDB18-HQ corpus, or of songs "
+                               "with stems of any names"}}
 PRECISION = {"--precision": {"choices": ("bf16", "float32"), "help": "(default: bf16 where the hardware has it)"}}
 DEVICE = {"--device": {"help": "cpu, cuda, cuda:1 or mps (default: the best there is)"}, **PRECISION}
 JSON = {"--json": {**FLAG, "help": "print one JSON object a line in place of sentences"}}
@@ -233,7 +265,6 @@ CHANGES = {
     for name in names
 }
 MEASUREMENTS = ("command", "corpus-size", "loop", "opening", "preparation", "separation", "song-length", "step")
-"""The keys of `bench.MEASUREMENTS`."""
 
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[str, dict[str, Any]]]] = {
     "prepare": (prepare, "decode a corpus into the cache that training reads", {
@@ -249,18 +280,21 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[
         "--preset": {"choices": ("report", "modern"), "default": "report",
                      "help": "report: SGD as in II.c; modern: Adam, one cycle, a loss in dB, remixed songs"},
         "--network": {"default": TrainingConfig.network, "help": "dann, autoencoder, feedforward or cdae"},
+        "--sources": {"nargs": "+", "metavar": "STEM",
+                      "help": f"what to separate: stems of the corpus (default: {' '.join(report.SOURCES)})"},
         "--skips": {"type": _skips, "help": "skip connections of dann: 1,2,3 or none"},
         **CHANGES,
         "--remix": {"action": argparse.BooleanOptionalAction, "help": "draw each source from another song"},
         "--restart": {**FLAG, "help": "forget the run in the folder"},
         **DEVICE, **JSON}),
-    "separate": (separate, "split songs into vocals, drums, bass and other", {
+    "separate": (separate, "split songs into vocals, drums, bass and other, or what the network has learned", {
         "songs": {"nargs": "+", "type": Path, "help": "WAV, FLAC, MP3 or OGG files"},
         "--weights": {"type": Path, "help": "a .safetensors file (default: the reference's, or your newest)"},
         "--out": {"type": Path, "default": data_folder() / "separated",
-                  "help": "each song's stems go into a folder of its name in here"},
+                  "help": "each song's stems go into a folder of its name in here, replacing its older ones; where "
+                          "another song of that name has stems, the folder gets a number"},
         "--gain": {"action": "append", "default": [], "type": _gain, "metavar": "STEM=DB",
-                   "help": "level change of a stem in dB, such as vocals=3; may be repeated"},
+                   "help": "level change of a stem, -100 to 30 dB, such as vocals=3; may be repeated"},
         "--format": {"choices": ("wav", "flac"), "default": "wav", "help": "of the stems"},
         "--bits": {"type": int, "choices": (16, 24), "default": 16, "help": "per sample"},
         **DEVICE, **JSON}),
@@ -291,16 +325,14 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[
         "--corpus": {"default": "synthetic", "help": "songs to learn from, to prepare and to open"},
         "--song-seconds": {"type": float, "default": 240.0, "help": "length of the song that is separated"},
         "--runs": {"type": int, "default": 5, "help": "counted runs of each process; medians are printed"},
-        **PRECISION,
-        "--json": {**FLAG, "help": "print one JSON object in place of sentences"},
+        **PRECISION, **JSON,
         "--readme": {"type": Path, "metavar": "FILE",
                      "help": "also write the table between the marks of the bench into this file"}}),
     "course": (course, "run the lessons and write them as pages", {
         "notebooks": {"nargs": "*", "metavar": "NOTEBOOK",
                       "help": "files, or names such as 03 or 03_unet (default: all lessons)"},
         "--out": {"type": Path, "default": data_folder() / "course", "help": "folder of the pages"},
-        "--write": {
-            **FLAG, "help": "bring exercises up to date, and store the lessons with their outputs beside their .py"},
+        "--write": {**FLAG, "help": "bring exercises up to date, and store the lessons with outputs beside their .py"},
         "--no-run": {**FLAG, "help": "only write the pages, from what is stored"}}),
 }
 """What runs, whose docstring is the description; a line of help; and the arguments, as `argparse` takes them."""

@@ -1,13 +1,15 @@
 """Weights, checkpoints and history on disk; each file is written whole or not at all.
 
-Weights are `safetensors`, with the configuration inside. A checkpoint is read with
+Weights are `safetensors`, with the configuration and a checksum inside. A checkpoint is read with
 `weights_only=True`. A pickle, which can run any code when it is opened, is never trusted.
 """
 
 from __future__ import annotations
 
-import pickle
+import hashlib
+import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,9 @@ import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
-from dann_lib.baselines import build
+from dann_lib.baselines import network_of
 from dann_lib.config import TrainingConfig, differences
 from dann_lib.errors import CheckpointError
 from dann_lib.files import atomic_write
@@ -25,22 +27,32 @@ from dann_lib.files import atomic_write
 HISTORY_COLUMNS = ("epoch", "update", "seconds", "train_loss", "test_loss")
 
 
+def checksum(weights: Mapping[str, Tensor], config: str) -> str:
+    """A hash of weights and of the configuration that belongs to them."""
+    digest = hashlib.sha256(config.encode())
+    for name, value in sorted(weights.items()):
+        digest.update(name.encode() + value.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
 def save_weights(path: Path, network: nn.Module, config: TrainingConfig) -> None:
-    """Write a network's weights and configuration as `safetensors`.
+    """Write a network's weights and configuration as `safetensors`; the same ones give the same bytes.
 
     Raises:
         OutputError: if the file cannot be written.
     """
     weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    text = config.to_json()
+    noted = {**json.loads(text), "checksum": checksum(weights, text)}
     with atomic_write(path) as temporary:
-        save_file(weights, temporary, metadata={"format": "pt", "config": config.to_json()})
+        save_file(weights, temporary, metadata={"config": json.dumps(noted)})  # one entry: more would have no order
 
 
 def load_weights(path: Path) -> tuple[nn.Module, TrainingConfig]:
     """Read what `save_weights` wrote: a network, in evaluation mode on the CPU, and its configuration.
 
     Raises:
-        CheckpointError: if the file is missing, truncated, a pickle, or of another network.
+        CheckpointError: if the file is missing, damaged, a pickle, or of another network.
     """
     path = Path(path)
     if not path.is_file():
@@ -60,12 +72,17 @@ def load_weights(path: Path) -> tuple[nn.Module, TrainingConfig]:
         raise CheckpointError(f"{path} is truncated or no safetensors file ({error}); copy it again") from error
     if "config" not in metadata:
         raise CheckpointError(f"{path} has no configuration of this project inside; name weights it has trained")
-    config = TrainingConfig.from_json(metadata["config"])
     try:
-        network = build(config.network, **config.network_options)
-        network.load_state_dict(weights)
-    except (RuntimeError, TypeError, ValueError) as error:
+        stated = json.loads(metadata["config"])
+        noted = stated.pop("checksum", None)  # older weights have none
+        config, found = TrainingConfig(**stated), checksum(weights, json.dumps(stated))
+        with torch.device("meta"):  # so that nothing takes memory but what is in the file
+            network = network_of(config)
+        network.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
+    except Exception as error:
         raise CheckpointError(f"the weights in {path} do not fit its network ({error})") from error
+    if noted not in (None, found):
+        raise CheckpointError(f"{path} is damaged: its weights have not its checksum; copy it again, or train again")
     return network.eval(), config
 
 
@@ -83,15 +100,19 @@ def load_checkpoint(path: Path, config: TrainingConfig, corpus: str) -> dict[str
     """Read what `save_checkpoint` wrote, for a run with this configuration on the corpus of this fingerprint.
 
     Raises:
-        CheckpointError: if the file is truncated, holds anything but tensors and plain values, or belongs
+        CheckpointError: if the file is damaged, holds anything but tensors and plain values, or belongs
             to another configuration or corpus.
     """
     try:
+        with zipfile.ZipFile(path) as parts:
+            if damaged := parts.testzip():  # PyTorch writes checksums, and does not look at them
+                raise zipfile.BadZipFile(damaged)
         state = torch.load(path, map_location="cpu", weights_only=True)
         stored, stored_corpus = TrainingConfig.from_json(state["config"]), state["corpus"]
-    except (RuntimeError, EOFError, OSError, KeyError, TypeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        history_text(state["history"])
+    except Exception as error:  # whatever a damaged file makes of the readers
         raise CheckpointError(
-            f"{path} is truncated, or no checkpoint of this project, or a pickle with code in it, which is "
+            f"{path} is damaged or truncated, or no checkpoint of this project, or a pickle with code in it, which is "
             "refused; remove it to start anew, or name another folder"
         ) from error
     changed = differences(stored, config)
@@ -108,7 +129,13 @@ def load_checkpoint(path: Path, config: TrainingConfig, corpus: str) -> dict[str
 def save_history(path: Path, history: list[dict[str, float]]) -> None:
     """Write the losses of each epoch as CSV with the columns `HISTORY_COLUMNS`."""
     with atomic_write(path) as temporary:
-        pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).to_csv(temporary, index=False)
+        temporary.write_text(history_text(history), newline="")
+
+
+def history_text(history: list[dict[str, float]]) -> str:
+    """What `save_history` writes."""
+    rows = [[row[name] for name in HISTORY_COLUMNS] for row in history]
+    return pd.DataFrame(rows, columns=list(HISTORY_COLUMNS)).to_csv(index=False, lineterminator="\n")
 
 
 def load_history(path: Path) -> pd.DataFrame:

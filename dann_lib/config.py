@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -15,12 +16,14 @@ from dann_lib.errors import CheckpointError
 class TrainingConfig:
     """Every choice that changes the result of a training run."""
 
+    sources: tuple[str, ...] = report.SOURCES           # what is separated, by the names of the corpus' stems (II.a)
     network: str = "dann"                               # a key of `baselines.NETWORKS`
     network_options: dict[str, Any] = dataclasses.field(default_factory=dict)   # of its class: {"skips": (2, 3)}
     optimizer: Literal["sgd", "adam"] = "sgd"           # SGD in the report (II.c)
     learning_rate: float = report.LEARNING_RATE         # 0.0001 in the report; 0.003 with Adam in `MODERN`
     momentum: float = report.MOMENTUM                   # of SGD (II.c)
     loss: Literal["l1", "snr"] = "l1"                   # equation (3), or minus the SNR in dB: `training.snr_loss`
+    order: Literal["fixed", "free"] = "fixed"           # of the estimates; free: the best, see `training.best_order`
     schedule: Literal["constant", "one-cycle"] = "constant"     # report; Smith and Topin, 2019, arXiv:1708.07120
     gain: float = report.GAIN                           # on the waveform before the STFT (II.b; see the erratum)
     # Draw each source of a chunk from another song at another level and speed, and add them up (Uhlich et al., 2017,
@@ -36,16 +39,26 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be meant: a `ValueError` names the value, what was expected, and why."""
-        for name in ("learning_rate", "gain", "n_chunk_frames", "batch_size", "epochs"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
         for name, type_ in get_type_hints(TrainingConfig).items():
-            if get_origin(type_) is Literal and getattr(self, name) not in get_args(type_):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(type_))}")
+            value, choices = getattr(self, name), get_args(type_) if get_origin(type_) is Literal else ()
+            if choices and value not in choices:
+                raise ValueError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+            generic = {"network_options": dict, "sources": list | tuple}
+            expected = generic.get(name, int | float if type_ is float else type_)
+            if not choices and not isinstance(value, expected):
+                raise ValueError(f"{name} is {value!r}; expected {type_}")
+        for name in ("learning_rate", "gain", "n_chunk_frames", "batch_size", "epochs"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0 and finite")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed is {self.seed}; choose one from 0 to 2^63 - 1")
         if self.patience is not None and self.held_out == "test":
             raise ValueError("early stopping would choose on the test songs; set held_out to 'valid'")
         if self.train_on == "train+valid" and self.held_out == "valid":
             raise ValueError("the validation songs cannot be learned from and held out; choose held_out 'test'")
+        if not self.sources or len(set(self.sources)) < len(self.sources):
+            raise ValueError(f"sources are {', '.join(self.sources) or 'none'}; name one or more, each once")
+        object.__setattr__(self, "sources", tuple(self.sources))
         # Tuples as lists, as they come back from JSON, so that equal configurations compare equal.
         options = self.network_options.items()
         lists = {name: list(value) if isinstance(value, tuple) else value for name, value in options}

@@ -60,18 +60,14 @@ def keep_freed_memory() -> bool:
 
 
 def make_accelerator(device: str | None = None, precision: str | None = None) -> Accelerator:
-    """The `accelerate` object that knows devices, processes and precision.
-
-    Args:
-        device: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`; the best that there is if `None`.
-        precision: `"bf16"`, `"float32"`, or `None` for `choose_precision`.
+    """The `accelerate` object that knows devices, processes and precision (that of `choose_precision` if `None`).
 
     Raises:
-        ValueError: if the device or the precision is not one of these, or the device is not there.
+        ValueError: if there is no such precision, or no such device: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`.
     """
     if precision not in (None, "bf16", "float32"):
         raise ValueError(f"precision is {precision!r}; choose bf16 or float32")
-    _check_device(device)
+    check_device(device)
     keep_freed_memory()
     with patch_environment(**({} if device in (None, "cpu") else {"ACCELERATE_TORCH_DEVICE": device})):
         # One process may train several networks: forget the precision of the last one, keep its processes.
@@ -81,8 +77,9 @@ def make_accelerator(device: str | None = None, precision: str | None = None) ->
         return Accelerator(cpu=device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
 
 
-def _check_device(device: str | None) -> None:
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device is not None and not available.get(device.split(":")[0], False):
-        there = ", ".join(name for name, found in available.items() if found)
-        raise ValueError(f"device {device!r} is not available here; choose one of {there}")
+def check_device(device: str | None) -> None:
+    """Raise a `ValueError` with a sentence if a device is not there."""
+    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    there = [f"{name}{place}" for name, n in counts.items() for place in ("", *(f":{i}" for i in range(n))) if n]
+    if device is not None and device not in there:
+        raise ValueError(f"device {device!r} is not available here; choose one of {', '.join(there)}")

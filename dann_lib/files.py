@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from dann_lib.errors import OutputError
+
+UNFINISHED = ".unfinished-"
+"""What names of files and folders begin with until they are whole."""
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
@@ -36,17 +40,14 @@ def reference_folder() -> Path:
 def atomic_write(path: Path) -> Iterator[Path]:
     """Write a file so that a reader sees the old one or the new one, never a part; missing folders are made.
 
-    Yields:
-        A temporary path in the same folder, with the same suffix, to be written by the caller. It
-        replaces `path` when the block ends, and is removed when the block fails.
-
-    Raises:
-        OutputError: if the folder cannot be made or written, or the disk is full; an older file stays.
+    It yields a temporary path in the same folder, with the same suffix, to be written by the caller, which replaces
+    `path` when the block ends, and is removed when the block fails. An older file stays where an `OutputError` says
+    that the folder cannot be made or written, or the disk is full.
     """
     path = Path(path)
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:80]}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=UNFINISHED, suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         try:
@@ -59,12 +60,34 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def replace_between(path: Path, marks: tuple[str, str], text: str) -> None:
-    """Put a text between two marks of a file; without marks, or without the file, nothing happens.
+@contextlib.contextmanager
+def only_process(folder: Path, needed: bool = True) -> Iterator[None]:
+    """Make a folder and keep other processes out of it while it is written; what a killed one left unfinished goes.
 
-    Raises:
-        OutputError: if it cannot be written.
+    An `OutputError` names the process that is writing there. Nothing happens unless it is `needed`.
     """
+    if not needed:
+        return (yield)
+    from filelock import SoftFileLock, Timeout  # of which a file says who has it
+
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = SoftFileLock(folder / ".lock", timeout=1)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise OutputError(f"process {lock.pid} is writing in {folder}; wait for it, or choose another folder; if "
+                              f"there is no such process, remove {folder / '.lock'}") from None
+    try:
+        for path in folder.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        yield
+    finally:
+        lock.release()
+
+
+def replace_between(path: Path, marks: tuple[str, str], text: str) -> None:
+    """Put a text between two marks of a file; without marks or file nothing happens. Errors are of `atomic_write`."""
     old = path.read_text(encoding="utf-8") if path.is_file() else ""
     before, mark, rest = old.partition(marks[0])
     _, end, after = rest.partition(marks[1])
@@ -75,11 +98,7 @@ def replace_between(path: Path, marks: tuple[str, str], text: str) -> None:
 
 @contextlib.contextmanager
 def output_errors(path: Path) -> Iterator[None]:
-    """Turn an operating system's refusal to write `path` into one clear sentence.
-
-    Raises:
-        OutputError: in place of an `OSError` about space, quota or permission.
-    """
+    """Turn an `OSError` about space, quota or permission to write `path` into an `OutputError`, one clear sentence."""
     try:
         yield
     except OSError as error:

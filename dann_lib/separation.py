@@ -7,7 +7,6 @@ the rest, so that the stems add up to the song. Memory does not grow with the le
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,13 +20,17 @@ import torch
 from torch import Tensor, nn
 
 from dann_lib import report, spectrogram
-from dann_lib.checkpoint import load_weights
+from dann_lib.checkpoint import checksum, load_weights
 from dann_lib.config import TrainingConfig
-from dann_lib.devices import best_device, choose_precision, keep_freed_memory, memory_format
+from dann_lib.devices import best_device, check_device, choose_precision, keep_freed_memory, memory_format
+from dann_lib.errors import AudioError
 from dann_lib.network import SMALLEST, apply_masks
 
 N_THREADS = torch.get_num_threads()
 """Threads that PyTorch computes with, one for each core unless it is told otherwise."""
+
+LOUDEST = 1000.0
+"""Times full scale, 60 dB above it; what is beyond, or no number, is no sound."""
 
 
 @dataclass(frozen=True)
@@ -41,21 +44,18 @@ class Separator:
 
     @classmethod
     def load(cls, weights: Path, device: str | None = None, precision: str | None = None) -> Separator:
-        """Read weights that training has written.
+        """Read weights that training has written; device and precision are the best if `None`.
 
-        Device and precision are the best that there are if `None`.
-
-        Raises:
-            CheckpointError: if the file is missing, damaged, a pickle, or of another network.
+        A `CheckpointError` says that the file is missing, damaged, a pickle, or of another network.
         """
-        network, config = load_weights(weights)
-        return cls.of(network, config, device, precision)
+        return cls.of(*load_weights(weights), device, precision)
 
     @classmethod
     def of(
         cls, network: nn.Module, config: TrainingConfig, device: str | None = None, precision: str | None = None
     ) -> Separator:
-        """Make a separator of a network in memory."""
+        """Make a separator of a network in memory; a `ValueError` says that there is no such device."""
+        check_device(device)
         chosen = torch.device(device or best_device())
         keep_freed_memory()
         precision = precision or choose_precision(chosen)
@@ -63,26 +63,21 @@ class Separator:
         return cls(network.to(chosen, memory_format=layout).eval(), config, chosen, precision)
 
     @property
+    def stems(self) -> tuple[str, ...]:
+        """Of a song: the sources, and `other`, the rest, which is never an estimate."""
+        return (*(source for source in self.config.sources if source != "other"), "other")
+
+    @property
     def fingerprint(self) -> str:
         """A hash of the weights and the configuration: which separator this is."""
-        digest = hashlib.sha256(self.config.to_json().encode())
-        for name, value in sorted(self.network.state_dict().items()):
-            digest.update(name.encode() + value.detach().cpu().float().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        return checksum(self.network.state_dict(), self.config.to_json())
 
     def __call__(self, signals: np.ndarray) -> np.ndarray:
         """Estimates `(source, sample)` of `(signal, sample)`, 8.82 kHz, of which only the first is looked at."""
         return self.separate_waveform(signals[0])
 
     def separate_waveform(self, waveform: np.ndarray) -> np.ndarray:
-        """Separate a song at the working rate.
-
-        Args:
-            waveform: `(sample,)` or `(channel, sample)`, 8.82 kHz.
-
-        Returns:
-            Estimates, `(source, sample)` or `(source, channel, sample)`.
-        """
+        """Estimates `(source, [channel,] sample)` of a song `([channel,] sample)` at 8.82 kHz; as `separate_stream`."""
         channels = np.atleast_2d(np.asarray(waveform, dtype=np.float32))
         estimates = np.concatenate([*separate_stream(self, [channels], len(channels))], axis=-1)
         return estimates[:, 0] if np.ndim(waveform) == 1 else estimates
@@ -94,13 +89,9 @@ class Separator:
         What is left at the end is shorter than a chunk. Its masks are computed together with the
         frames before it, since the network has learned from whole chunks.
 
-        Args:
-            planes: `(channel, part, freq, frame)`, at the level of the song: whole chunks, then
-                what is left.
-            n_before: frames at the start that are there to be seen, and get no estimates.
-
-        Returns:
-            Estimates `(source, channel, part, freq, frame)`.
+        `planes` are `(channel, part, freq, frame)`, at the level of the song: whole chunks, then what is
+        left. Their first `n_before` frames are there to be seen, and get no estimates, which are
+        `(source, channel, part, freq, frame)`.
         """
         mono = planes.mean(dim=0) * self.config.gain        # (part, freq, frame)
         n_frames, length = planes.shape[-1] - n_before, self.config.n_chunk_frames
@@ -128,15 +119,13 @@ class Separator:
 def separate_stream(separator: Separator, pieces: Iterable[np.ndarray], n_channels: int) -> Iterator[np.ndarray]:
     """Separate a song that arrives in pieces `(channel, sample)`, at 8.82 kHz.
 
-    What comes out, put together, is what the whole song at once would give. Chunks do not depend on each other: on a
-    CPU each core takes the next one and computes it alone, so that none waits for another.
-
-    Yields:
-        Estimates `(source, channel, sample)` that are final.
+    The estimates `(source, channel, sample)`, put together, are what the whole song at once would give. Chunks do not
+    depend on each other: on a CPU each core takes the next one and computes it alone, so that none waits for another.
+    An `AudioError` says that a sample, or what the network makes of it, is no number or beyond `LOUDEST`.
     """
     n_workers = N_THREADS if separator.device.type == "cpu" else 1
     cut = _Cut(pieces, n_channels, separator.config.n_chunk_frames)
-    tail = torch.zeros(len(report.SOURCES), n_channels, report.HOP)
+    tail = torch.zeros(len(separator.config.sources), n_channels, report.HOP)
     tail_envelope = torch.zeros(report.HOP, dtype=torch.float64)
     n_done = -spectrogram.PAD
     for added in _in_order(partial(_separate_samples, separator), cut, n_workers):
@@ -146,18 +135,26 @@ def separate_stream(separator: Separator, pieces: Iterable[np.ndarray], n_channe
         envelope[: report.HOP] += tail_envelope
         tail, tail_envelope = added[..., final:].clone(), envelope[final:].clone()
         estimates = (added[..., :final] / envelope[:final].float()).numpy()
-        yield estimates[..., max(0, -n_done) : cut.n_samples - n_done]
+        yield check_sound(estimates[..., max(0, -n_done) : cut.n_samples - n_done], "what the network gives")
         n_done += final
     rest = (tail / tail_envelope.clamp_min(1e-3).float()).numpy()
     yield rest[..., max(0, -n_done) : max(0, cut.n_samples - n_done)]
 
 
+def check_sound(samples: np.ndarray, what: str) -> np.ndarray:
+    """The samples as they are, or an `AudioError` if one is no number or beyond `LOUDEST`."""
+    peak = max(samples.max(initial=0.0), -samples.min(initial=0.0))
+    if not peak <= LOUDEST:
+        advice = "choose other weights" if "network" in what else "export it again, full scale is 1"
+        raise AudioError(f"{what} is no sound: a sample is {peak:.3g}; {advice}")
+    return samples
+
+
 class _Cut:
     """The samples under each chunk of a song, out of pieces of any length.
 
-    Yields:
-        Samples `(channel, sample)` with the context of the STFT, and how many frames at their beginning were in the
-        chunk before: none, but where the end of the song is seen together with it.
+    They are `(channel, sample)` with the context of the STFT, and come with how many frames at their beginning were
+    in the chunk before: none, but where the end of the song is seen together with it.
     """
 
     def __init__(self, pieces: Iterable[np.ndarray], n_channels: int, n_chunk_frames: int) -> None:
@@ -170,6 +167,7 @@ class _Cut:
         before = self.waiting[:, :0]
         n_frames = 0
         for piece in self.pieces:
+            check_sound(piece, f"the song at {self.n_samples / report.SAMPLE_RATE:.0f} s")
             self.n_samples += piece.shape[-1]
             self.waiting = np.concatenate((self.waiting, piece), axis=-1)
             while self.waiting.shape[-1] >= length + report.N_FFT - report.HOP:

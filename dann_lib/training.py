@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,11 +15,20 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dann_lib.baselines import build
+from dann_lib.baselines import network_of
 from dann_lib.batches import Batch, Chunks, pretreat
-from dann_lib.checkpoint import load_checkpoint, save_checkpoint, save_history, save_weights
+from dann_lib.checkpoint import (
+    history_text,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+    save_history,
+    save_weights,
+)
 from dann_lib.config import TrainingConfig
 from dann_lib.devices import make_accelerator, memory_format
+from dann_lib.errors import CheckpointError
+from dann_lib.files import atomic_write, only_process
 from dann_lib.network import apply_masks
 
 if TYPE_CHECKING:
@@ -26,7 +38,7 @@ if TYPE_CHECKING:
 SNR_FLOOR = 1e-3
 """Of `snr_loss`: noise so far below the energy of the mixture does not count."""
 
-_CHECKPOINT, _WEIGHTS = "checkpoint.pt", "weights.safetensors"
+_CHECKPOINT, _WEIGHTS, _HISTORY, _CONFIG = "checkpoint.pt", "weights.safetensors", "history.csv", "config.json"
 
 
 class Run(NamedTuple):
@@ -73,28 +85,31 @@ def train(
         progress: show a bar with the losses.
 
     Raises:
-        CorpusError: if a subset has no songs.
+        CorpusError: if a subset has no songs, or no song has one of the sources.
         CheckpointError: if `folder` holds a damaged run, or one of another configuration.
         OutputError: if `folder` cannot be written.
         FloatingPointError: if the loss is no longer a number; the last good checkpoint stays.
     """
-    folder, state = Path(folder), None
-    if not restart and (folder / _CHECKPOINT).exists():
-        state = load_checkpoint(folder / _CHECKPOINT, config, corpus.fingerprint)
-        if _is_over(state["history"], config) and (folder / _WEIGHTS).exists():
-            torch.set_rng_state(state["random"])  # without an optimizer, which takes a second to import
-            return _run(config, folder, state["best"] or state["network"], state["history"])
-    accelerator = make_accelerator(device, precision)
-    trainer = Trainer(corpus, config, folder, accelerator)
-    if state:
-        trainer.resume(state)
-    with tqdm(total=config.epochs, initial=trainer.epoch, unit="epoch", leave=False,
-              disable=not (progress and accelerator.is_main_process), desc="training") as bar:
-        while not _is_over(trainer.history, config):
-            losses = trainer.run_epoch()
-            bar.update()
-            bar.set_postfix({name: f"{losses[name]:.4g}" for name in ("train_loss", "test_loss")})
-    return trainer.finish()
+    folder = Path(folder)
+    load = partial(load_checkpoint, folder / _CHECKPOINT, config, corpus.fingerprint)
+    state = load() if not restart and (folder / _CHECKPOINT).exists() else None
+    if state and _is_over(state["history"], config):
+        torch.set_rng_state(state["random"])
+        run = _run(config, folder, state)
+        if _is_whole(run, state["history"]):
+            return run  # without an optimizer, which takes a second to import
+    with only_process(folder, needed=os.environ.get("RANK", "0") == "0"):
+        accelerator = make_accelerator(device, precision)
+        trainer = Trainer(corpus, config, folder, accelerator)
+        if state:
+            trainer.resume(load())  # what another process may have done since
+        with tqdm(total=config.epochs, initial=trainer.epoch, unit="epoch", leave=False,
+                  disable=not (progress and accelerator.is_main_process), desc="training") as bar:
+            while not _is_over(trainer.history, config):
+                losses = trainer.run_epoch()
+                bar.update()
+                bar.set_postfix({name: f"{losses[name]:.4g}" for name in ("train_loss", "test_loss")})
+        return trainer.finish()
 
 
 def l1_loss(
@@ -132,6 +147,27 @@ def snr_loss(masks: Tensor, mixture: Tensor, sources: Tensor) -> Tensor:
     return 10 * torch.log10((noise + floor) / (signal + floor))
 
 
+@torch.no_grad()
+def best_order(masks: Tensor, mixture: Tensor, sources: Tensor) -> Tensor:
+    """The true sources of each chunk in the order in which the masks fit them best.
+
+    For sources of the same type, of which none is the first: permutation-invariant training (Yu et al., 2017,
+    arXiv:1607.00325). Every order is tried, by `snr_loss`.
+
+    Args:
+        masks: `(batch, source, part, freq, frame)`.
+        mixture: `(batch, part, freq, frame)`.
+        sources: `(batch, source, part, freq, frame)`.
+
+    Returns:
+        `(batch, source, part, freq, frame)`.
+    """
+    orders = torch.tensor(list(itertools.permutations(range(sources.shape[1]))), device=sources.device)
+    losses = torch.stack([snr_loss(masks, mixture, sources[:, order]).sum(dim=1) for order in orders])
+    chosen = orders[losses.argmin(dim=0)]  # losses: (order, batch), chosen: (batch, source)
+    return sources[torch.arange(len(sources))[:, None], chosen]
+
+
 class Trainer:
     """The state of a run between two epochs."""
 
@@ -139,11 +175,11 @@ class Trainer:
         self.config, self.folder, self.accelerator = config, folder, accelerator
         self.fingerprint = corpus.fingerprint
         self.share = accelerator.process_index, accelerator.num_processes
-        self.chunks = Chunks(corpus.select(config.train_on), config.n_chunk_frames)
-        self.held_out = Chunks(corpus.select(config.held_out), config.n_chunk_frames)
+        self.chunks, self.held_out = (Chunks(corpus.select(songs), config.n_chunk_frames, config.sources)
+                                      for songs in (config.train_on, config.held_out))
         torch.manual_seed(config.seed)
         self.layout = memory_format(accelerator.mixed_precision, learning=True)
-        network = build(config.network, **config.network_options).to(memory_format=self.layout)
+        network = network_of(config).to(memory_format=self.layout)
         optimizer = (torch.optim.SGD(network.parameters(), config.learning_rate, config.momentum)
                      if config.optimizer == "sgd" else torch.optim.Adam(network.parameters(), config.learning_rate))
         self.schedule = None if config.schedule == "constant" else torch.optim.lr_scheduler.OneCycleLR(
@@ -189,12 +225,14 @@ class Trainer:
         self.history, self.best = state["history"], state["best"]
 
     def finish(self) -> Run:
-        """Write the weights and hand over the network."""
-        weights = self.best or {name: value.cpu() for name, value in self.plain_network.state_dict().items()}
-        run = _run(self.config, self.folder, weights, self.history)
+        """Write weights, history and configuration, and hand over the network."""
+        run = _run(self.config, self.folder, {
+            "network": self.plain_network.state_dict(), "best": self.best, "history": self.history})
         if self.accelerator.is_main_process:
+            save_history(self.folder / _HISTORY, self.history)
+            with atomic_write(self.folder / _CONFIG) as temporary:
+                temporary.write_text(self.config.to_json() + "\n")
             save_weights(run.weights, run.network, self.config)
-            (self.folder / "config.json").write_text(self.config.to_json() + "\n")
         self.accelerator.wait_for_everyone()
         return run
 
@@ -231,6 +269,8 @@ class Trainer:
         """The same of spectrograms `(batch, part, freq, frame)` and `(batch, source, part, freq, frame)`."""
         with self.accelerator.autocast():
             masks = self.network(mixture.contiguous(memory_format=self.layout))  # (batch, source, part, freq, frame)
+        if self.config.order == "free":
+            sources = best_order(masks.float(), mixture, sources)
         if self.config.loss == "snr":
             return snr_loss(masks.float(), mixture, sources).sum() / (n_global * sources.shape[1])
         n_elements = n_global * sources[0].numel()
@@ -250,14 +290,25 @@ class Trainer:
             "seconds": self.seconds, "history": self.history, "best": self.best,
         }
         save_checkpoint(self.folder / _CHECKPOINT, state, self.config, self.fingerprint)
-        save_history(self.folder / "history.csv", self.history)
+        save_history(self.folder / _HISTORY, self.history)
 
 
-def _run(config: TrainingConfig, folder: Path, weights: dict[str, Tensor], history: list[dict[str, float]]) -> Run:
+def _run(config: TrainingConfig, folder: Path, state: dict[str, Any]) -> Run:
     """What is handed over at the end: a plain network on the CPU, and its history."""
-    network = build(config.network, **config.network_options)
-    network.load_state_dict(weights)
-    return Run(network.eval(), config, pd.DataFrame(history), folder)
+    network = network_of(config)
+    network.load_state_dict(state["best"] or state["network"])
+    return Run(network.eval(), config, pd.DataFrame(state["history"]), folder)
+
+
+def _is_whole(run: Run, history: list[dict[str, float]]) -> bool:
+    """Whether the files of a run say what its checkpoint says."""
+    try:
+        found = load_weights(run.weights)[0].state_dict()
+        TrainingConfig.from_json((run.folder / _CONFIG).read_text())
+        same = (run.folder / _HISTORY).read_bytes() == history_text(history).encode()
+        return same and all(torch.equal(value, found[name]) for name, value in run.network.state_dict().items())
+    except (CheckpointError, OSError, ValueError):
+        return False
 
 
 def _is_over(history: list[dict[str, float]], config: TrainingConfig) -> bool:

@@ -163,6 +163,36 @@ def test_bad_songs_end_in_a_sentence_and_older_stems_stay(share, tmp_path):
         assert len(list(stems.iterdir())) == 4, f"{name} left something behind"
 
 
+class NoNumbers(Share):
+    """A network with damaged weights."""
+
+    def forward(self, planes: torch.Tensor) -> torch.Tensor:
+        return super().forward(planes) * torch.nan
+
+
+@pytest.mark.parametrize(("network", "loudest", "words"), [
+    (Share, 1e38, "the song at .* is no sound"), (Share, 1e5, "the song at .* is no sound"),
+    (NoNumbers, 0.1, "what the network gives is no sound"),
+])
+def test_what_is_no_number_never_becomes_sound(tmp_path, network, loudest, words):
+    separator = Separator.of(network(), TrainingConfig(), "cpu", "float32")
+    song = noise(44_100 * 12, 2)
+    song[44_100 * 11] = loudest
+    soundfile.write(tmp_path / "song.wav", song, 44_100, subtype="FLOAT")
+    with pytest.raises(AudioError, match=words):
+        separate_file(tmp_path / "song.wav", tmp_path / "stems", separator, progress=False)
+    assert list((tmp_path / "stems").iterdir()) == []
+    with pytest.raises(AudioError, match=words):
+        separator.separate_waveform(song.T)
+
+
+@pytest.mark.parametrize("gain", [np.nan, np.inf, -np.inf, 31, 1e6, -101])
+def test_gains_that_are_none_are_refused(share, tmp_path, gain):
+    soundfile.write(tmp_path / "song.wav", noise(4410, 1), 44_100)
+    with pytest.raises(ValueError, match="from -100 to 30 dB"):
+        separate_file(tmp_path / "song.wav", tmp_path / "stems", share, progress=False, gains_db={"bass": gain})
+
+
 def test_a_folder_that_cannot_be_written(share, tmp_path):
     soundfile.write(tmp_path / "song.wav", noise(4410, 1), 44_100)
     (tmp_path / "file").write_text("in the way")
@@ -202,7 +232,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path):
 
 LONG = """
 import sys
-from dann_lib.bench import peak_memory
+from dann_lib.reproduce.processes import peak_memory
 from dann_lib.separation import Separator
 from dann_lib.audio.stems import separate_file
 separator = Separator.load(sys.argv[3], "cpu")

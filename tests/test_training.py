@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from tiny import tiny_corpus
 
 from dann_lib import batches, report
@@ -22,9 +24,10 @@ from dann_lib.batches import Chunks, pretreat
 from dann_lib.checkpoint import load_history, load_weights, save_weights
 from dann_lib.config import TrainingConfig
 from dann_lib.devices import choose_precision
-from dann_lib.errors import CheckpointError, CorpusError
+from dann_lib.errors import CheckpointError, CorpusError, OutputError
+from dann_lib.files import only_process
 from dann_lib.network import DANN
-from dann_lib.training import l1_loss, snr_loss, train
+from dann_lib.training import best_order, l1_loss, snr_loss, train
 
 SMALL = {"channels": [4, 8, 8, 8], "bottleneck": 4}
 CONFIG = TrainingConfig(network_options=SMALL, n_chunk_frames=18, batch_size=2, epochs=4)
@@ -141,7 +144,7 @@ def test_a_short_song_is_its_own_chunk():
 
 def test_it_overfits_one_batch():
     chunks = Chunks(tiny_corpus(2, 1).select("train"), 18)
-    mixture, sources = pretreat(next(chunks.in_order(CONFIG)).waveforms, CONFIG.gain)
+    mixture, sources = pretreat(next(chunks.in_order(CONFIG)).waveforms[:1], CONFIG.gain)
     torch.manual_seed(0)
     network = DANN()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
@@ -244,7 +247,8 @@ def test_two_processes_learn_what_one_learns(tmp_path):
 def test_bfloat16_learns_the_same(tmp_path):
     losses = {}
     for precision in ("float32", "bf16"):
-        run = train(tiny_corpus(), CONFIG, tmp_path / precision, **{**QUICK, "precision": precision})
+        config = replace(CONFIG, epochs=2)
+        run = train(tiny_corpus(2, 1), config, tmp_path / precision, **{**QUICK, "precision": precision})
         losses[precision] = run.history["test_loss"].to_numpy()
     np.testing.assert_allclose(losses["bf16"], losses["float32"], rtol=1e-2)
 
@@ -305,6 +309,68 @@ def test_a_truncated_checkpoint_is_refused_and_kept(finished, tmp_path):
     assert (folder / "checkpoint.pt").stat().st_size == len(content) // 2
 
 
+@pytest.mark.parametrize("damage", ["no weights", "short weights", "no history", "a row less", "no configuration"])
+def test_a_finished_run_is_written_again_where_it_is_not_whole(finished, tmp_path, damage):
+    folder = copy_of(finished, tmp_path)
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+    name = next(name for name in whole if damage.split()[-1][:5] in name or (damage == "a row less" and "csv" in name))
+    (folder / name).write_bytes(whole[name][:-30]) if "short" in damage or "row" in damage else (folder / name).unlink()
+    assert_same_run(train(tiny_corpus(), replace(CONFIG, epochs=1), folder, **QUICK), finished)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
+
+
+def test_no_flipped_bit_in_a_file_of_a_run_stays_unseen(finished, tmp_path):
+    folder, random = copy_of(finished, tmp_path), np.random.default_rng(0)
+    for name, load in (("weights.safetensors", lambda: load_weights(folder / "weights.safetensors")),
+                       ("checkpoint.pt", lambda: train(tiny_corpus(), replace(CONFIG, epochs=1), folder, **QUICK))):
+        whole = (folder / name).read_bytes()
+        for place in random.integers(8 * len(whole), size=60):
+            damaged = bytearray(whole)
+            damaged[place // 8] ^= 1 << place % 8
+            (folder / name).write_bytes(damaged)
+            try:
+                run = load()
+            except CheckpointError:
+                continue
+            network = getattr(run, "network", None) or run[0]  # of a byte that means nothing
+            assert all(torch.equal(value, network.state_dict()[key]) for key, value in weights(finished).items()), place
+        (folder / name).write_bytes(whole)
+
+
+@pytest.mark.parametrize("change", [
+    {"n_chunk_frames": 2.5}, {"gain": float("inf")}, {"network_options": [1]}, {"network_options": {"channels": 3}},
+    {"network_options": {"channels": [10**9] * 4}}, {"network_options": {**SMALL, "n_sources": 5}}, {"momentum": "a"},
+    {"network": "cdae", "network_options": {"skips": [1]}}, {"seed": 2**70}, {"network_options": {"bottleneck": None}},
+])
+def test_configurations_that_nobody_wrote_are_refused(tmp_path, change):
+    file = tmp_path / "weights.safetensors"
+    options = {**SMALL, "n_sources": 5} if "n_sources" in str(change) else SMALL
+    network = build("dann", **options)
+    stored = json.dumps({**json.loads(TrainingConfig(network_options=options).to_json()), **change})
+    save_file(network.state_dict(), file, metadata={"config": stored})
+    with pytest.raises(CheckpointError, match="do not fit"):
+        load_weights(file)
+
+
+def test_the_same_weights_are_the_same_bytes_and_older_ones_are_read(finished, tmp_path):
+    files = [tmp_path / f"{number}.safetensors" for number in range(8)]
+    for file in files:
+        save_weights(file, finished.network, finished.config)
+    assert len({file.read_bytes() for file in files}) == 1
+    save_file(weights(finished), files[0], metadata={"config": finished.config.to_json()})  # without a checksum
+    assert load_weights(files[0])[1] == finished.config
+
+
+def test_a_second_process_in_a_run_is_told_of_the_first(finished, tmp_path):
+    folder = copy_of(finished, tmp_path)
+    (folder / ".unfinished-x.pt").touch()
+    with only_process(folder):
+        assert not (folder / ".unfinished-x.pt").exists()
+        train(tiny_corpus(), replace(CONFIG, epochs=1), folder, **QUICK)  # nothing is to be done
+        with pytest.raises(OutputError, match=rf"process {os.getpid()} is writing in .*\.lock"):
+            train(tiny_corpus(), CONFIG, folder, **QUICK)
+
+
 class Bomb:
     def __init__(self, marker: Path) -> None:
         self.marker = marker
@@ -331,7 +397,7 @@ def test_weights_that_begin_like_a_pickle_are_none(tmp_path):
     """A safetensors file begins with the length of its header, and every 32nd one with the first byte of a pickle."""
     file, options = tmp_path / "weights.safetensors", {"channels": (1, 1, 1, 1), "bottleneck": 1}
     for digits in range(260):
-        config = TrainingConfig(network_options=options, seed=10**digits)
+        config = TrainingConfig(network_options=options, epochs=10**digits)
         save_weights(file, build("dann", **options), config)
         if file.read_bytes()[:1] == b"\x80":
             break
@@ -378,3 +444,20 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(tmp_path):
     with pytest.raises(FloatingPointError, match="not a number"):
         train(broken, CONFIG, tmp_path, **QUICK)
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_the_best_order_of_sources_is_found_for_each_chunk():
+    sources = torch.randn(3, 3, 2, 40, 16)
+    mixture = sources.sum(dim=1)
+    turned = torch.stack((sources[0], sources[1][[2, 0, 1]], sources[2][[1, 0, 2]]))
+    masks = turned / mixture[:, None] + 0.01 * torch.randn_like(turned)
+    assert torch.equal(best_order(masks, mixture, sources), turned)
+
+
+def test_with_a_free_order_the_order_of_the_true_sources_changes_nothing(tmp_path):
+    corpus = tiny_corpus()
+    config = replace(CONFIG, order="free", sources=("vocals", "bass"), loss="snr")
+    turned = replace(config, sources=("bass", "vocals"))
+    histories = [train(corpus, each, tmp_path / each.sources[0], **QUICK).history
+                 for each in (config, turned)]
+    assert histories[0]["train_loss"].tolist() == pytest.approx(histories[1]["train_loss"].tolist(), rel=1e-4)

@@ -6,7 +6,9 @@ kernel stays usable. What is wrong with a file is said in the panel.
 
 from __future__ import annotations
 
+import hashlib
 import html
+import os
 import shutil
 import tempfile
 import threading
@@ -20,6 +22,7 @@ import soundfile
 
 from dann_lib import player
 from dann_lib.audio.reading import SongFacts, look_through
+from dann_lib.audio.songs import safe_name, stem_folder
 from dann_lib.audio.stems import Separated, separate_file
 from dann_lib.errors import AudioError, DannError
 from dann_lib.files import data_folder, reference_folder
@@ -155,8 +158,12 @@ class OwnSong(ipywidgets.VBox):
             if facts.peak < SILENT:
                 raise AudioError(f"{self._name} is silent; there is nothing to separate")
             self._say("separating", f"Separating {_described(facts)} …")
-            result = separate_file(song, self.folder / Path(self._name).stem, Separator.load(weights), progress=False,
-                                   on_progress=self._advance)
+            with open(song, "rb") as file:  # what tells it from others of its name: where it is, or what was sent
+                sent = self._inbox is not None
+                origin = hashlib.file_digest(file, "sha256").hexdigest() if sent else os.path.realpath(song)
+            separator = Separator.load(weights)
+            with stem_folder(self.folder, self._name, origin, [song], separator.stems) as folder:
+                result = separate_file(song, folder, separator, progress=False, on_progress=self._advance)
             self._show(result, facts)
         except CancelledError:
             self._say("waiting", CANCELLED)
@@ -194,7 +201,7 @@ class OwnSong(ipywidgets.VBox):
         self.message.value = f'<p role="{role}">{html.escape(text)}</p>'
         self.stems.value = stems
         self.browser.stems = [
-            {"name": name, "file": f"{Path(self._name).stem} - {path.name}", "bytes": path.stat().st_size}
+            {"name": name, "file": f"{safe_name(self._name)} - {path.name}", "bytes": path.stat().st_size}
             for name, path in (self._files.items() if stems else ())]
         self.phase = phase
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +74,22 @@ def fingerprint(separator: Separator, run: str) -> str:
             "an attribute `fingerprint`, or evaluate without `out`"
         )
     return f"{separator.__module__}.{name}"
+
+
+def run_names(weights: Iterable[Path], taken: Iterable[str] = ()) -> dict[str, Path]:
+    """A name for each file of weights: of its run, whose folder it is in, or its own if it is not called `weights`.
+
+    Where two have one name, or one has a name that is `taken`, folders above are added until they differ.
+    """
+    files = {os.path.abspath(path): path for path in weights}
+    parts = {path: (Path(path).parent if Path(path).stem == "weights" else Path(path).with_suffix("")).parts
+             for path in files}
+    names = {}
+    for path, own in parts.items():
+        others = [*((name,) for name in taken), *(other for each, other in parts.items() if each != path)]
+        n = next((n for n in range(1, len(own)) if all(own[-n:] != other[-n:] for other in others)), 0)
+        names["/".join(own[-n:])] = files[path]
+    return names
 
 
 def stamp(track: Track, separator_fingerprint: str) -> str:

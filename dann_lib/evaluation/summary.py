@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dann_lib import report
 from dann_lib.evaluation.scores import EXCLUDED, WINDOWS
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def as_text(summary: pd.DataFrame) -> str:
     """A table of `summarise` to be read: a row for each run and source, medians with their intervals."""
     text = [f"{row.median:.1f} [{row.low:.1f}, {row.high:.1f}]" for row in summary.itertuples()]
     table = summary.assign(text=text).pivot(index=["run", "source"], columns="metric", values="text")
-    rows = [(run, source) for run in summary["run"].unique() for source in report.SOURCES]
+    rows = list(summary[["run", "source"]].drop_duplicates().itertuples(index=False, name=None))
     return table.reindex(index=rows, columns=summary["metric"].unique()).to_string()
 
 
@@ -104,6 +103,11 @@ def gap_closed(
         share = float(_share(*columns)) if len(by_song) else np.nan
         rows.append((source, rate_hz, share, *interval(columns, _share, seed, n_resamples), len(by_song)))
     return pd.DataFrame(rows, columns=["source", "rate_hz", "gap_closed", "low", "high", "n_songs"])
+
+
+def shares(closed: pd.DataFrame) -> str:
+    """What `gap_closed` gave, in words: each source with its share in %."""
+    return ", ".join(f"{row.source} {100 * row.gap_closed:.0f} %" for row in closed.itertuples())
 
 
 def _centre(values: np.ndarray, seed: int, n_resamples: int) -> tuple[float, float, float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from dann_lib import report, spectrogram
 from dann_lib.baselines import build
 from dann_lib.batches import Chunks, pretreat
 from dann_lib.config import TrainingConfig
+from dann_lib.devices import keep_freed_memory, memory_format
 from dann_lib.evaluation.waveforms import Track, resample
+from dann_lib.reproduce.processes import medians
 from dann_lib.separation import Separator
 from dann_lib.training import l1_loss
 
@@ -96,6 +99,37 @@ def training_step(
         return time.perf_counter() - start
 
     return step
+
+
+def step_rates(precision: str | None, runs: int) -> dict[str, Any]:
+    """Training steps at the report's batch size as `train` does them, or in plain PyTorch if `precision` is None.
+
+    Returns:
+        Median `seconds` of a step, its floating-point `operations`, the `matrix_rate` of matrix products in the same
+        precision, in such operations per second, and `threads`.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    layout = torch.contiguous_format
+    if precision is not None:
+        keep_freed_memory()
+        layout = memory_format(precision, learning=True)
+    torch.manual_seed(0)
+    n_samples = (report.N_FRAMES - 1) * report.HOP + report.N_FFT
+    waveforms = torch.randn(report.BATCH_SIZE, 1 + len(report.SOURCES), n_samples)
+    autocast = partial(torch.autocast, "cpu", torch.bfloat16, enabled=precision == "bf16")
+    step = training_step(build("dann"), waveforms, autocast, layout=layout)
+    left, right = torch.randn(2, 2048, 2048).to(torch.bfloat16 if precision == "bf16" else torch.float32)
+
+    def products() -> None:
+        for _ in range(10):
+            left @ right
+
+    with FlopCounterMode(display=False) as counter:
+        step()
+    times = medians(runs, step=step, products=products)
+    return {"seconds": times["step"], "operations": counter.get_total_flops(),
+            "matrix_rate": 10 * 2 * 2048**3 / times["products"], "threads": torch.get_num_threads()}
 
 
 def step_times(dann: dict[str, Any], seconds: float = 10.2, repeats: int = 5) -> list[Row]:

@@ -112,7 +112,7 @@ def test_the_ledger_has_every_claim_with_its_figure(filled):
     text = (filled / "ledger.md").read_text()
     for number, claim in enumerate(CLAIMS, start=1):
         part = text.partition(f"(claim-{number})=")[2].partition("(claim-")[0]
-        assert claim.text in part and all(rule in part for rule in claim.criteria.values())
+        assert claim.text in part and all(rule in part for rule in claim.rule.criteria.values())
         assert "](../data/reference/figures/" in part or claim.id == "numbers"
 
 

@@ -99,6 +99,15 @@ def test_six_channels_stay_six_and_a_name_with_folders_stays_inside(panel, tmp_p
     assert soundfile.info(panel.folder / "surround" / "bass.wav").channels == 6
 
 
+def test_no_name_leaves_the_folder_or_takes_that_of_another_song(panel, tmp_path):
+    for channels in (1, 2, 1):
+        hand_over(panel, song(tmp_path / "same.wav", channels=channels), name="...wav")
+        assert panel.phase == "done", words(panel)
+    assert [soundfile.info(panel.folder / name / "bass.wav").channels for name in ("song", "song 2")] == [1, 2]
+    assert not list(panel.folder.glob("*.wav")) and not list(panel.folder.parent.glob("*.wav"))
+    assert not (panel.folder / "song 3").exists()
+
+
 def no_audio(path: Path) -> Path:
     path.write_bytes(b"these are letters, no sound" * 100)
     return path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from dann_lib.evaluation import (
     gap_closed,
     oracles,
     read_scores,
+    run_names,
     sdr_sir_sar,
     store,
     summarise,
@@ -34,6 +36,7 @@ class FakeTrack:
     seed: int
     silent: int | None = None
     rate: int = report.SONG_RATE
+    signals: tuple[str, ...] = report.SIGNALS
 
     @property
     def waveforms(self) -> np.ndarray:
@@ -280,3 +283,12 @@ def test_a_file_that_is_no_table_is_named(tmp_path):
     for path in (tmp_path / "scores.csv", tmp_path / "missing.csv"):
         with pytest.raises(DannError, match=path.name):
             read_scores(path)
+
+
+@pytest.mark.parametrize(("files", "names"), [
+    (["a/run/weights.safetensors", "b/run/weights.safetensors"], ["a/run", "b/run"]),
+    (["x/mixture.safetensors"], ["x/mixture"]), (["a/dann.safetensors", "./a/dann.safetensors"], ["dann"]),
+    (["mine/weights.safetensors", "b/dann.safetensors"], ["mine", "dann"]),
+])
+def test_every_network_has_a_name_of_its_own(files, names):
+    assert list(run_names(map(Path, files), oracles())) == names

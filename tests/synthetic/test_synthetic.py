@@ -19,8 +19,9 @@ from dann_lib.audio.ffmpeg import import_musdb
 from dann_lib.errors import DannError, OutputError
 from dann_lib.report import DOWNSAMPLING, HOP, N_FFT, N_FRAMES, SIGNALS, SONG_RATE, STEMS
 from dann_lib.synthetic import SONGS, build, compose_entry, compose_song, make_corpus, render
+from dann_lib.synthetic.duets import DUETS, PLACES, render_duet
 from dann_lib.synthetic.harmony import parse_numeral, voice_chords
-from dann_lib.synthetic.render import write_song
+from dann_lib.synthetic.render import APART, render_song, write_song
 from dann_lib.synthetic.rhythm_section import DRUM_KEYS, TOMS
 
 GENRES = ("rock", "pop", "metal", "electro")
@@ -384,3 +385,24 @@ def test_a_folder_with_other_files_and_a_path_through_a_file_are_refused(tmp_pat
     for root in (tmp_path / "file", tmp_path / "file" / "songs"):
         with pytest.raises(DannError, match="choose another"):
             make(root)
+
+
+@pytest.mark.parametrize("kind", DUETS)
+def test_a_duet_has_two_melodies_of_the_same_type_at_the_same_time(kind):
+    duet, again = render_duet(kind, "pop", 3), render_duet(kind, "pop", 3)
+    first, second = (duet[place][:, 0].astype(float) for place in PLACES)
+    np.testing.assert_array_equal(duet["mixture"], again["mixture"])
+    np.testing.assert_allclose(duet["mixture"][:, 0], first + second, atol=1e-6)
+    assert np.abs(duet["mixture"]).max() < 1
+    assert first.std() == pytest.approx(second.std(), rel=1e-3), "equally loud"
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.5, "different melodies"
+    blocks = [(wave[: len(wave) // 4410 * 4410].reshape(-1, 4410) ** 2).mean(axis=1) for wave in (first, second)]
+    sounding = [block > 1e-3 * block.max() for block in blocks]
+    assert (sounding[0] & sounding[1]).mean() > 0.5
+
+
+def test_instruments_apart_add_up_to_the_song():
+    signals = render_song(compose_song("rock", 8, 1), APART)
+    assert tuple(signals) == ("mixture", *APART)
+    np.testing.assert_allclose(signals["mixture"], sum(signals[stem] for stem in APART), atol=1e-6)
+    assert signals["guitar"].any() and signals["keys"].any() and not signals["other"].any(), "rock has no strings"
