@@ -531,8 +531,8 @@ lessons.quick_check(
     "1. (b) Concat 3. (c) All the same.",
     "**(b)** It leaves the encoder at 1/2 of the resolution, where bins are "
     f"{2 * bin_hz:.1f} Hz apart. (a) It is counted from the bottleneck: Concat 1 is "
-    f"at 1/8, where they are {8 * bin_hz:.0f} Hz apart. (c) Then figures 5 to 7 would "
-    "not be worth drawing.",
+    f"at 1/8, where they are {8 * bin_hz:.0f} Hz apart. (c) Each "
+    "pooling halves it.",
 )
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]

@@ -149,7 +149,8 @@ def fill_pages(sources: Path, lessons: list[Lesson], whole: bool) -> None:
 def answers(lesson: Lesson) -> str:
     """What a lesson asks and what its run answers, as Markdown.
 
-    Below each prediction stands what the cells after it show, in words and numbers, and what there is to notice.
+    Below each prediction stands what the cells after it show, of players and explorers the description, and what there
+    is to notice.
     """
     parts, is_asked = [f"# Answers to lesson {lesson.title}"], False
     for cell in lesson.notebook.cells:
@@ -162,9 +163,11 @@ def answers(lesson: Lesson) -> str:
                 is_asked = bool(asks)
         for output in cell.get("outputs", ()):
             data = output.get("data", {"text/plain": output.get("text", "")})
-            text = data.get("text/markdown") or data.get("text/plain", "")
+            text, page = data.get("text/markdown") or data.get("text/plain", ""), data.get("text/html", "")
             if text.startswith("Quick check. "):
                 parts.append("**Quick check.**" + text.removeprefix("Quick check.").replace("\n", "\n\n", 1))
+            elif is_asked and re.search("<img|<table", page) and not re.search("<iframe|<audio", page):
+                parts.append(re.sub(r"\n\s*", "\n", page))  # without empty lines it is not read as Markdown
             elif is_asked and "text/latex" not in data:  # which code has that is shown
                 is_block = "\n" in text.strip() and "text/markdown" not in data
                 parts.append(f"```text\n{text.rstrip()}\n```" if is_block else text)
