@@ -124,7 +124,9 @@ def fill_pages(sources: Path, lessons: list[Lesson], whole: bool) -> None:
     _fill("index.md", sources / "index.md", lessons=lessons, time_of=_time, whole=whole)
     solved = {lesson.source.name for lesson in lessons if lesson.is_solution}
     for lesson in (each for each in lessons if each.source.name in solved and not each.is_solution):
-        (sources / SOLUTIONS / f"{lesson.source.stem[:2]}_answers.md").write_text(answers(lesson), encoding="utf-8")
+        page = sources / SOLUTIONS / f"{lesson.source.stem[:2]}_answers.md"
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(answers(lesson), encoding="utf-8")
     if whole:
         from dann_lib.reproduce.drawing import draw
         from dann_lib.reproduce.evidence import Evidence
