@@ -915,6 +915,53 @@ verdicts = {
 lessons.claims_table(2, verdicts)
 
 # %% [markdown]
+# ## Quiz
+#
+# Decide before you unfold: the answer also says what is wrong with the others.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "A window of 4096 samples in place of 2048. What changes? (a) Bins and frames "
+    "both get finer. (b) Bins get closer, drum hits get blurred. (c) Bins get wider, "
+    "drum hits sharper.",
+    f"**(b)** Bins are {bin_hz / 2:.1f} Hz apart in place of {bin_hz:.1f} Hz, and a "
+    f"window lasts {2000 / bin_hz:.0f} ms in place of {1000 / bin_hz:.0f} ms. (a) "
+    "cannot be: the product of the two is always 1. (c) is what a shorter window "
+    "does.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "Keep all magnitudes of a song and set all phases to zero. What do you hear? (a) "
+    "A buzz. (b) The song: ears hear magnitudes. (c) Silence.",
+    "**(a)** Neighbouring frames share samples and no longer agree on them. No sound "
+    "has this spectrogram: once back and forth changes its magnitudes by "
+    f"{100 * mismatches[1]:.0f} %. (b) Attacks and timing are in the phase. (c) The "
+    "energy is still there.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    f"Bins are {bin_hz:.1f} Hz apart. Are two tones told apart that are 5 Hz apart? "
+    "(a) Yes, bins are closer than that. (b) No. (c) Only if they are equally loud.",
+    "**(b)** A tone is wider than a bin, since the window leaks. At 5 Hz the dip "
+    f"between the two peaks is {dips['5 Hz apart']:.0f} dB, at 10 Hz "
+    f"{dips['10 Hz apart']:.0f} dB. (a) takes the distance of the bins for the width "
+    "of a tone. (c) They were equally loud.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "A mask of magnitudes, between 0 and 1, knows the true sources. Where is its "
+    "estimate wrong? (a) Nowhere. (b) Where a source plays alone. (c) Where two "
+    "sources meet.",
+    "**(c)** There the phase is that of the mixture, and both pass or neither. For "
+    f"the drums the true sound lies {errors['one ideal mask of magnitudes']:.1f} dB "
+    "above the error. (a) would be infinitely many dB. (b) There the mask is 1, and "
+    "magnitude and phase are right.",
+)
+
+# %% [markdown]
 # ## Exercises
 #
 # Write where it says `raise NotImplementedError`, run the cell, then the two below it: the first shows what comes

@@ -835,6 +835,48 @@ finding = (
 lessons.claims_table(3, {"cnn-parameters": lessons.Verdict(finding, None)})
 
 # %% [markdown]
+# ## Quiz
+#
+# Decide before you unfold: the answer also says what is wrong with the others.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "Which part of DANN has no weights? (a) Max pooling. (b) A convolution. (c) The "
+    "normalisation.",
+    "**(a)** It only picks the largest of four numbers. (b) The one that you "
+    f"counted, 5 × 5 from 8 to 24 maps, has {24 * 8 * 25:,}. (c) After mean and "
+    "spread are taken out, two weights for each map put others in.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "Your song is twice as long. How many weights does DANN need for it? (a) As many "
+    "as before. (b) Twice as many. (c) Four times as many.",
+    f"**(a)** Its {network.n_parameters(dann):,} weights are used at every place "
+    "alike. (c) is a fully connected layer from one plane to another: twice the "
+    "numbers in, twice the numbers out. (b) would be one for a single output.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "What are skip connections for? (a) They make the network deeper. (b) They let "
+    "an output see more of the song. (c) They bring back where things are.",
+    f"**(c)** Poolings leave {narrow.numel():,} of {planes.numel():,} numbers at the "
+    "narrowest layer, too few to say which bins. (a) They add no layer, they make "
+    f"the next kernels deeper. (b) The kernels reach {bins_seen} bins with them and "
+    f"{without[0]} without.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "The same song, ten times as loud. What happens? (a) Masks and estimates grow "
+    "tenfold. (b) Masks stay, estimates grow tenfold. (c) Both stay.",
+    "**(b)** The normalisation takes the factor out: the masks change by "
+    f"{change:.0e} of the largest value. (a) forgets it. (c) forgets that the masks "
+    "multiply the song as it is, ten times as loud.",
+)
+
+# %% [markdown]
 # ## Exercises
 #
 # Write where it says `raise NotImplementedError`, run the cell, then the two below it: the output to aim at,

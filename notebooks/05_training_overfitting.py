@@ -750,6 +750,52 @@ lessons.claims_table(5, {
 })
 
 # %% [markdown]
+# ## Quiz
+#
+# Decide before you unfold: the answer also says what is wrong with the others.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "L1 loss, plain SGD. You make the gain ten times as large and the learning rate "
+    "ten times smaller. What changes? (a) Nothing but the loss's scale. (b) It "
+    "learns ten times faster. (c) It diverges.",
+    "**(a)** The gradient grows with the gain (measured here: a hundred times the "
+    f"gain, {growth:.0f} times the gradient), so the steps stay as long as they were. "
+    "(b) and (c) change the gain alone: it acts as a learning rate.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "From the first epoch the test loss lies above the training loss. Is that "
+    "overfitting? (a) Yes. (b) Not yet. (c) Only if it is above silence.",
+    "**(b)** Test songs may be louder or harder. Overfitting is when the two part, "
+    f"as in step 7: from epoch {lowest['epoch']:.0f} on, the training loss {falls} "
+    f"and the test loss rises to {end['test_loss']:.1f}. (a) looks at one moment, (c) "
+    "at the wrong line.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "Which songs may say when to stop? (a) Those of the training. (b) Those of the "
+    "test. (c) Those of the validation.",
+    f"**(c)** They chose epoch {chosen['epoch']:.0f} here. (a) The training loss was "
+    f"still falling in epoch {end['epoch']:.0f}, at {end['train_loss']:.1f}. (b) Then "
+    "nothing is left to judge by: here it would have looked better by "
+    f"{chosen['test_loss'] - peeked:.2f}.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "A run with momentum stops, and only its weights were kept. Does it go on with "
+    "the same bits? (a) No, the velocity is missing. (b) Yes. (c) No, the next "
+    "chunks are random.",
+    f"**(a)** Old gradients go on pushing, in the end {1 / (1 - report.MOMENTUM):.0f} "
+    "times a single one, and that push is not in the weights. (b) would do for plain "
+    "SGD, if its rate stays. (c) Which chunks come next follows from the seed and "
+    "the number of the epoch.",
+)
+
+# %% [markdown]
 # ## Exercises
 #
 # Write where it says `raise NotImplementedError`, run the cell, then the two below it: the output to aim at,

@@ -1022,6 +1022,49 @@ lessons.claims_table(6, {
 lessons.ledger()
 
 # %% [markdown]
+# ## Quiz
+#
+# Decide before you unfold: the answer also says what is wrong with the others.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "An estimate is made twice as loud. What does its SDR by equation (5) do? (a) It "
+    "rises by 6 dB. (b) It falls. (c) It stays.",
+    "**(c)** Only the angle to the truth counts: the drums of step 4 keep their "
+    f"{by_library[0]:.1f} dB. (a) Shadow and rest both grow. (b) is what a plain "
+    "difference does: half as loud, perfect drums get "
+    f"{families.loc['half as loud', 'SDR v4']:.0f} dB in BSS Eval v4.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "An estimate has SIR 15 dB and SAR 2 dB. What is wrong with it? (a) Other "
+    "instruments come through. (b) Holes, gurgling, hiss. (c) It is too quiet.",
+    "**(b)** Little interference, many artefacts; they alone hold the SDR down to "
+    f"{-10 * np.log10(10**-1.5 + 10**-0.2 * (1 + 10**-1.5)):.1f} dB. (a) would be a "
+    "low SIR. (c) None of the three ratios sees the level.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "The boxes of two systems overlap. Is one of them better? (a) No. (b) The one "
+    "with the higher median. (c) Boxes cannot tell.",
+    "**(c)** Look at the difference song by song. For the drums in step 6 it is "
+    f"above zero in {n_better} of {len(difference)} songs, its interval is "
+    f"{paired[0]:.2f} to {paired[1]:.2f} dB, and the medians differ by "
+    f"{of_medians:.2f} dB. So (b) picks the wrong one, and (a) misses it.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "You score four times as many songs. What gets about half as wide? (a) The "
+    "interval of the median. (b) The box. (c) Both.",
+    f"**(a)** From 50 to 200 songs it goes from {bar[3]:.1f} to {bar[-1]:.1f} dB. (b) "
+    f"The box is about how songs differ, and more songs differ as much: {box[3]:.1f} "
+    f"and {box[-1]:.1f} dB.",
+)
+
+# %% [markdown]
 # ## Exercises
 #
 # Write where it says `raise NotImplementedError`, run the cell, then the two below it: the output to aim at,

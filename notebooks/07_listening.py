@@ -687,6 +687,50 @@ lessons.claims_table(7, {
 lessons.all_claims()
 
 # %% [markdown]
+# ## Quiz
+#
+# Decide before you unfold: the answer also says what is wrong with the others.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "The network does not recognise a flute. Where is it? (a) In the stem `other`. "
+    "(b) Lost. (c) A bit in each of the four.",
+    "**(a)** `other` is the song minus the three estimates, so what no mask takes is "
+    f"there, and all four add up to the song but for {difference:.0e} of full scale. "
+    "(b) cannot be, then. (c) holds for what masks take by mistake.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "Listeners prefer the second of two versions. It is 3 dB louder. What do you "
+    "know? (a) The second is better. (b) Little. (c) SDR would have said so.",
+    "**(b)** Louder pleases more. The estimates of this lesson are up to "
+    f"{-min(quieter.values()):.1f} dB quieter than the truth, so levels have to be "
+    "made equal first. (a) may be the level alone. (c) SDR by (5) does not see a "
+    "level.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "Which of these makes an echo? (a) Resampling. (b) A mask of 0.5 for both parts. "
+    "(c) Masks of 1 and 0.5 for the two parts.",
+    "**(c)** Where the masks differ, the frame comes back reversed: the click gets "
+    f"{masked_ms:.0f} ms long. (a) It gets {resampled_ms:.1f} ms long, which nobody "
+    "hears as an echo. (b) Equal masks only make it quieter.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "You train ten times as long, on more music. Which fault can go away? (a) "
+    "Cymbals in the wrong stem. (b) Drums on the left in the vocals' left. (c) "
+    "Failing on music of a new kind.",
+    "**(c)** What it knows comes from what it has heard. (a) Above 4.41 kHz no mask "
+    f"reaches, and {of_other:.1f} % of that energy stays in `other`. (b) Masks come "
+    "from the mean of the channels: with a voice on the right alone, "
+    f"{wrong_side:.1f} % of its estimate came from the left.",
+)
+
+# %% [markdown]
 # ## Exercises
 #
 # Write where it says `raise NotImplementedError`, run the cell, then the two below it: the first shows what comes

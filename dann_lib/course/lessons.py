@@ -107,10 +107,11 @@ def quick_check(question: str, answer: str) -> Shown:
     """A question to ask oneself, with an answer that unfolds; it works without a kernel and in a page.
 
     Args:
-        question: as Markdown.
+        question: as Markdown; answers to choose from, (a), (b) and so on, get lines of their own.
         answer: with its reason, as Markdown, with its numbers put in by the code that computed them.
     """
     asked, unfolded = _markdown_to_html(f"**Quick check.** {question}", answer)
+    asked = re.sub(r" (?=[(][a-e][)] )", "<br>", asked)
     return Shown(
         f'<div class="quick-check" style="border-left:4px solid #0072b2;padding:0.2em 0.8em;max-width:44em">'
         f"{asked}<details><summary>Answer</summary>{unfolded}</details></div>", f"Quick check. {question}\n{answer}")

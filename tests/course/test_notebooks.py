@@ -157,7 +157,7 @@ def test_a_lesson_has_all_its_parts(name):
     assert re.search(r"\d+ s|minute", needs) and "GB of memory" in needs and "headphones" in needs
     assert "**What of the report is rebuilt**" in first
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
-    assert headings[-4:] == ["The report says / we find", "Exercises", "Recap", "Further reading"]
+    assert headings[-5:] == ["The report says / we find", "Quiz", "Exercises", "Recap", "Further reading"]
     reading = text.split("## Further reading")[1]
     sources = re.findall(r"^- (?:.|\n(?!- |\n))+", reading, re.MULTILINE)
     assert len(sources) >= 2
@@ -207,6 +207,19 @@ def test_questions_unfold_their_answers(name):
         assert cell.metadata.get("jupyter", {}).get("source_hidden") is True, cell.source
         assert "<details><summary>Answer</summary>" in cell.outputs[-1].data["text/html"]
     assert any("{" in cell.source for cell in checks), "no answer has a computed number"
+
+
+@each_lesson
+def test_the_quiz_says_why_each_other_answer_is_wrong(name):
+    texts = [cell.source for cell in stored(name).cells]
+    start, end = (next(place for place, text in enumerate(texts) if text.startswith(f"## {heading}"))
+                  for heading in ("Quiz", "Exercises"))
+    questions = [cell.outputs[-1].data["text/plain"].partition("\n") for cell in stored(name).cells[start + 1 : end]]
+    assert 3 <= len(questions) <= 5 and any("f\"" in text for text in texts[start:end])
+    for question, _, answer in questions:
+        options = re.findall(r" \([a-e]\)", question)
+        assert len(options) >= 3 and options == sorted(set(options)), question
+        assert re.match(r"\*\*\([a-e]\)\*\*", answer) and all(option.strip() in answer for option in options), question
 
 
 @each_lesson
