@@ -41,7 +41,7 @@ from IPython.display import Markdown
 
 # %%
 from dann_lib import figures, player, report
-from dann_lib.course import lessons
+from dann_lib.course import lessons, live
 from dann_lib.batches import Chunks, pretreat
 from dann_lib.checkpoint import load_weights
 from dann_lib.config import TrainingConfig
@@ -260,6 +260,35 @@ Markdown(
     f" {300 * report.LEARNING_RATE:.2f}. **The gain is a learning rate in disguise.**"
 )
 
+# %% [markdown]
+# Try it: any learning rate with any gain. Which pairs make the same step?
+
+# %%
+def one_step(learning_rate=1e-4, gain=300):
+    _, gradient, network = loss_and_gradient(gain)
+    loss = loss_after_step(learning_rate, gradient, network)
+    length = learning_rate * norm(gradient) / norm([*network.parameters()])
+    words = f"A step of {100 * length:.2g} % of the weights:"
+    return valley(learning_rate * gain, loss, f"{words} loss {start:.0f} → {loss:.0f}.")
+
+# %% jupyter={"source_hidden": true}
+def valley(product: float, loss: float, words: str) -> figures.Drawing:
+    """The losses of step 2 over learning rate × gain, and the step that was made."""
+    figure, axis = figures.canvas(height_in=2.6)
+    axis.plot(rates * report.GAIN, np.minimum(along, 500), label="step 2")
+    axis.plot(np.clip(product, 1e-6, 1e3), min(loss, 500), "o", label="this step")
+    axis.set(xscale="log", xlim=(5e-7, 2e3), ylim=(150, 510))
+    axis.set(xlabel="learning rate × gain", ylabel="loss (3) after the step")
+    axis.legend()
+    words += f" Learning rate × gain: {product:.3g}. What is above 500 is cut off."
+    return figures.show(figure, words)
+
+# %%
+live.Control(
+    one_step, learning_rate=[m * 10**n for n in range(-6, -1) for m in (1, 3)],
+    gain=[m * 10**n for n in range(5) for m in (1, 3)],
+)
+
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
 slopes = []
 for gain in (1.0, 100.0):
@@ -401,8 +430,25 @@ lessons.show_source(Trainer.learn)
 # they part?
 
 # %%
-run = lessons.train_live(corpus, lessons.LIVE_REPORT, "05-report")
-figures.figure_8(run.history)
+def epochs():
+    """The run after each epoch. A run that was stopped goes on: see step 9."""
+    done = 0
+    while done < lessons.LIVE_REPORT.epochs:
+        one_more = dataclasses.replace(lessons.LIVE_REPORT, epochs=done + 1)
+        run = lessons.train_live(corpus, one_more, "05-report")
+        done = len(run.history)
+        yield run
+
+
+def so_far(run):
+    drums = Separator.of(run.network, run.config, "cpu")(signals)[1]
+    sound = player.audio(drums[:four_s], title=f"drums, epoch {len(run.history)}")
+    return figures.figure_8(run.history), sound
+
+# %%
+track = corpus.select("test")[2]
+signals, four_s = np.array(track.waveforms), 4 * report.SAMPLE_RATE
+run = live.watch(epochs(), so_far)
 
 # %%
 chunks = Chunks(corpus.select("test"), run.config.n_chunk_frames)
@@ -544,8 +590,6 @@ lessons.table(
 # **Predict:** what does a mask of an untrained network sound like?
 
 # %%
-track = corpus.select("test")[2]
-signals = np.array(track.waveforms)
 torch.manual_seed(run.config.seed)
 fresh = build(run.config.network, **run.config.network_options)
 networks = {
