@@ -435,7 +435,7 @@ def epochs():
     done = 0
     while done < lessons.LIVE_REPORT.epochs:
         one_more = dataclasses.replace(lessons.LIVE_REPORT, epochs=done + 1)
-        run = lessons.train_live(corpus, one_more, "05-report")
+        run = lessons.train_live(corpus, one_more, "05-report", progress=False)
         done = len(run.history)
         yield run
 
@@ -448,7 +448,7 @@ def so_far(run):
 # %%
 track = corpus.select("test")[2]
 signals, four_s = np.array(track.waveforms), 4 * report.SAMPLE_RATE
-run = live.watch(epochs(), so_far)
+run = await live.watch(epochs(), so_far)
 
 # %%
 chunks = Chunks(corpus.select("test"), run.config.n_chunk_frames)

@@ -65,7 +65,7 @@ def live_run(corpus: Corpus) -> Run:
     return train_live(corpus, LIVE, "05")
 
 
-def train_live(corpus: Corpus, config: TrainingConfig, name: str) -> Run:
+def train_live(corpus: Corpus, config: TrainingConfig, name: str, progress: bool = True) -> Run:
     """Train in `data/runs/lesson-NAME`, or go on there; a run of another configuration is replaced.
 
     Where two lessons are run at the same time, one waits for the other.
@@ -78,9 +78,9 @@ def train_live(corpus: Corpus, config: TrainingConfig, name: str) -> Run:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         try:
-            return train(corpus, config, folder, device="cpu")
+            return train(corpus, config, folder, device="cpu", progress=progress)
         except CheckpointError:
-            return train(corpus, config, folder, device="cpu", restart=True)
+            return train(corpus, config, folder, device="cpu", progress=progress, restart=True)
 
 
 def live_folder(name: str) -> Path:

@@ -5,10 +5,10 @@ Where no kernel runs, in a stored notebook or in a page, the output for the firs
 
 from __future__ import annotations
 
+import asyncio
 import html
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from threading import Event
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,8 +30,8 @@ _TWIN = """<div data-live>{}<p><small>{}</small></p></div><style>
 class Control:
     """Sliders for the arguments of a function; the last line of a cell shows them.
 
-    A move calls the function. Moves wait while it is at work, and only the last of those that wait counts. What it
-    raises is said in a line.
+    A move calls the function. Moves wait while it or a cell is at work, and only the last of those that wait counts.
+    What it raises is said in a line.
 
     Args:
         show: gives a figure, a sound, a table, a text, or a tuple of these. Its defaults are the first values.
@@ -57,45 +57,43 @@ class Control:
     def _ipython_display_(self) -> None:
         texts = {name.replace("_", " "): [f"{value:.4g}" for value in values] for name, values in self.choices.items()}
         first = self.answer(self.start)
-        widget = _widget(first, f"The sliders call {self.show.__name__}.", choices=texts, chosen=self.start)
+        widget = _widget(first, f"The sliders call {self.show.__name__}.", self.start, texts)
 
-        def move(change: Any) -> None:
-            widget.answer = {"to": change.new, "html": self.answer(change.new)}
+        def move(_: AnyWidget, message: dict[str, Any], *__: Any) -> None:
+            widget.answer = {"to": message["to"], "html": self.answer(message["to"])}
 
-        widget.observe(move, "chosen")
+        widget.on_msg(move)
         at = ", ".join(f"{name} {each[place]}" for (name, each), place in zip(texts.items(), self.start, strict=True))
         display(_twin(first, f"Here with {at}. Run the cell to change that with sliders."), widget)
 
 
-def watch(steps: Iterable[T], show: Callable[[T], Any]) -> T:
+async def watch(steps: Iterable[T], show: Callable[[T], Any]) -> T:
     """Show each thing that an iterator makes, such as a run after each epoch, in the place of the one before.
 
-    Its button ends it after the step at work; in JupyterLab, where what a widget says comes in by a thread of its own.
+    It is made in a thread and awaited, so that what the page says is heard meanwhile: a button ends it after this step.
 
     Args:
-        steps: at least one.
+        steps: at least one, none of them `None`.
         show: what is to be seen of each, as in `Control`.
 
     Returns:
         The last of them.
     """
-    stopped = Event()
-    widget = _widget(_html("Learning …"), "It grows while the cell runs.", working=True)
+    rest, stopped = iter(steps), asyncio.Event()
+    widget = _widget(_html("Learning …"), "It grows while the network learns.")
     widget.on_msg(lambda *_: stopped.set())
     display(widget)
-    for step in steps:
-        widget.answer = {"to": [], "html": _html(show(step))}
-        if stopped.is_set():
-            break
+    while not stopped.is_set() and (step := await asyncio.to_thread(next, rest, None)) is not None:
+        last = step
+        widget.answer = {"to": [], "html": _html(await asyncio.to_thread(show, last))}
     widget.working = False
-    display(_twin(widget.answer["html"], "Run the cell to see it grow."))
-    return step
+    display(_twin(widget.answer["html"], "Run the cell, and it grows while the network learns."))
+    return last
 
 
-def _widget(first: str, description: str, **data: Any) -> AnyWidget:
-    data = {"choices": {}, "chosen": [], "working": False, **data}
-    answer = {"to": data["chosen"], "html": first}
-    return player.Frame("live.js", {**data, "answer": answer}, "Try it", description).live()
+def _widget(first: str, description: str, start: Sequence[int] = (), choices: Any = None) -> AnyWidget:
+    data = {"choices": choices or {}, "answer": {"to": [*start], "html": first}, "working": choices is None}
+    return player.Frame("live.js", data, "Try it", description).live()
 
 
 def _twin(shown: str, note: str) -> Shown:

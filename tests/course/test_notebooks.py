@@ -218,7 +218,8 @@ def test_a_slider_calls_to_the_end_what_it_called_at_first(name):
     before, functions, needed = set(), {}, set()
     cells = [cell for cell in jupytext.read(FOLDER / f"{name}.py").cells if cell.cell_type == "code"]
     for statement in itertools.chain(*(ast.parse(cell.source).body for cell in cells)):
-        text, code = ast.unparse(statement), compile(ast.Module([statement], []), name, "exec")
+        text, code = ast.unparse(statement), compile(
+            ast.Module([statement], []), name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         if text not in before and not isinstance(statement, (ast.Import, ast.ImportFrom)):
             stored = {step.argval for step in dis.get_instructions(code) if step.opname.startswith("STORE")}
             assert not stored & needed, text

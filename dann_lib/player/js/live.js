@@ -4,31 +4,38 @@ import { make } from "./page.js";
 
 export default {
   render({ model, el }) {
-    const chosen = [...model.get("chosen")];
+    const chosen = [...model.get("answer").to];
+    let asked = false;
     const shown = make("div", {});
     const state = make("span", { class: "dann-quiet", role: "status" });
     const sliders = Object.entries(model.get("choices")).map(([name, texts], place) => slider(
       name, { min: 0, max: texts.length - 1, step: 1, value: chosen[place] }, (at) => texts[at], (at) => {
         chosen[place] = at;
-        model.set("chosen", [...chosen]);
-        model.save_changes(); // those that wait for an answer are sent as one
-        tell();
+        ask();
       }));
+    const ask = () => {
+      if (!asked) model.send({ kind: "move", to: chosen }); // and where it is by then, when Python has answered
+      asked = true;
+      tell();
+    };
     const stop = button("Stop after this epoch", () => {
       stop.disabled = true;
       model.send({ kind: "stop" });
     });
     const tell = () => {
-      const busy = model.get("working") || String(model.get("answer").to) !== String(chosen);
+      const busy = asked || model.get("working");
       shown.setAttribute("aria-busy", busy);
       state.textContent = busy ? "computing …" : "";
       stop.hidden = !model.get("working");
     };
     const show = async () => {
-      const { html } = model.get("answer");
-      const next = await ready(html, shown);
-      if (html === model.get("answer").html) shown.replaceChildren(...next);
-      tell();
+      const answer = model.get("answer");
+      const next = await ready(answer.html, shown);
+      if (answer !== model.get("answer")) return;
+      shown.replaceChildren(...next);
+      asked = false;
+      if (String(answer.to) === String(chosen)) tell();
+      else ask();
     };
     el.append(group(model.get("title"), ...sliders, stop, state), shown);
     const listeners = Object.entries({ "change:answer": show, "change:working": tell });
