@@ -22,13 +22,15 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 def definitions(lesson: str, *names: str, **given: Any) -> dict[str, Any]:
     """Functions, classes and constants of a lesson, by running its imports and their definitions only.
 
+    The sliders of a function `f` are there as `f_sliders`.
+
     Args:
         lesson: such as "03_unet".
         names: of what is wanted, in an order in which they can be defined.
         given: other names that the definitions need.
     """
     statements = [node for cell in jupytext.read(FOLDER / f"{lesson}.py").cells if cell.cell_type == "code"
-                  for node in ast.parse(cell.source).body]
+                  for node in map(_named, ast.parse(cell.source).body)]
     imports = [node for node in statements if isinstance(node, (ast.Import, ast.ImportFrom))]
     wanted = {name: node for node in statements for name in _defines(node) if name in names}
     missing = set(names) - set(wanted)
@@ -60,6 +62,11 @@ def reads(code: CodeType) -> Iterator[str]:
     """Names that a function takes from its notebook, those inside it too."""
     yield from (step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL")
     yield from (name for inner in code.co_consts if isinstance(inner, CodeType) for name in reads(inner))
+
+
+def _named(node: ast.stmt) -> ast.stmt:
+    text = ast.unparse(node)
+    return ast.parse(f"{node.value.args[0].id}_sliders = {text}").body[0] if text.startswith("live.Control(") else node
 
 
 def _defines(node: ast.stmt) -> list[str]:

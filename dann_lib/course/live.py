@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 _TWIN = """<div data-live>{}<p><small>{}</small></p></div><style>
 .jp-OutputArea:has(.dann) [data-live],
-.jp-OutputArea:has([data-live]):not(:has(.dann)) [data-mime-type*="widget-view"] {{ display: none }}</style>"""
+.jp-OutputArea:has([data-live]):not(:has(.dann)) .jp-OutputArea-output:not([data-mime-type]) {{ display: none }}
+</style>"""
 """In JupyterLab it goes when the control is there, and the control when its kernel has gone."""
 
 
