@@ -42,7 +42,7 @@ import torch
 from IPython.display import Markdown
 
 from dann_lib import figures, network, player, report, spectrogram
-from dann_lib.course import lessons
+from dann_lib.course import lessons, live
 from dann_lib.corpus import open_corpus
 
 # %%
@@ -473,6 +473,27 @@ player.tracks(
     {f"overlap {100 * overlap:.0f} %": kept[overlap][heard] for overlap in kept},
     description="The loudest 3 % of the places, Hamming window, three overlaps. "
     "Without overlap there is a crackle at every edge of a frame, four times a second.",
+)
+
+# %% [markdown]
+# Your turn: change all three, and listen while it plays.
+
+# %%
+def greedy(length=2048, overlap=0.5, share=0.03):
+    kept = loudest(picture(mixture[excerpt], length, overlap), share)
+    back = sound(kept, length, overlap)
+    figure, axis = figures.canvas(height_in=2.4)
+    hop = round(length * (1 - overlap))
+    figures.spectrogram_image(axis, kept.abs().numpy(), hop=hop)
+    axis.set(xlabel="time (s)", ylabel="frequency (Hz)", ylim=(0, 2000))
+    above_db = above_error_db(mixture[excerpt], back)
+    words = f"Kept: {kept.count_nonzero():,} places, up to 2 kHz. Song above the error:"
+    return figures.show(figure, f"{words} {above_db:.1f} dB."), player.audio(back[heard])
+
+# %%
+live.Control(
+    greedy, length=[2**n for n in range(7, 14)], overlap=[0, 0.5, 0.75, 0.875],
+    share=[0.003, 0.01, 0.03, 0.1, 0.3, 1],
 )
 
 # %% [markdown]
@@ -973,7 +994,7 @@ import pandas as pd
 import torch
 
 from dann_lib import figures, player, report, spectrogram
-from dann_lib.course import exercises, lessons
+from dann_lib.course import exercises, lessons, live
 from dann_lib.corpus import open_corpus
 from dann_lib.course.exercises import stft
 
@@ -1070,6 +1091,28 @@ exercises.aim("02_stft", "2.2", lambda: (
 
 # %% tags=["self-check"]
 stft.check_inverse(overlap_and_add)
+
+
+# %% [markdown]
+# And by ear: your function on frames of which only the loudest places are kept, as in step 4. What does a bug sound
+# like? Forget to divide, or take the wrong hop.
+
+# %%
+def by_your_function(length=512, overlap=0.75, share=1.0):
+    window, hop = torch.hamming_window(length), round(length * (1 - overlap))
+    frames = torch.stft(
+        whole, length, hop, window=window, center=False, return_complex=True
+    )
+    level = frames.abs().flatten().quantile(1 - share)
+    back = overlap_and_add(frames * (frames.abs() >= level), window, hop)
+    above_db = above_error_db(whole[: len(back)], back)
+    return player.audio(back[heard]), f"Song above the error: {above_db:.1f} dB."
+
+
+live.Control(
+    by_your_function, length=[128, 512, 2048], overlap=[0, 0.5, 0.75],
+    share=[0.003, 0.01, 0.03, 0.1, 0.3, 1],
+)
 
 
 # %% [markdown]

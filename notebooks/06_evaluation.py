@@ -37,7 +37,7 @@ from IPython.display import Markdown
 from scipy.stats import spearmanr
 
 from dann_lib import figures, player, report
-from dann_lib.course import lessons
+from dann_lib.course import lessons, live
 from dann_lib.corpus import open_corpus
 
 # %%
@@ -410,6 +410,46 @@ lessons.quick_check(
     f" so A = {unwanted - interference:.3f}, and (7) gives {third:.1f} dB."
     " Three ratios, but two numbers.",
 )
+
+# %% [markdown]
+# Now make an estimate yourself: the true drums, some of the bass, some noise. **Predict** which bars and which ratios
+# each slider moves. The projection is your `shadow_of` as soon as exercise 6.1 is written, and `project` until then.
+
+# %%
+hiss = np.random.default_rng(0).normal(0, truth.std(), len(truth))
+
+
+def shadow(x: np.ndarray, s: np.ndarray) -> np.ndarray:
+    try:
+        return globals().get("shadow_of", project)(x, s)
+    except NotImplementedError:
+        return project(x, s)
+
+# %%
+def made_up(level=1.0, bass=0.3, noise=0.1):
+    made = level * truth + bass * sources["bass"] + noise * hiss
+    wanted, on_floor = shadow(made, truth), np.linalg.solve(G, S @ made) @ S
+    three = wanted, on_floor - wanted, made - on_floor
+    return bars_and_ratios(*three), player.audio(made[excerpt])
+
+# %% jupyter={"source_hidden": true}
+def bars_and_ratios(wanted, interference, artefacts) -> figures.Drawing:
+    three = dict(zip(names, (wanted, interference, artefacts), strict=True))
+    ratios = {
+        "SDR": decibel(wanted, interference + artefacts),
+        "SIR": decibel(wanted, interference),
+        "SAR": decibel(wanted + interference, artefacts),
+    }
+    written = [f"{name} {db:.1f} dB" for name, db in ratios.items() if db < 100]
+    written += [f"{name} endless" for name, db in ratios.items() if db >= 100]
+    return figures.bars(
+        {name: np.mean(each**2) / np.mean(truth**2) for name, each in three.items()},
+        "energy / energy of the true drums", f"{', '.join(written)}.", form=".3f",
+    )
+
+# %%
+steps = [0, 0.03, 0.1, 0.3, 1, 3]
+live.Control(made_up, level=[0.1, 0.3, 1, 3], bass=steps, noise=steps)
 
 # %% [markdown]
 # ## 5. Floor and ceiling

@@ -39,7 +39,7 @@ from IPython.display import Markdown
 
 # %%
 from dann_lib import figures, player, report, spectrogram
-from dann_lib.course import lessons
+from dann_lib.course import lessons, live
 from dann_lib.corpus import open_corpus
 from dann_lib.evaluation import oracles, rate_ceiling, sdr_sir_sar
 from dann_lib.files import data_folder, reference_folder
@@ -502,6 +502,23 @@ player.tracks(
 )
 
 # %% [markdown]
+# And with other masks? **Predict** two pairs without any echo, and one in which the echo is all there is.
+
+# %%
+singing, sung = torch.from_numpy(signals[1].copy()), excerpt
+
+
+def echo(a=1.0, b=0.5):
+    click, sound = with_masks(low, a, b), with_masks(singing, a, b)
+    share = abs(a - b) / abs(a + b) if a + b else np.inf
+    words = f"The click through masks a = {a} and b = {b}: |a − b| / |a + b| ="
+    picture = figures.waveforms({"click": click[shown]}, f"{words} {share:.2f}.")
+    return picture, player.audio(sound[sung], title="vocals")
+
+
+live.Control(echo, a=[0.25, 0.5, 0.75, 1], b=[-1, -0.5, 0, 0.25, 0.5, 0.75, 1])
+
+# %% [markdown]
 # How much of that is in a trained network? The reference run put the masks of DANN on the true sources of 50
 # real songs, one at a time, and measured what then sounds in their pauses:
 
@@ -575,6 +592,25 @@ Markdown(
     f" All that differs from the perfect track lies at {whole:+.1f} dB beside the"
     " drums: drums that are left, and other instruments that are missing."
 )
+
+# %% [markdown]
+# A mixing desk: a gain in dB for each stem. What you hear is read from the file that it writes, `mix.wav`.
+
+# %%
+four, hz = stems, done.rate_hz
+mix_file, played = folder / track.name / "mix.wav", passage
+
+
+def mix(vocals=0, drums=-40, bass=0, other=0):
+    gains_db = {"vocals": vocals, "drums": drums, "bass": bass, "other": other}
+    mixed = sum(10 ** (db / 20) * four[name] for name, db in gains_db.items())
+    soundfile.write(mix_file, mixed, hz)
+    peak = f"Peak: {np.abs(mixed).max():.2f} of full scale; a file cuts what is above 1."
+    return player.audio(read(mix_file)[played], hz, "mix.wav"), peak
+
+
+gains = [-40, -12, -6, -3, 0, 3, 6, 12]
+live.Control(mix, vocals=gains, drums=gains, bass=gains, other=gains)
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
 factor = 10 ** (6 / 20)

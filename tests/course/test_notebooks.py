@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import dis
 import functools
+import itertools
 import re
 import sys
 from pathlib import Path
+from types import CodeType
 
 import jupytext
 import nbformat
 import pytest
 from jupytext.compare import NotebookDifference, compare_notebooks
-from lesson_code import definitions
+from lesson_code import definitions, reads
 from nbformat import NotebookNode
 
 from dann_lib.course import runner as course
@@ -220,6 +223,25 @@ def test_the_quiz_says_why_each_other_answer_is_wrong(name):
         options = re.findall(r" \([a-e]\)", question)
         assert len(options) >= 3 and options == sorted(set(options)), question
         assert re.match(r"\*\*\([a-e]\)\*\*", answer) and all(option.strip() in answer for option in options), question
+
+
+@each_lesson
+def test_a_slider_calls_to_the_end_what_it_called_at_first(name):
+    """No later cell gives another meaning to a name that its function reads, nor one of those that this calls."""
+    before, functions, needed = set(), {}, set()
+    cells = [cell for cell in jupytext.read(FOLDER / f"{name}.py").cells if cell.cell_type == "code"]
+    for statement in itertools.chain(*(ast.parse(cell.source).body for cell in cells)):
+        text, code = ast.unparse(statement), compile(
+            ast.Module([statement], []), name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        if text not in before and not isinstance(statement, (ast.Import, ast.ImportFrom)):
+            stored = {step.argval for step in dis.get_instructions(code) if step.opname.startswith("STORE")}
+            assert not stored & needed, text
+        before.add(text)
+        functions |= {inner.co_name: {*reads(inner)} for inner in code.co_consts if isinstance(inner, CodeType)}
+        if {"Control", "watch"} & {*code.co_names}:
+            more = functions.keys() & {*code.co_names}
+            while more := {name for each in more for name in functions.get(each, ())} - needed:
+                needed |= more
 
 
 @each_lesson

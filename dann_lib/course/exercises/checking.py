@@ -72,7 +72,7 @@ def self_check(
                 text = "Replace the line “raise NotImplementedError”, run that cell, then this one."
                 return Outcome(exercise, "blank", text)
             except Exception as error:
-                mistake = _explained(error)
+                mistake = explained(error)
             if mistake is not None:
                 return Outcome(exercise, "wrong", mistake)
             return Outcome(exercise, "solved", solved if isinstance(solved, str) else solved(*answer))
@@ -159,7 +159,7 @@ def aim(solutions: str, exercise: str, make: Callable[[], Any]) -> Aim:
     except NotImplementedError:
         pass
     except Exception as error:
-        yours = _explained(error)
+        yours = explained(error)
     return Aim(example, yours)
 
 
@@ -174,7 +174,7 @@ def _stored_example(solutions: str, exercise: str) -> str:
                       f"run: python -m dann_lib course --write notebooks/solutions/{solutions}.py")
 
 
-def _explained(error: Exception) -> str:
+def explained(error: Exception) -> str:
     """What went wrong, and in which line of the reader's code."""
     ours = (str(SOLUTIONS.parents[1]), "site-packages")
     lines = [frame.line for frame in traceback.extract_tb(error.__traceback__)
