@@ -169,7 +169,8 @@ def answers(lesson: Lesson) -> str:
             if text.startswith("Quick check. "):
                 parts.append("**Quick check.**" + text.removeprefix("Quick check.").replace("\n", "\n\n", 1))
             elif is_asked and re.search("<img|<table", page) and not re.search("<iframe|<audio", page):
-                parts.append(re.sub(r"\n\s*", "\n", page))  # without empty lines it is not read as Markdown
+                page = re.sub(r"\n\s*", "\n", page)  # without empty lines it is not read as Markdown
+                parts.append(f'<div class="cell_output"><div class="output text_html">{page}</div></div>')
             elif is_asked and "text/latex" not in data:  # which code has that is shown
                 is_block = "\n" in text.strip() and "text/markdown" not in data
                 parts.append(f"```text\n{text.rstrip()}\n```" if is_block else text)
