@@ -66,8 +66,9 @@ class TrainingConfig:
         object.__setattr__(self, "network_options", lists)
 
     def to_json(self) -> str:
-        """The configuration as one line of JSON."""
-        return json.dumps(dataclasses.asdict(self))
+        """The configuration as one line of JSON; choices that came later are left out where they are as before."""
+        later = ("sources", report.SOURCES), ("order", "fixed")
+        return json.dumps(dict(choice for choice in dataclasses.asdict(self).items() if choice not in later))
 
     @staticmethod
     def from_json(text: str) -> TrainingConfig:
@@ -93,9 +94,8 @@ def differences(found: TrainingConfig, expected: TrainingConfig) -> list[str]:
             for name in left if name not in ignored and left[name] != right[name]]
 
 
-MODERN = TrainingConfig(
-    optimizer="adam", learning_rate=3e-3, schedule="one-cycle", loss="snr", remix=True, batch_size=4
-)
+MODERN = TrainingConfig(optimizer="adam", learning_rate=3e-3, schedule="one-cycle", loss="snr", remix=True,
+                        batch_size=4)
 """Today's training of the same network: Adam, one cycle of the learning rate, a loss in dB, remixed songs, and
 small batches.
 

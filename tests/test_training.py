@@ -430,6 +430,14 @@ def test_damaged_or_foreign_weights_are_refused(finished, tmp_path):
         load_weights(folder / "missing.safetensors")
 
 
+def test_the_sources_are_stored_where_they_are_others_than_the_reports():
+    """So that weights of before are the same separator as ever: its fingerprint is made of this text."""
+    other = replace(CONFIG, sources=("banjo", "vocals"), order="free")
+    assert TrainingConfig.from_json(other.to_json()) == other
+    assert TrainingConfig.from_json(CONFIG.to_json()) == CONFIG
+    assert not {"sources", "order"} & json.loads(CONFIG.to_json()).keys()
+
+
 def test_impossible_choices_are_named():
     for wrong, message in [({"gain": 0}, "above 0"), ({"optimizer": "lion"}, "choose one of"),
                            ({"patience": 3, "held_out": "test"}, "test songs"),
