@@ -487,8 +487,9 @@ def greedy(length=2048, overlap=0.5, share=0.03):
     figures.spectrogram_image(axis, kept.abs().numpy(), hop=hop)
     axis.set(xlabel="time (s)", ylabel="frequency (Hz)", ylim=(0, 2000))
     above_db = above_error_db(mixture[excerpt], back)
-    words = f"Kept: {kept.count_nonzero():,} places, up to 2 kHz. Song above the error:"
-    return figures.show(figure, f"{words} {above_db:.1f} dB."), player.audio(back[heard])
+    words = f"The {kept.count_nonzero():,} loudest places, up to 2 kHz. Song above the"
+    drawn = figures.show(figure, f"{words} error: {above_db:.1f} dB.")
+    return drawn, player.audio(back[heard], title="what is kept")
 
 # %%
 live.Control(
@@ -1106,7 +1107,8 @@ def by_your_function(length=512, overlap=0.75, share=1.0):
     level = frames.abs().flatten().quantile(1 - share)
     back = overlap_and_add(frames * (frames.abs() >= level), window, hop)
     above_db = above_error_db(whole[: len(back)], back)
-    return player.audio(back[heard]), f"Song above the error: {above_db:.1f} dB."
+    words = f"Song above the error: {above_db:.1f} dB."
+    return player.audio(back[heard], title="from your function"), words
 
 
 live.Control(

@@ -175,7 +175,7 @@ def find(height=3, width=9):
     found = functional.conv2d(picture, kernel[None, None], padding="same")[0, 0]
     mask = (found.relu() / found.quantile(0.99)).clamp(max=1)
     sound = spectrogram.istft(mask * planes, 4 * report.SAMPLE_RATE)
-    return draw_found(found, mask), player.audio(sound)
+    return draw_found(found, mask), player.audio(sound, title="what the mask keeps")
 
 # %% jupyter={"source_hidden": true}
 def draw_found(found: Tensor, mask: Tensor) -> figures.Drawing:

@@ -430,7 +430,8 @@ def made_up(level=1.0, bass=0.3, noise=0.1):
     made = level * truth + bass * sources["bass"] + noise * hiss
     wanted, on_floor = shadow(made, truth), np.linalg.solve(G, S @ made) @ S
     three = wanted, on_floor - wanted, made - on_floor
-    return bars_and_ratios(*three), player.audio(made[excerpt])
+    sound = player.audio(made[excerpt], title="your estimate")
+    return bars_and_ratios(*three), sound
 
 # %% jupyter={"source_hidden": true}
 def bars_and_ratios(wanted, interference, artefacts) -> figures.Drawing:
@@ -1101,7 +1102,7 @@ lessons.quick_check(
     "interval of the median. (b) The box. (c) Both.",
     f"**(a)** From 50 to 200 songs it goes from {bar[3]:.1f} to {bar[-1]:.1f} dB. (b) "
     f"The box is about how songs differ, and more songs differ as much: {box[3]:.1f} "
-    f"and {box[-1]:.1f} dB.",
+    f"and {box[-1]:.1f} dB. So (c) is wrong as well.",
 )
 
 # %% [markdown]

@@ -511,9 +511,9 @@ singing, sung = torch.from_numpy(signals[1].copy()), excerpt
 def echo(a=1.0, b=0.5):
     click, sound = with_masks(low, a, b), with_masks(singing, a, b)
     share = abs(a - b) / abs(a + b) if a + b else np.inf
-    words = f"The click through masks a = {a} and b = {b}: |a − b| / |a + b| ="
-    picture = figures.waveforms({"click": click[shown]}, f"{words} {share:.2f}.")
-    return picture, player.audio(sound[sung], title="vocals")
+    words = f"Masks a = {a} and b = {b}: |a − b| / |a + b| = {share:.2f}."
+    both = {"click": low[shown], "through the masks": click[shown]}
+    return figures.waveforms(both, words), player.audio(sound[sung], title="vocals")
 
 
 live.Control(echo, a=[0.25, 0.5, 0.75, 1], b=[-1, -0.5, 0, 0.25, 0.5, 0.75, 1])
@@ -605,7 +605,7 @@ def mix(vocals=0, drums=-40, bass=0, other=0):
     gains_db = {"vocals": vocals, "drums": drums, "bass": bass, "other": other}
     mixed = sum(10 ** (db / 20) * four[name] for name, db in gains_db.items())
     soundfile.write(mix_file, mixed, hz)
-    peak = f"Peak: {np.abs(mixed).max():.2f} of full scale; a file cuts what is above 1."
+    peak = f"Peak: {np.abs(mixed).max():.2f} of full scale; a file cuts what is above."
     return player.audio(read(mix_file)[played], hz, "mix.wav"), peak
 
 

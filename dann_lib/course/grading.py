@@ -41,7 +41,7 @@ SHOWN = f"__import__('IPython').display.display({{{{{OUTCOME!r}: vars({{}})}}}},
 LARGEST_BYTES = 50_000_000
 """A larger file is not read."""
 
-Parts = dict[str, list[NotebookNode]]
+_Parts = dict[str, list[NotebookNode]]
 """An exercise's number → its cells, the heading first; under "" what stands before the first."""
 
 
@@ -142,7 +142,7 @@ def _lesson_of(cells: list[NotebookNode], name: str) -> str:
     raise DannError("this is no lesson of the course")
 
 
-def _parts(cells: Sequence[NotebookNode]) -> Parts:
+def _parts(cells: Sequence[NotebookNode]) -> _Parts:
     parts, number = {"": []}, ""
     for cell in cells:
         if cell.cell_type == "markdown" and (found := re.match(r"### (\d\.\d) · ", cell.source)):
@@ -152,7 +152,7 @@ def _parts(cells: Sequence[NotebookNode]) -> Parts:
 
 
 @cache
-def _own_parts(lesson: str) -> Parts:
+def _own_parts(lesson: str) -> _Parts:
     """The exercises that have a check, as the lesson has them, blank, and what stands before them."""
     parts = _parts(blanked(SOLUTIONS / f"{lesson}.py"))
     return {number: cells for number, cells in parts.items() if not number or _check(cells)}
@@ -181,8 +181,8 @@ class _Listener(NotebookClient):
 class _Marking:
     """A notebook of a lesson, to be marked."""
 
-    own: Parts
-    parts: Parts
+    own: _Parts
+    parts: _Parts
     seconds: float
     gigabytes: float
     variables: Mapping[str, str]

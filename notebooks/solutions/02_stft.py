@@ -139,7 +139,8 @@ def by_your_function(length=512, overlap=0.75, share=1.0):
     level = frames.abs().flatten().quantile(1 - share)
     back = overlap_and_add(frames * (frames.abs() >= level), window, hop)
     above_db = above_error_db(whole[: len(back)], back)
-    return player.audio(back[heard]), f"Song above the error: {above_db:.1f} dB."
+    words = f"Song above the error: {above_db:.1f} dB."
+    return player.audio(back[heard], title="from your function"), words
 
 
 live.Control(
