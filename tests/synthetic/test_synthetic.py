@@ -302,7 +302,7 @@ def two_songs(monkeypatch):
     monkeypatch.setattr(render, "write_song", write_seed)
 
 
-def write_seed(folder: Path, song) -> None:
+def write_seed(folder: Path, song, *_) -> None:
     folder.mkdir(parents=True)
     for signal in SIGNALS:
         (folder / f"{signal}.wav").write_text(f"{song.seed:5000}")
@@ -335,7 +335,7 @@ def test_a_complete_corpus_is_left_alone_and_a_damaged_one_is_made_again(two_son
 def test_an_interruption_keeps_the_old_corpus_and_leaves_no_half_one(two_songs, tmp_path, monkeypatch):
     root = make(tmp_path / "songs")
 
-    def interrupted(folder: Path, song) -> None:
+    def interrupted(folder: Path, song, *_) -> None:
         write_seed(folder, song)
         if song.name == SONGS[1].name:
             raise KeyboardInterrupt
@@ -361,7 +361,7 @@ def test_two_processes_at_once_make_one_corpus(tmp_path):
 
 
 def test_a_full_disk_is_one_clear_sentence(two_songs, tmp_path, monkeypatch):
-    def full(folder: Path, song) -> None:
+    def full(folder: Path, song, *_) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(render, "write_song", full)
