@@ -361,7 +361,7 @@ def test_two_processes_at_once_make_one_corpus(tmp_path):
 
 
 def test_a_full_disk_is_one_clear_sentence(two_songs, tmp_path, monkeypatch):
-    def full(*_) -> None:
+    def full(folder: Path, song, *_) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(render, "write_song", full)
