@@ -1101,7 +1101,8 @@ lessons.quick_check(
     "interval of the median. (b) The box. (c) Both.",
     f"**(a)** From 50 to 200 songs it goes from {bar[3]:.1f} to {bar[-1]:.1f} dB. (b) "
     f"The box is about how songs differ, and more songs differ as much: {box[3]:.1f} "
-    f"and {box[-1]:.1f} dB.",
+    f"and {box[-1]:.1f} dB. "
+    "(c) takes spread for uncertainty.",
 )
 
 # %% [markdown]
