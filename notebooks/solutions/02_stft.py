@@ -142,7 +142,7 @@ def by_your_function(length=512, overlap=0.75, share=1.0):
     words = f"Song above the error: {above_db:.1f} dB."
     return player.audio(back[heard], title="from your function"), words
 
-
+# %%
 live.Control(
     by_your_function, length=[128, 512, 2048], overlap=[0, 0.5, 0.75],
     share=[0.003, 0.01, 0.03, 0.1, 0.3, 1],
