@@ -207,7 +207,17 @@ def course(options: argparse.Namespace) -> int:
     """Run the seven lessons from top to bottom, in order, and write them as pages that work offline."""
     from dann_lib.course.runner import build
 
-    return build(options.notebooks or None, options.out, options.write, not options.no_run)
+    return build(options.notebooks or None, options.out, options.write, not options.no_run,
+                 not options.without_solutions)
+
+
+def grade(options: argparse.Namespace) -> None:
+    """Mark the exercises of students' notebooks, or your own. This runs the code that was written in them, which can
+    do whatever it could do in your Jupyter: the limits stop what does not end, not what means harm.
+    """
+    from dann_lib.course.grading import grade
+
+    grade(options.folder, options.out, options.seconds, options.gigabytes)
 
 
 def _print(options: argparse.Namespace, result: dict[str, Any], sentence: str) -> None:
@@ -333,7 +343,13 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[
                       "help": "files, or names such as 03 or 03_unet (default: all lessons)"},
         "--out": {"type": Path, "default": data_folder() / "course", "help": "folder of the pages"},
         "--write": {**FLAG, "help": "bring exercises up to date, and store the lessons with outputs beside their .py"},
-        "--no-run": {**FLAG, "help": "only write the pages, from what is stored"}}),
+        "--no-run": {**FLAG, "help": "only write the pages, from what is stored"},
+        "--without-solutions": {**FLAG, "help": "leave out the solutions, the answers, and what leads there"}}),
+    "grade": (grade, "mark the exercises of a class, or your own", {
+        "folder": {"nargs": "?", "type": Path, "help": "of notebooks, or of a folder for each student (else: yours)"},
+        "--out": {"type": Path, "default": data_folder() / "grades", "help": "folder of grades.html and grades.csv"},
+        "--seconds": {"type": float, "default": 60.0, "help": "that an exercise may take"},
+        "--gigabytes": {"type": float, "default": 4.0, "help": "of memory that a notebook may take"}}),
 }
 """What runs, whose docstring is the description; a line of help; and the arguments, as `argparse` takes them."""
 

@@ -56,8 +56,9 @@ class TrainingConfig:
             raise ValueError("early stopping would choose on the test songs; set held_out to 'valid'")
         if self.train_on == "train+valid" and self.held_out == "valid":
             raise ValueError("the validation songs cannot be learned from and held out; choose held_out 'test'")
-        if not self.sources or len(set(self.sources)) < len(self.sources):
-            raise ValueError(f"sources are {', '.join(self.sources) or 'none'}; name one or more, each once")
+        if not self.sources or len(set(self.sources)) < len(self.sources) or {"other", "rest"} <= set(self.sources):
+            raise ValueError(f"sources are {', '.join(self.sources) or 'none'}; name one or more, each once, and not "
+                             "both other and rest: what is left of a song gets the name that is free")
         object.__setattr__(self, "sources", tuple(self.sources))
         # Tuples as lists, as they come back from JSON, so that equal configurations compare equal.
         options = self.network_options.items()
@@ -65,8 +66,9 @@ class TrainingConfig:
         object.__setattr__(self, "network_options", lists)
 
     def to_json(self) -> str:
-        """The configuration as one line of JSON."""
-        return json.dumps(dataclasses.asdict(self))
+        """The configuration as one line of JSON; choices that came later are left out where they are as before."""
+        later = ("sources", report.SOURCES), ("order", "fixed")
+        return json.dumps(dict(choice for choice in dataclasses.asdict(self).items() if choice not in later))
 
     @staticmethod
     def from_json(text: str) -> TrainingConfig:
@@ -92,9 +94,8 @@ def differences(found: TrainingConfig, expected: TrainingConfig) -> list[str]:
             for name in left if name not in ignored and left[name] != right[name]]
 
 
-MODERN = TrainingConfig(
-    optimizer="adam", learning_rate=3e-3, schedule="one-cycle", loss="snr", remix=True, batch_size=4
-)
+MODERN = TrainingConfig(optimizer="adam", learning_rate=3e-3, schedule="one-cycle", loss="snr", remix=True,
+                        batch_size=4)
 """Today's training of the same network: Adam, one cycle of the learning rate, a loss in dB, remixed songs, and
 small batches.
 

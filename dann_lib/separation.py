@@ -1,8 +1,7 @@
 """A whole song through a trained network, as a stream (report, II.b).
 
-The song is resampled to 8.82 kHz, goes through the network chunk by chunk, and comes back at its own rate
-and with its own channels: the masks are those of the mono mixture, applied to each channel. `other` is
-the rest, so that the stems add up to the song. Memory does not grow with the length.
+The song, resampled to 8.82 kHz, goes through the network chunk by chunk, and comes back at its own rate with its own
+channels: the masks are those of the mono mixture. The rest is a stem too, so that all add up; memory does not grow.
 """
 
 from __future__ import annotations
@@ -64,8 +63,8 @@ class Separator:
 
     @property
     def stems(self) -> tuple[str, ...]:
-        """Of a song: the sources, and `other`, the rest, which is never an estimate."""
-        return (*(source for source in self.config.sources if source != "other"), "other")
+        """Of a song: the sources, and the rest, called `other`, or `rest` where `other` is a source."""
+        return (*self.config.sources, "rest" if "other" in self.config.sources else "other")
 
     @property
     def fingerprint(self) -> str:

@@ -229,20 +229,22 @@ def test_a_band_trains_on_stems_of_its_own(tmp_path, capsys):
     random = np.random.default_rng(0)
     for subset, name in (("train", "a"), ("train", "b"), ("test", "c")):
         (folder := tmp_path / "band" / subset / name).mkdir(parents=True)
-        for stem in ("banjo", "fiddle", "jug")[: 2 if name == "b" else 3]:
+        for stem in ("banjo", "fiddle", "other")[: 2 if name == "b" else 3]:
             soundfile.write(folder / f"{stem}.wav", 0.1 * random.standard_normal((110_250, 2)), 44_100)
     code, out, _ = run(capsys, "train", "--corpus", tmp_path / "band", "--folder", tmp_path / "run", "--epochs", "1",
-                       "--sources", "banjo", "jug", "--remix", "--device", "cpu", "--json")
+                       "--sources", "banjo", "other", "--remix", "--device", "cpu", "--json")
     assert code == 0
     weights = json.loads(out)["weights"]
-    code, out, _ = run(capsys, "separate", tmp_path / "band" / "test" / "c" / "jug.wav", "--weights", weights,
+    code, out, _ = run(capsys, "separate", tmp_path / "band" / "test" / "c" / "banjo.wav", "--weights", weights,
                        "--out", tmp_path / "out", "--json")
     assert code == 0
-    assert [Path(path).name for path in json.loads(out)["stems"].values()] == ["banjo.wav", "jug.wav", "other.wav"]
+    assert [Path(path).name for path in json.loads(out)["stems"].values()] == ["banjo.wav", "other.wav", "rest.wav"]
     code, out, _ = run(capsys, "evaluate", "--corpus", tmp_path / "band", "--weights", weights, "--no-v4",
                        "--out", tmp_path / "scores", "--json")
     assert code == 0
     rows = pd.DataFrame(json.loads(out)["summary"])
-    assert set(rows["source"]) == {"banjo", "jug"} and {"mixture", "ideal_ratio_mask", "run"} <= set(rows["run"])
+    assert set(rows["source"]) == {"banjo", "other"} and {"mixture", "ideal_ratio_mask", "run"} <= set(rows["run"])
     code, _, error = run(capsys, "train", "--corpus", tmp_path / "band", "--folder", tmp_path / "other")
-    assert code == 2 and "the songs have no vocals, drums, bass; choose among banjo, fiddle, jug" in error
+    assert code == 2 and "the songs have no vocals, drums, bass; choose among banjo, fiddle, other" in error
+    code, _, error = run(capsys, "evaluate", "--weights", weights, "--no-v4", "--out", tmp_path / "scores")
+    assert code == 2 and "the song has no banjo; it has mixture, vocals, drums, bass, other" in error

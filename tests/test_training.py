@@ -137,6 +137,16 @@ def test_a_remixed_source_is_the_song_at_another_speed_without_clicks(seconds):
     assert max(pitches) - min(pitches) > 10
 
 
+@pytest.mark.parametrize("remix", [False, True])
+def test_what_is_asked_for_does_not_change_the_songs(remix):
+    """All stems are drawn and added up, whichever of them are given, and in whichever order."""
+    tracks, config = tiny_corpus(2, 1).select("train"), replace(CONFIG, remix=remix)
+    usual, asked = (next(Chunks(tracks, 18, sources).at_random(config, 3)).waveforms
+                    for sources in (report.SOURCES, ("other", "drums")))
+    assert torch.equal(asked[:, 0], usual[:, 0]) and torch.equal(asked[:, 2], usual[:, 2])
+    torch.testing.assert_close(usual[:, 1:].sum(dim=1) + asked[:, 1], usual[:, 0], rtol=0, atol=1e-6)
+
+
 def test_a_short_song_is_its_own_chunk():
     chunks = Chunks(tiny_corpus(2, 1).select("train"), report.N_FRAMES)
     assert (len(chunks), chunks.n_chunk_frames) == (2, 1 + int(2.2 * 8820) // 1024)
@@ -420,14 +430,25 @@ def test_damaged_or_foreign_weights_are_refused(finished, tmp_path):
         load_weights(folder / "missing.safetensors")
 
 
+def test_the_sources_are_stored_where_they_are_others_than_the_reports():
+    """So that weights of before are the same separator as ever: its fingerprint is made of this text."""
+    other = replace(CONFIG, sources=("banjo", "vocals"), order="free")
+    assert TrainingConfig.from_json(other.to_json()) == other
+    assert TrainingConfig.from_json(CONFIG.to_json()) == CONFIG
+    assert not {"sources", "order"} & json.loads(CONFIG.to_json()).keys()
+
+
 def test_impossible_choices_are_named():
     for wrong, message in [({"gain": 0}, "above 0"), ({"optimizer": "lion"}, "choose one of"),
                            ({"patience": 3, "held_out": "test"}, "test songs"),
-                           ({"train_on": "train+valid"}, "validation songs")]:
+                           ({"train_on": "train+valid"}, "validation songs"), ({"sources": ()}, "are none"),
+                           ({"sources": ("bass", "bass")}, "each once"), ({"sources": ("other", "rest")}, "not both")]:
         with pytest.raises(ValueError, match=message):
             replace(CONFIG, **wrong)
     with pytest.raises(CorpusError, match="no songs"):
         Chunks(())
+    with pytest.raises(CorpusError, match="no banjo; choose among vocals, drums, bass, other"):
+        Chunks(tiny_corpus().select("train"), sources=("bass", "banjo"))
 
 
 def test_devices_are_chosen_and_named(tmp_path):

@@ -136,9 +136,9 @@ def open_signals(song: Path, signals: Sequence[str] = report.SIGNALS) -> Iterato
     with contextlib.ExitStack() as stack:
         if os.path.isdir(song):
             sounds = {path: stack.enter_context(open_song(path)) for path in signal_files(song, signals)}
-            first, *_ = sounds.values()
+            (one, first), *_ = sounds.items()
             for path, sound in sounds.items():
-                _check_alike(path, sound, first)
+                _check_alike(path, sound, one.stem, first)
             rows = [signals.index(path.stem) for path in sounds]
             if rows == [0]:
                 raise AudioError(f"{song} has a mixture and no stem; add the files of its stems, or take it away")
@@ -282,14 +282,14 @@ def _stated_seconds(song: Path) -> float:
         return 0.0
 
 
-def _check_alike(path: Path, sound: Sound, mixture: Sound) -> None:
-    for found, expected, unit in ((sound.samplerate, mixture.samplerate, "Hz"),
-                                  (sound.channels, mixture.channels, "channels")):
+def _check_alike(path: Path, sound: Sound, name: str, first: Sound) -> None:
+    for found, expected, unit in ((sound.samplerate, first.samplerate, "Hz"),
+                                  (sound.channels, first.channels, "channels")):
         if found != expected:
-            raise AudioError(f"{path} has {found} {unit} and the mixture {expected}; export both again")
-    seconds, expected = sound.frames / sound.samplerate, mixture.frames / sound.samplerate
+            raise AudioError(f"{path} has {found} {unit} and the {name} {expected}; export both again")
+    seconds, expected = sound.frames / sound.samplerate, first.frames / sound.samplerate
     if abs(seconds - expected) > LENGTH_TOLERANCE_S:
-        raise AudioError(f"{path} is {seconds:.2f} s long and the mixture {expected:.2f} s: one is cut off; use "
+        raise AudioError(f"{path} is {seconds:.2f} s long and the {name} {expected:.2f} s: one is cut off; use "
                          "another copy")
 
 

@@ -66,7 +66,7 @@ def separate_file(
     progress: bool = True,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Separated:
-    """Separate a song into the sources of the network and other, the rest, so that the stems add up to the song.
+    """Separate a song into the sources of the network and the rest, so that the stems add up to the song.
 
     The stems appear when all of them are complete; a run that fails leaves older ones untouched.
 
@@ -128,8 +128,7 @@ def separate_blocks(
         samples; together they are as long as the song.
     """
     down = soxr.ResampleStream(rate_hz, report.SAMPLE_RATE, n_channels, dtype="float32")
-    kept = [source != "other" for source in separator.config.sources]
-    n_sources = sum(kept)
+    n_sources = len(separator.config.sources)
     n_planes = n_channels * n_sources
     up = soxr.ResampleStream(report.SAMPLE_RATE, rate_hz, n_planes, dtype="float32")
     queue = _Queue(n_sources, n_channels)
@@ -152,7 +151,7 @@ def separate_blocks(
         for estimates in separate_stream(separator, low(), n_channels):
             if waiting is not None:
                 yield queue.pair(waiting.result())
-            waiting = pool.submit(high, estimates[kept])
+            waiting = pool.submit(high, estimates)
         if waiting is not None:
             yield queue.pair(waiting.result())
         yield queue.pair(high(np.zeros((n_sources, n_channels, 0), np.float32), last=True))

@@ -198,13 +198,14 @@ def open_corpus(
     signals = songs[0].signals
     folder = cache_folder(Path(parent), root, kind, signals)
     prepared = open_cache(songs, folder, jobs=jobs, progress=progress, verify=verify)
-    splits = split_songs(root, kind, songs)
+    splits = split_songs(root, kind, [song for song in songs if not prepared[song.id].skipped])
     tracks, skipped, content = [], [], []
     for song in songs:
-        known, (split, metadata), name = prepared[song.id], splits[song.id], song.id.partition("/")[2]
+        known, name = prepared[song.id], song.id.partition("/")[2]
         if known.skipped:
             skipped.append((name, known.skipped))
             continue
+        split, metadata = splits[song.id]
         tracks.append(Track(name, split, known.n_samples, song.path, known.rate_hz, known.n_channels,
                             prepared_file(folder, song.id), metadata, signals))
         content.append([song.id, split, [file[:2] for file in song.stamp], known.content])

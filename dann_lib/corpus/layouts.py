@@ -86,15 +86,13 @@ def recognise(root: Path) -> tuple[Kind, list[Original]]:
 def split_songs(root: Path, kind: Kind, songs: list[Original]) -> dict[str, tuple[str, dict[str, Any]]]:
     """The split and what else is stated of each song, by its id.
 
-    The validation songs of MUSDB18 are `musdb`'s own fixed list, of stems of one's own every fifth song, or the last
-    of fewer; an embedded corpus states its own.
+    The validation songs of MUSDB18 are `musdb`'s own fixed list; where none of these is there, every fifth song, or the
+    last of fewer. An embedded corpus states its own.
     """
     table = _metadata(root) if kind == "synthetic" else {}
-    if kind == "own":
-        names = [song.path.name for song in songs if song.id.startswith("train/")]
-        validation = set(names[4::5] or names[1:][-1:])
-    else:
-        validation = set() if table else _musdb_validation_songs()
+    names = [song.id.partition("/")[2] for song in songs if song.id.startswith("train/")]
+    known = set() if table or kind == "own" else _musdb_validation_songs() & set(names)
+    validation = set() if table else known or set(names[4::5] or names[1:][-1:])
     splits = {}
     for song in songs:
         subset, _, name = song.id.partition("/")
@@ -157,15 +155,20 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _signals(songs: list[Path]) -> tuple[str, ...]:
-    """What folders of WAV files hold: MUSDB18's signals if one has all or none has others, else their own stems."""
+    """What folders of WAV files hold: MUSDB18's signals if one has all of them and nothing more, else their own stems.
+
+    In MUSDB18 itself other files do not count.
+    """
     named = []
     for song in songs:
         with contextlib.suppress(OSError):  # preparing it will tell
-            named.append({name.removesuffix(".wav") for name in os.listdir(song) if name.endswith(".wav")})
+            files = [name for name in os.listdir(song) if name.endswith(".wav") and not name.startswith(".")]
+            named.append({name.removesuffix(".wav") for name in files})
     known, names = set(report.SIGNALS), set().union(*named)
-    if names <= known or any(known <= each for each in named):
+    whole = any(known <= each for each in named)
+    if not names or (whole and (names == known or _musdb_validation_songs() & {song.name for song in songs})):
         return report.SIGNALS
-    return ("mixture", *sorted(name for name in names if name != "mixture" and not name.startswith(".")))
+    return ("mixture", *sorted(names - {"mixture"}))
 
 
 def _stamp(root: Path, song: Path, signals: tuple[str, ...] = report.SIGNALS) -> list[list[str | int]]:

@@ -6,8 +6,8 @@ exception: it also calls claim "8.8-khz" "same shape, other size" where a source
 speed, which was never computed. That "overfitting" asks for every seed was left open there.
 
 Some first rules turned out weak: an effect of any size counted, "faster" did not say when, and arithmetic got a verdict
-made for experiments. These have a second rule, committed with the words for every outcome before its runs started; the
-claim says what changed and why, and the ledger has the verdict of the first rule beside that of the second.
+made for experiments. These have a second rule, with words for every outcome, committed before the next runs; of the
+runs before it knew the outcome. The claim says what changed and why, and the ledger has the verdicts of both rules.
 """
 
 from __future__ import annotations

@@ -76,12 +76,13 @@ def _family(part: Part) -> str:
     return "other" if part.name in ("strings", "choir") else "keys"
 
 
-def write_song(folder: Path, song: Song) -> None:
+def write_song(folder: Path, song: Song, stems: Sequence[str] = STEMS) -> None:
     """Render a song and write `mixture.wav`, `vocals.wav` and so on, 44.1 kHz stereo, 16 bits.
 
     Args:
         folder: is made if it is missing.
         song: from `compose_song`.
+        stems: as in `render_song`.
 
     Raises:
         OutputError: if the folder cannot be written or the disk is full.
@@ -89,7 +90,7 @@ def write_song(folder: Path, song: Song) -> None:
     folder = Path(folder)
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for signal, wave in render_song(song).items():
+        for signal, wave in render_song(song, stems).items():
             content = io.BytesIO()
             # Integers are stored as they are; libsndfile would scale floats by 32767.
             steps = np.round(wave * _FULL_SCALE).astype(np.int16)
