@@ -133,11 +133,11 @@ _BEYOND = {
 """Of what the conclusion proposes; an epoch of the first two has 240 chunks of 7 s (`learning.songs_of`)."""
 
 EXCERPTS = Budget({
-    "report": Length(120),
+    "report": Length(100),
     "modern": Length(130, batch_size=4),
-    "skips": Length(24, batch_size=4),
-    "gains": Length(16),
-    "networks": Length(16, batch_size=4),
+    "skips": Length(18, batch_size=4),
+    "gains": Length(12),
+    "networks": Length(12, batch_size=4),
     "genre": Length(30, batch_size=2, n_chunk_frames=22),
     **_BEYOND,
 })
