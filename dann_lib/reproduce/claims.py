@@ -338,10 +338,6 @@ CLAIMS = (
         changed="The first rule counted an effect of any size, and gave \"same shape, other size\" for 0.016 dB; now "
                 "one below 0.5 dB does not count.",
     ),
-)
-"""Every claim, in the order of the lessons that look at them."""
-
-BEYOND = (
     Claim(
         "more-data", "conclusion", "A bigger and more diverse dataset improves the separation.", 8, "data", "data",
         "SDR with composed songs beside the real ones minus that with real ones alone, after equal updates, median "
@@ -408,4 +404,4 @@ BEYOND = (
          "That remixing costs anything is not sure, or it is less than 0.2 dB."),
     ),
 )
-"""What the report's conclusion proposes, and what goes with it; part of `CLAIMS` once the experiments are run."""
+"""Every claim, in the order of the lessons that look at them; the last seven go beyond the report."""
