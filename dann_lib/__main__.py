@@ -204,7 +204,7 @@ def bench(options: argparse.Namespace) -> None:
 
 
 def course(options: argparse.Namespace) -> int:
-    """Run the seven lessons from top to bottom, in order, and write them as pages that work offline."""
+    """Run the eight lessons from top to bottom, in order, and write them as pages that work offline."""
     from dann_lib.course.runner import build
 
     return build(options.notebooks or None, options.out, options.write, not options.no_run,

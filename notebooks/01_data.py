@@ -25,7 +25,7 @@
 #
 # **What of the report is rebuilt**: section II.a (dataset) and the first half of II.b (pre-treatment). The
 # report is Yorick Laly's *Detection of sounds with deep learning* (2018), which this course rebuilds in
-# seven lessons.
+# eight lessons.
 #
 # Next lesson: [2 · Turn a song into a picture and back](02_stft.ipynb)
 

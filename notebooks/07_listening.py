@@ -25,7 +25,8 @@
 #
 # **What of the report is rebuilt**: the post-treatment of section II.b, the listening test of III.b.
 #
-# Previous lesson: [6 · Put a number on what you hear](06_evaluation.ipynb)
+# Previous lesson: [6 · Put a number on what you hear](06_evaluation.ipynb) · next lesson: [8 · Beyond the
+# report](08_beyond.ipynb)
 
 # %%
 from pathlib import Path
@@ -1081,4 +1082,4 @@ hearing.check_blind_test(draw_key, by_luck)
 #   [arXiv:2111.03600](https://arxiv.org/abs/2111.03600)
 #
 # Previous lesson: [6 · Put a number on what you hear](06_evaluation.ipynb) · [Solutions of the
-# exercises](solutions/07_listening.ipynb)
+# exercises](solutions/07_listening.ipynb) · next lesson: [8 · Beyond the report](08_beyond.ipynb)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LIVE = TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=5, held_out="test")
 """The run of figure 8 in lesson 5: the whole of DANN with the report's SGD, momentum and gain.
 
-Lessons 6 and 7 evaluate and hear it. The embedded corpus has few songs. Chunks of 22 in place of 88 frames, in batches
+Lessons 6 to 8 evaluate and hear it. The embedded corpus has few songs. Chunks of 22 in place of 88 frames, in batches
 of 2 in place of 16, give 24 times as many updates in an epoch, for the same computation.
 """
 
@@ -58,7 +58,7 @@ class Verdict(NamedTuple):
 
 
 def live_run(corpus: Corpus) -> Run:
-    """The run that lessons 5, 6 and 7 share; the first of them trains it, in a quarter of a minute."""
+    """The run that lessons 5 to 8 share; the first of them trains it, in a quarter of a minute."""
     return train_live(corpus, LIVE, "05")
 
 

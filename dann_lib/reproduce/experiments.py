@@ -127,7 +127,7 @@ class Budget:
 
 _BEYOND = {
     **dict.fromkeys(("data", "bands"), Length(8, batch_size=4, n_chunk_frames=61)),
-    "instruments-apart": Length(8, batch_size=2, n_chunk_frames=22),
+    "instruments-apart": Length(5, batch_size=2, n_chunk_frames=22),
     "duets": Length(8, batch_size=2, n_chunk_frames=44),
 }
 """Of what the conclusion proposes; an epoch of the first two has 240 chunks of 7 s (`learning.songs_of`)."""

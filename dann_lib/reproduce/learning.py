@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,9 @@ PACKAGES = ("torch", "numpy", "accelerate", "musdb", "museval", "soxr")
 
 BYTES_PER_SECOND = 45_000
 """Of prepared song."""
+
+COMPOSED_S = 11.0
+"""Seconds of a composed song."""
 
 SCORING_S = {True: 40.0, False: 2.0}
 """Seconds per excerpt of 7 s for all separators on one processor, with BSS Eval v4 and without."""
@@ -169,28 +172,47 @@ def estimate(corpus: Corpus, budget: Budget, machine: Machine) -> Estimate:
     runs = plan(budget)
     seconds = {split: sum(track.n_samples for track in corpus.select(split)) / corpus.sample_rate
                for split in ("train", "valid", "test")}
-    learned = sum(run.config.epochs * (seconds["train"] + seconds[run.config.held_out] / 3)
-                  for run in runs if run.songs == "corpus")
+    steps = {_size(run): _seconds_per_second(machine, run) for run in runs}
+    learned = 0.0
+    for run in runs:
+        first, held_out = _seconds_of_songs(run, seconds, budget)
+        learned += run.config.epochs * steps[_size(run)] * (first + held_out / 3)  # without the way back
     scored = seconds["test"] / 7 * SCORING_S[budget.v4] / machine.jobs
-    hours = (learned * _seconds_per_second(machine) / machine.jobs + scored) / 3600
     gigabytes = (sum(seconds.values()) * BYTES_PER_SECOND + len(runs) * 12e6) / 1e9
+    hours = (learned / machine.jobs + scored) / 3600
     return Estimate(len(runs), sum(run.config.epochs for run in runs), hours, gigabytes)
 
 
-def _seconds_per_second(machine: Machine) -> float:
+def _seconds_of_songs(run: TrainingRun, seconds: Mapping[str, float], budget: Budget) -> tuple[float, float]:
+    """Seconds of music that an epoch learns from, and of what is held out (see `songs.songs_of`)."""
+    if run.songs == "corpus":
+        return seconds["train"], seconds[run.config.held_out]
+    if run.songs in ("real", "composed", "both"):
+        return 3 * seconds["train"], seconds["valid"]
+    if run.songs in ("all genres", "without electro"):
+        return 12 * COMPOSED_S, 8 * COMPOSED_S
+    return 16 * budget.composed * COMPOSED_S, 4 * budget.composed * COMPOSED_S
+
+
+def _size(run: TrainingRun) -> str:
+    """The same for networks of equal size."""
+    return repr((run.config.network, run.config.network_options, run.config.sources))
+
+
+def _seconds_per_second(machine: Machine, run: TrainingRun) -> float:
     """Time to learn from a second of music, with one run on its share of the machine."""
     import torch
 
-    from dann_lib.baselines import build
+    from dann_lib.baselines import network_of
     from dann_lib.devices import make_accelerator, memory_format
     from dann_lib.reproduce.measuring import training_step
 
     accelerator, threads = make_accelerator(machine.device, machine.precision), torch.get_num_threads()
     torch.set_num_threads(max(1, threads // machine.jobs))
     try:
-        noise = torch.randn(2, 1 + len(report.SOURCES), report.N_FRAMES * report.HOP, device=accelerator.device)
+        noise = torch.randn(2, 1 + len(run.config.sources), report.N_FRAMES * report.HOP, device=accelerator.device)
         layout = memory_format(accelerator.mixed_precision, learning=True)
-        step = training_step(build("dann").to(accelerator.device), noise, accelerator.autocast, layout=layout)
+        step = training_step(network_of(run.config).to(accelerator.device), noise, accelerator.autocast, layout=layout)
         fastest = min(step() for _ in range(3))
     finally:
         torch.set_num_threads(threads)

@@ -25,6 +25,7 @@ from dann_lib.reproduce.claims import CLAIMS
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = (
     "01_data", "02_stft", "03_unet", "04_skip_ablation", "05_training_overfitting", "06_evaluation", "07_listening",
+    "08_beyond",
 )
 SOLUTIONS = tuple(f"solutions/{name}" for name in NAMES)
 LARGEST_BYTES = 2_000_000
@@ -59,7 +60,7 @@ def output_text(name: str) -> str:
     return re.sub(r"base64,[A-Za-z0-9+/=]+", "base64", "\n".join(map(str, parts)))
 
 
-def test_there_are_seven_lessons_each_as_text_and_with_outputs():
+def test_there_are_eight_lessons_each_as_text_and_with_outputs():
     for suffix in (".py", ".ipynb"):
         assert tuple(sorted(path.stem for path in FOLDER.glob(f"[0-9]*{suffix}"))) == NAMES
 
