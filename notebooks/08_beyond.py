@@ -20,7 +20,7 @@
 # 4. to separate more instruments, and to ask one network for one of them;
 # 5. to separate two instruments of the same type, where no order of the outputs is the right one.
 #
-# **What you need**: about 50 s on two processor cores, 1 GB of memory, headphones. No network. It uses the run of
+# **What you need**: about 40 s on two processor cores, 1 GB of memory, headphones. No network. It uses the run of
 # lesson 5, and trains it if it is not there (half a minute more).
 #
 # **What of the report is rebuilt**: its conclusion, which nobody had tried yet.
@@ -112,11 +112,11 @@ def planes_of(track, names: tuple[str, ...] = report.SOURCES) -> torch.Tensor:
 
 # %%
 def learn(network: DANN, songs: list[torch.Tensor], order: str = "fixed") -> DANN:
-    """300 updates, each with four pieces of songs; see step 5 for the order."""
+    """200 updates, each with four pieces of songs; see step 5 for the order."""
     random = np.random.default_rng(0)
     optimizer = torch.optim.Adam(network.parameters(), 0.01)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, 300, cycle_momentum=False)
-    for _ in range(300):
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, 200, cycle_momentum=False)
+    for _ in range(200):
         batch = torch.stack([piece(random, songs) for _ in range(4)])
         mixture, sources = batch[:, 0], batch[:, 1:]
         masks = network(mixture)
@@ -169,7 +169,7 @@ ends = pd.DataFrame(
     },
     index=names,
 )
-lessons.table(ends, "{:.2f} dB", "loss after 300 updates, by what was learned from")
+lessons.table(ends, "{:.2f} dB", "loss after 200 updates, by what was learned from")
 
 # %% jupyter={"source_hidden": true}
 gained = ends.iloc[0, 1] - ends.iloc[1, 1]
@@ -452,7 +452,7 @@ Markdown(
     f" {alike['any order']:.0f} %. If either guitar can be the first, the safest answer"
     " is half of the mixture, twice, and that improves on nothing:"
     f" {medians['fixed order']:+.1f} dB. With any order the outputs begin to part:"
-    f" {medians['any order']:+.1f} dB in the median, after 300 updates."
+    f" {medians['any order']:+.1f} dB in the median, after 200 updates."
 )
 
 # %% [markdown]
@@ -491,7 +491,7 @@ verdicts = {
         f"{n_parameters(asked)} weights against {n_parameters(DANN(n_sources=5))}", None
     ),
     "same-type": lessons.Verdict(
-        f"two guitars gain {medians['any order']:+.1f} dB after 300 updates", free_helps
+        f"two guitars gain {medians['any order']:+.1f} dB after 200 updates", free_helps
     ),
     "free-order": lessons.Verdict(
         f"with a fixed order they gain {medians['fixed order']:+.1f} dB", free_helps

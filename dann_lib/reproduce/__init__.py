@@ -54,7 +54,7 @@ def reproduce(
     machine = machine or Machine.here()
     budget = budget or budget_for(corpus.kind, sum(track.seconds for track in corpus.tracks) / 3600)
     folder, runs = runs_folder or data_folder() / "runs" / "reproduce" / corpus.name, plan(budget)
-    train_all(runs, corpus_name, folder, machine, budget.composed, progress)
+    train_all(runs, corpus_name, folder, machine, budget.beyond, progress)
     scores = scoring.score_all(runs, corpus, folder, budget, progress)
     masks = Separator.load(folder / f"{scoring.MODERN_RUN}-seed0" / "weights.safetensors", "cpu", "float32")
     measurements = measuring.measure(corpus, masks, budget.dann, progress)

@@ -60,11 +60,11 @@ class Machine:
 
 
 def train_all(
-    runs: Sequence[TrainingRun], corpus_name: str, folder: Path, machine: Machine, composed: int, progress: bool
+    runs: Sequence[TrainingRun], corpus_name: str, folder: Path, machine: Machine, n_songs: int, progress: bool
 ) -> None:
     """Train what is not yet trained; each run in a folder of its own below `folder`, where it goes on if interrupted.
 
-    `composed` is of the budget.
+    `n_songs` is `Budget.beyond`.
 
     Raises:
         DannError: if runs failed, once all others are done.
@@ -83,7 +83,7 @@ def train_all(
         watcher.start()
         try:
             errors = Parallel(machine.jobs)(
-                delayed(_train)(run, corpus_name, folder, machine, composed) for run in todo)
+                delayed(_train)(run, corpus_name, folder, machine, n_songs) for run in todo)
         finally:
             over.set()
             watcher.join()
@@ -92,7 +92,7 @@ def train_all(
         raise DannError(f"{len(failed)} of {len(runs)} runs failed ({'; '.join(failed)}); the others are kept")
 
 
-def _train(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine, composed: int) -> str:
+def _train(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine, n_songs: int) -> str:
     """Train a run and note its provenance beside it; why it failed, or nothing."""
     import torch
 
@@ -101,7 +101,7 @@ def _train(run: TrainingRun, corpus_name: str, folder: Path, machine: Machine, c
     if machine.jobs > 1:
         torch.set_num_threads(max(1, cpu_count() // machine.jobs))
     try:
-        corpus = songs_of(run.songs, corpus_name, folder / "composed", composed)
+        corpus = songs_of(run.songs, corpus_name, folder / "composed", n_songs)
         train(corpus, run.config, folder / run.file_stem, device=machine.device, precision=machine.precision,
               progress=False)
         note = {**_provenance(machine), "corpus": corpus.name, "fingerprint": corpus.fingerprint,
@@ -191,7 +191,7 @@ def _seconds_of_songs(run: TrainingRun, seconds: Mapping[str, float], budget: Bu
         return 3 * seconds["train"], seconds["valid"]
     if run.songs in ("all genres", "without electro"):
         return 12 * COMPOSED_S, 8 * COMPOSED_S
-    return 16 * budget.composed * COMPOSED_S, 4 * budget.composed * COMPOSED_S
+    return budget.beyond * COMPOSED_S, budget.beyond // 4 * COMPOSED_S
 
 
 def _size(run: TrainingRun) -> str:

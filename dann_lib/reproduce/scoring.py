@@ -58,7 +58,7 @@ def score_all(
         if name.startswith("data-real")}
     others[f"{MODERN_RUN}-phase-kept"] = PhaseKept(trained[MODERN_RUN])
     at_high_rate = more | {"rate_ceiling": known["rate_ceiling"], "treatment": treatment}
-    kept, n_songs = folder / "composed", 4 * budget.composed
+    kept, n_songs = folder / "composed", budget.beyond // 4
     composed = compose([Composition(genre, count, FIRST_TO_SCORE + seed) for genre in STYLES
                         for seed in range(budget.composed) for count in budget.instruments], kept, progress=progress)
     with_keys = compose(apart(FIRST_TO_SCORE, n_songs), kept, progress=progress)

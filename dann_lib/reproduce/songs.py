@@ -77,7 +77,7 @@ def compose(
     )
 
 
-def songs_of(songs: Songs, corpus_name: str, folder: Path, composed: int) -> Corpus:
+def songs_of(songs: Songs, corpus_name: str, folder: Path, n_songs: int) -> Corpus:
     """What a run learns from.
 
     "real", "composed" and "both" are a corpus whose training songs are listed three times, as many composed songs
@@ -88,26 +88,26 @@ def songs_of(songs: Songs, corpus_name: str, folder: Path, composed: int) -> Cor
         songs: one of `experiments.Songs`.
         corpus_name: of the corpus that is reproduced on.
         folder: where composed songs are kept.
-        composed: of the budget.
+        n_songs: of the conclusion's experiments (`Budget.beyond`).
     """
     if songs in ("all genres", "without electro"):
         return part_of(open_corpus("synthetic", progress=False), songs)
     corpus = open_corpus(corpus_name, progress=False)
     if songs == "corpus":
         return corpus
-    n_songs, genres = 16 * composed, tuple(STYLES)
+    genres = tuple(STYLES)
     if songs in ("real", "composed", "both"):
-        real = corpus.select("train")
+        real = corpus.select("train")[:n_songs]
         new = compose([Composition(genres[song % 4], 4 + song // 4 % 5, FIRST_TO_LEARN + song)
                        for song in range(len(real))], folder, "train", progress=False)
         learned = {"real": real * 3, "composed": new * 3, "both": real * 2 + new}[songs]
         rest = corpus.select("valid") + corpus.select("test")
     elif songs == "apart":
         learned = compose(apart(FIRST_TO_LEARN, n_songs), folder, "train", progress=False)
-        rest = compose(apart(FIRST_TO_CHOOSE, 4 * composed), folder, "valid", progress=False)
+        rest = compose(apart(FIRST_TO_CHOOSE, n_songs // 4), folder, "valid", progress=False)
     else:
         learned = compose(duets(songs, FIRST_TO_LEARN, n_songs), folder, "train", progress=False)
-        rest = compose(duets(songs, FIRST_TO_CHOOSE, 4 * composed), folder, "valid", progress=False)
+        rest = compose(duets(songs, FIRST_TO_CHOOSE, n_songs // 4), folder, "valid", progress=False)
     names = " ".join((corpus.fingerprint, songs, str(VERSION), *(track.name for track in learned + rest)))
     return replace(corpus, tracks=learned + rest, fingerprint=sha256(names.encode()).hexdigest())
 

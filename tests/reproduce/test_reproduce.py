@@ -82,7 +82,7 @@ def copy(tmp_path, evidence) -> Evidence:
 
 SMALLEST = Budget(
     dict.fromkeys(EXPERIMENTS, Length(1, 4, (0,), 22)) | {"report": Length(1, 4, (0, 1), 22)},
-    composed=1, instruments=(4, 8), dann={"channels": (2, 4, 4, 4), "bottleneck": 4}, trends=False, v4=False,
+    composed=1, beyond=8, instruments=(4, 8), dann={"channels": (2, 4, 4, 4), "bottleneck": 4}, trends=False, v4=False,
 )
 
 
@@ -108,7 +108,7 @@ def reproduced(tmp_path_factory, few_songs) -> tuple[Evidence, Path]:
     folder = tmp_path_factory.mktemp("reproduce")
     songs = [Composition(genre, count, FIRST_TO_SCORE) for genre in STYLES for count in SMALLEST.instruments]
     songs += [Composition(genre, 4, FIRST_TO_LEARN + song) for song, genre in enumerate(STYLES)]
-    for first, n_songs in ((FIRST_TO_LEARN, 16), (FIRST_TO_CHOOSE, 4), (FIRST_TO_SCORE, 4)):
+    for first, n_songs in ((FIRST_TO_LEARN, 8), (FIRST_TO_CHOOSE, 2), (FIRST_TO_SCORE, 2)):
         songs += [*apart(first, n_songs), *duets("singers", first, n_songs), *duets("guitars", first, n_songs)]
     random = np.random.default_rng(0)
     for song in songs:
@@ -434,7 +434,7 @@ def test_a_run_that_fails_does_not_stop_the_others(synthetic_root, tmp_path):
     first, *_, last = [run for run in plan(SMALLEST) if run.experiment == "skips"]
     broken = replace(first, config=replace(first.config, network_options={"channels": (1, 2)}))
     with pytest.raises(DannError, match=rf"1 of 2 runs failed \({re.escape(broken.file_stem)}: channels has 2 entries"):
-        train_all([broken, last], str(synthetic_root), tmp_path, Machine("cpu"), composed=1, progress=False)
+        train_all([broken, last], str(synthetic_root), tmp_path, Machine("cpu"), n_songs=8, progress=False)
     assert (tmp_path / last.file_stem / "weights.safetensors").is_file()
 
 
