@@ -41,7 +41,7 @@ app: $(VENV)/.installed
 	$(RUN) -m voila notebooks/own_song.ipynb --Voila.ip=127.0.0.1 "--Voila.tornado_settings=$(APP_HEADERS)"
 
 clean:
-	rm -rf data/synthetic data/cache data/course data/scores data/separated .pytest_cache .ruff_cache
+	rm -rf data/synthetic data/cache data/course data/grades data/scores data/separated .pytest_cache .ruff_cache
 	test ! -d data/runs || find data/runs -mindepth 1 -maxdepth 1 ! -name reproduce -exec rm -rf {} +  # reproducing takes hours
 	find dann_lib tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 

@@ -148,16 +148,20 @@ def evaluate(options: argparse.Namespace) -> None:
     from dann_lib.corpus import open_corpus
     from dann_lib.separation import Separator
 
-    separators = {} if options.no_oracles else evaluation.oracles(options.rate)
-    files = evaluation.run_names(options.weights, separators)
+    oracles = {} if options.no_oracles else evaluation.oracles(options.rate)
+    files = evaluation.run_names(options.weights, oracles)
     networks = {name: Separator.load(path, "cpu") for name, path in files.items()}
-    separators |= networks
-    if not separators:
-        raise ValueError("there is nothing to score; name --weights, or leave out --no-oracles")
     corpus = open_corpus(options.corpus)
+    stems = corpus.tracks[0].signals[1:]
+    usual = report.SOURCES if set(report.SOURCES) <= set(stems) else stems
+    sources = min((network.config.sources for network in networks.values()), key=len, default=usual)
+    if not options.no_oracles:
+        oracles = evaluation.oracles(options.rate, len(sources))
+    if not (separators := {**oracles, **networks}):
+        raise ValueError("there is nothing to score; name --weights, or leave out --no-oracles")
     folder = options.out / f"{corpus.name}-{corpus.fingerprint[:8]}"
     scores = evaluation.evaluate(corpus.select(options.subset), separators, out=folder / "songs",
-                                 rate_hz=options.rate, v4=not options.no_v4, jobs=options.jobs)
+                                 rate_hz=options.rate, v4=not options.no_v4, sources=sources, jobs=options.jobs)
     path = folder / f"scores-{options.subset}-{options.rate}.csv"
     evaluation.write_scores(scores, path)
     summary = evaluation.summarise(scores)
@@ -203,7 +207,17 @@ def course(options: argparse.Namespace) -> int:
     """Run the seven lessons from top to bottom, in order, and write them as pages that work offline."""
     from dann_lib.course.runner import build
 
-    return build(options.notebooks or None, options.out, options.write, not options.no_run)
+    return build(options.notebooks or None, options.out, options.write, not options.no_run,
+                 not options.without_solutions)
+
+
+def grade(options: argparse.Namespace) -> None:
+    """Mark the exercises of students' notebooks, or your own. This runs the code that was written in them, which can
+    do whatever it could do in your Jupyter: the limits stop what does not end, not what means harm.
+    """
+    from dann_lib.course.grading import grade
+
+    grade(options.folder, options.out, options.seconds, options.gigabytes)
 
 
 def _print(options: argparse.Namespace, result: dict[str, Any], sentence: str) -> None:
@@ -247,7 +261,8 @@ def _gain(text: str) -> tuple[str, float]:
 
 FLAG = {"action": "store_true"}
 CORPUS = {"--corpus": {"default": "synthetic",
-                       "help": "synthetic, musdb18-7, or the folder of a MUSDB18 or MUSDB18-HQ corpus"}}
+                       "help": "synthetic, musdb18-7, or the folder of a MUSDB18 or MUSDB18-HQ corpus, or of songs "
+                               "with stems of any names"}}
 PRECISION = {"--precision": {"choices": ("bf16", "float32"), "help": "(default: bf16 where the hardware has it)"}}
 DEVICE = {"--device": {"help": "cpu, cuda, cuda:1 or mps (default: the best there is)"}, **PRECISION}
 JSON = {"--json": {**FLAG, "help": "print one JSON object a line in place of sentences"}}
@@ -275,12 +290,14 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[
         "--preset": {"choices": ("report", "modern"), "default": "report",
                      "help": "report: SGD as in II.c; modern: Adam, one cycle, a loss in dB, remixed songs"},
         "--network": {"default": TrainingConfig.network, "help": "dann, autoencoder, feedforward or cdae"},
+        "--sources": {"nargs": "+", "metavar": "STEM",
+                      "help": f"what to separate: stems of the corpus (default: {' '.join(report.SOURCES)})"},
         "--skips": {"type": _skips, "help": "skip connections of dann: 1,2,3 or none"},
         **CHANGES,
         "--remix": {"action": argparse.BooleanOptionalAction, "help": "draw each source from another song"},
         "--restart": {**FLAG, "help": "forget the run in the folder"},
         **DEVICE, **JSON}),
-    "separate": (separate, "split songs into vocals, drums, bass and other", {
+    "separate": (separate, "split songs into vocals, drums, bass and other, or what the network has learned", {
         "songs": {"nargs": "+", "type": Path, "help": "WAV, FLAC, MP3 or OGG files"},
         "--weights": {"type": Path, "help": "a .safetensors file (default: the reference's, or your newest)"},
         "--out": {"type": Path, "default": data_folder() / "separated",
@@ -326,7 +343,13 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[
                       "help": "files, or names such as 03 or 03_unet (default: all lessons)"},
         "--out": {"type": Path, "default": data_folder() / "course", "help": "folder of the pages"},
         "--write": {**FLAG, "help": "bring exercises up to date, and store the lessons with outputs beside their .py"},
-        "--no-run": {**FLAG, "help": "only write the pages, from what is stored"}}),
+        "--no-run": {**FLAG, "help": "only write the pages, from what is stored"},
+        "--without-solutions": {**FLAG, "help": "leave out the solutions, the answers, and what leads there"}}),
+    "grade": (grade, "mark the exercises of a class, or your own", {
+        "folder": {"nargs": "?", "type": Path, "help": "of notebooks, or of a folder for each student (else: yours)"},
+        "--out": {"type": Path, "default": data_folder() / "grades", "help": "folder of grades.html and grades.csv"},
+        "--seconds": {"type": float, "default": 60.0, "help": "that an exercise may take"},
+        "--gigabytes": {"type": float, "default": 4.0, "help": "of memory that a notebook may take"}}),
 }
 """What runs, whose docstring is the description; a line of help; and the arguments, as `argparse` takes them."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dann_lib import report
+from dann_lib.config import TrainingConfig
 from dann_lib.network import DANN, N_PARTS, check_spectrogram, convolution, dense, up_sample
 
 N_VALUES = N_PARTS * report.N_BINS
@@ -25,11 +27,11 @@ class DeepAutoEncoder(nn.Module):
         widths: sizes of the layers down to the narrowest; the decoder mirrors them.
     """
 
-    def __init__(self, widths: Sequence[int] = (512, 128, 32)) -> None:
+    def __init__(self, widths: Sequence[int] = (512, 128, 32), n_sources: int = len(report.SOURCES)) -> None:
         super().__init__()
         sizes = (N_VALUES, *widths, *reversed(widths[:-1]))
         hidden = [dense(*pair) for pair in pairwise(sizes)]
-        self.layers = nn.Sequential(*hidden, nn.Conv1d(sizes[-1], len(report.SOURCES) * N_VALUES, 1))
+        self.layers = nn.Sequential(*hidden, nn.Conv1d(sizes[-1], n_sources * N_VALUES, 1))
 
     def forward(self, spectrogram: Tensor) -> Tensor:
         """Masks `(batch, source, part, freq, frame)` of `(batch, part, freq, frame)`.
@@ -56,13 +58,13 @@ class FeedForward(nn.Module):
         ValueError: if `context` is even.
     """
 
-    def __init__(self, context: int = 15, width: int = 512) -> None:
+    def __init__(self, context: int = 15, width: int = 512, n_sources: int = len(report.SOURCES)) -> None:
         super().__init__()
         if context % 2 == 0:
             raise ValueError(f"context is {context}; an odd number has a middle frame")
         self.layers = nn.Sequential(
             dense(N_VALUES, width, context), dense(width, width), dense(width, width),
-            nn.Conv1d(width, len(report.SOURCES) * N_VALUES, 1),
+            nn.Conv1d(width, n_sources * N_VALUES, 1),
         )
 
     forward = DeepAutoEncoder.forward
@@ -77,9 +79,9 @@ class DenoisingAutoEncoder(nn.Module):
     5 in frequency (1025 = 5 x 5 x 41) and 3 in time, undone by up-sampling; no skip connections.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, n_sources: int = len(report.SOURCES)) -> None:
         super().__init__()
-        self.auto_encoders = nn.ModuleList(_OneSource() for _ in report.SOURCES)
+        self.auto_encoders = nn.ModuleList(_OneSource() for _ in range(n_sources))
 
     def forward(self, spectrogram: Tensor) -> Tensor:
         """Masks `(batch, source, part, freq, frame)` of `(batch, part, freq, frame)`.
@@ -116,8 +118,46 @@ class _OneSource(nn.Module):
         return self.masks(features)
 
 
+class Asked(DANN):
+    """DANN with one output, asked for one source after the other (Meseguer-Brocal and Peeters, 2019, arXiv:1907.01277).
+
+    The question is a factor and an offset for each feature map of the encoder, of each source its own; all else is the
+    same for all.
+
+    Args:
+        n_sources: for how many it can be asked.
+        options: of `DANN`.
+    """
+
+    def __init__(self, n_sources: int = len(report.SOURCES), **options: Any) -> None:
+        super().__init__(n_sources=1, **options)
+        self.n_questions = n_sources
+        for stage in self.encoder:
+            stage.append(_Question(n_sources, stage[-1][0].out_channels))
+
+    def forward(self, spectrogram: Tensor) -> Tensor:
+        """Masks of all sources, `(batch, source, part, freq, frame)` of `(batch, part, freq, frame)`."""
+        check_spectrogram(spectrogram)
+        asked = spectrogram.repeat_interleave(self.n_questions, dim=0)          # (batch * source, part, freq, frame)
+        return super().forward(asked).flatten(0, 1).unflatten(0, (-1, self.n_questions))
+
+
+class _Question(nn.Module):
+    """A factor and an offset for each source and feature map, on `(batch * source, channel, freq, frame)`."""
+
+    def __init__(self, n_sources: int, n_channels: int) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(n_sources, n_channels, 1, 1))
+        self.offset = nn.Parameter(torch.zeros(n_sources, n_channels, 1, 1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        of_song = features.unflatten(0, (-1, len(self.factor)))                 # (batch, source, channel, freq, frame)
+        return (of_song * self.factor + self.offset).flatten(0, 1)
+
+
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "dann": DANN, "autoencoder": DeepAutoEncoder, "feedforward": FeedForward, "cdae": DenoisingAutoEncoder,
+    "asked": Asked,
 }
 """Networks by name. DANN without skip connections is `build("dann", skips=())`."""
 
@@ -134,3 +174,12 @@ def build(name: str, **options: object) -> nn.Module:
         return NETWORKS[name](**options)
     except TypeError as error:
         raise ValueError(f"the network {name} cannot have {options} ({error})") from error
+
+
+def network_of(config: TrainingConfig) -> nn.Module:
+    """The network that a configuration asks for, with fresh random weights.
+
+    Raises:
+        ValueError: if there is no network of that name, or it cannot have these options.
+    """
+    return build(config.network, **{**config.network_options, "n_sources": len(config.sources)})

@@ -34,7 +34,7 @@ FADE_S = 0.01
 class Batch(NamedTuple):
     """The share that a process has of a batch of chunks."""
 
-    waveforms: Tensor  # (batch, signal, sample): mixture, vocals, drums, bass, with the context of the STFT
+    waveforms: Tensor  # (batch, signal, sample): mixture, then sources, with the context of the STFT
     n_global: int  # chunks of this batch over all processes
 
 
@@ -60,17 +60,24 @@ class Chunks:
     the chunk, since frames of zeros teach nothing.
 
     Args:
-        tracks: songs with `n_samples` and `waveforms`.
+        tracks: songs with `n_samples`, `waveforms` and the names of its `signals`.
         n_chunk_frames: frames per chunk.
+        sources: which of the stems are given, in this order.
 
     Raises:
-        CorpusError: if there are no songs.
+        CorpusError: if there are no songs, or none has one of the sources.
     """
 
-    def __init__(self, tracks: Sequence[Track], n_chunk_frames: int = report.N_FRAMES) -> None:
+    def __init__(
+        self, tracks: Sequence[Track], n_chunk_frames: int = report.N_FRAMES, sources: Sequence[str] = report.SOURCES
+    ) -> None:
         if not tracks:
             raise CorpusError("there are no songs to cut into chunks; choose a subset that has some")
-        self.tracks = tuple(tracks)
+        self.tracks, self.sources = tuple(tracks), tuple(sources)
+        stems = dict.fromkeys(stem for track in tracks for stem in track.signals[1:])
+        self.with_stem = {stem: [track for track in tracks if stem in track.signals] for stem in stems}
+        if missing := [source for source in sources if source not in stems]:
+            raise CorpusError(f"the songs have no {', '.join(missing)}; choose among {', '.join(stems)}")
         lengths = [spectrogram.n_frames(track.n_samples) for track in tracks]
         self.n_chunk_frames = min(n_chunk_frames, max(lengths))
         self.places = [
@@ -113,24 +120,25 @@ class Chunks:
             yield self._batch(mine, len(chosen))
 
     def _as_it_is(self, index: int) -> np.ndarray:
-        """Mixture and sources of one chunk, `(signal, sample)` without other."""
+        """Mixture and sources of one chunk, `(signal, sample)`."""
         song, frame = self.places[index]
-        signals = self.tracks[song].waveforms[: 1 + len(report.SOURCES)]
-        return spectrogram.chunk_samples(signals, frame, self.n_chunk_frames)
+        track = self.tracks[song]
+        rows = [0, *(track.signals.index(source) for source in self.sources)]
+        return spectrogram.chunk_samples(track.waveforms, frame, self.n_chunk_frames)[rows]
 
     def _remixed(self, random: np.random.Generator) -> np.ndarray:
-        """A chunk whose sources come from different songs, places and levels, `(signal, sample)` without other."""
-        stems = []
-        for stem in report.STEMS:
-            track = self.tracks[random.integers(len(self.tracks))]
-            piece = _varied(track.waveforms[report.SIGNALS.index(stem)], self.n_chunk_samples, random)
+        """A chunk whose stems come from different songs, places and levels: mixture and sources `(signal, sample)`."""
+        stems = {}
+        for stem, tracks in self.with_stem.items():
+            track = tracks[random.integers(len(tracks))]
+            piece = _varied(track.waveforms[track.signals.index(stem)], self.n_chunk_samples, random)
             level = 10 ** (random.uniform(-REMIX_DB, REMIX_DB) / 20)
-            stems.append(piece * np.float32(level * random.choice((-1, 1))))
-        return np.stack((np.sum(stems, axis=0), *stems[: len(report.SOURCES)]))
+            stems[stem] = piece * np.float32(level * random.choice((-1, 1)))
+        return np.stack((np.sum(list(stems.values()), axis=0), *(stems[source] for source in self.sources)))
 
     def _batch(self, pieces: list[np.ndarray], n_global: int) -> Batch:
         if not pieces:  # more processes than chunks: silence adds neither to the loss nor to the gradients
-            pieces = [np.zeros((1 + len(report.SOURCES), self.n_chunk_samples), dtype=np.float32)]
+            pieces = [np.zeros((1 + len(self.sources), self.n_chunk_samples), dtype=np.float32)]
         return Batch(torch.from_numpy(np.stack(pieces)), n_global)
 
 

@@ -16,12 +16,14 @@ from dann_lib.errors import CheckpointError
 class TrainingConfig:
     """Every choice that changes the result of a training run."""
 
+    sources: tuple[str, ...] = report.SOURCES           # what is separated, by the names of the corpus' stems (II.a)
     network: str = "dann"                               # a key of `baselines.NETWORKS`
     network_options: dict[str, Any] = dataclasses.field(default_factory=dict)   # of its class: {"skips": (2, 3)}
     optimizer: Literal["sgd", "adam"] = "sgd"           # SGD in the report (II.c)
     learning_rate: float = report.LEARNING_RATE         # 0.0001 in the report; 0.003 with Adam in `MODERN`
     momentum: float = report.MOMENTUM                   # of SGD (II.c)
     loss: Literal["l1", "snr"] = "l1"                   # equation (3), or minus the SNR in dB: `training.snr_loss`
+    order: Literal["fixed", "free"] = "fixed"           # of the estimates; free: the best, see `training.best_order`
     schedule: Literal["constant", "one-cycle"] = "constant"     # report; Smith and Topin, 2019, arXiv:1708.07120
     gain: float = report.GAIN                           # on the waveform before the STFT (II.b; see the erratum)
     # Draw each source of a chunk from another song at another level and speed, and add them up (Uhlich et al., 2017,
@@ -41,7 +43,8 @@ class TrainingConfig:
             value, choices = getattr(self, name), get_args(type_) if get_origin(type_) is Literal else ()
             if choices and value not in choices:
                 raise ValueError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
-            expected = dict if name == "network_options" else int | float if type_ is float else type_
+            generic = {"network_options": dict, "sources": list | tuple}
+            expected = generic.get(name, int | float if type_ is float else type_)
             if not choices and not isinstance(value, expected):
                 raise ValueError(f"{name} is {value!r}; expected {type_}")
         for name in ("learning_rate", "gain", "n_chunk_frames", "batch_size", "epochs"):
@@ -53,14 +56,19 @@ class TrainingConfig:
             raise ValueError("early stopping would choose on the test songs; set held_out to 'valid'")
         if self.train_on == "train+valid" and self.held_out == "valid":
             raise ValueError("the validation songs cannot be learned from and held out; choose held_out 'test'")
+        if not self.sources or len(set(self.sources)) < len(self.sources) or {"other", "rest"} <= set(self.sources):
+            raise ValueError(f"sources are {', '.join(self.sources) or 'none'}; name one or more, each once, and not "
+                             "both other and rest: what is left of a song gets the name that is free")
+        object.__setattr__(self, "sources", tuple(self.sources))
         # Tuples as lists, as they come back from JSON, so that equal configurations compare equal.
         options = self.network_options.items()
         lists = {name: list(value) if isinstance(value, tuple) else value for name, value in options}
         object.__setattr__(self, "network_options", lists)
 
     def to_json(self) -> str:
-        """The configuration as one line of JSON."""
-        return json.dumps(dataclasses.asdict(self))
+        """The configuration as one line of JSON; choices that came later are left out where they are as before."""
+        later = ("sources", report.SOURCES), ("order", "fixed")
+        return json.dumps(dict(choice for choice in dataclasses.asdict(self).items() if choice not in later))
 
     @staticmethod
     def from_json(text: str) -> TrainingConfig:
@@ -86,9 +94,8 @@ def differences(found: TrainingConfig, expected: TrainingConfig) -> list[str]:
             for name in left if name not in ignored and left[name] != right[name]]
 
 
-MODERN = TrainingConfig(
-    optimizer="adam", learning_rate=3e-3, schedule="one-cycle", loss="snr", remix=True, batch_size=4
-)
+MODERN = TrainingConfig(optimizer="adam", learning_rate=3e-3, schedule="one-cycle", loss="snr", remix=True,
+                        batch_size=4)
 """Today's training of the same network: Adam, one cycle of the learning rate, a loss in dB, remixed songs, and
 small batches.
 

@@ -46,6 +46,7 @@ class DANN(nn.Module):
         channels: feature maps of the four encoder stages, from full to 1/8 resolution.
         bottleneck: feature maps at 1/16 resolution.
         n_sources: number of sources.
+        bands: first and last bin where each source's masks are open; everywhere if `None` (report, conclusion).
 
     Raises:
         ValueError: if a skip is not one of 1, 2, 3, 4, or `channels` has not four entries.
@@ -57,6 +58,7 @@ class DANN(nn.Module):
         channels: Sequence[int] = (8, 24, 56, 48),
         bottleneck: int = 24,
         n_sources: int = len(report.SOURCES),
+        bands: Sequence[Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
         self.skips = tuple(sorted(set(skips)))
@@ -83,6 +85,7 @@ class DANN(nn.Module):
             for stage in range(report.N_POOLINGS)
         )
         self.masks = nn.Conv2d(channels[0], n_sources * N_PARTS, 3, padding=1)
+        self.bands = bands
 
     def has_skip(self, stage: int) -> bool:
         """Whether the decoder sees the encoder's features of `stage`, which is at 1/2^stage of the resolution."""
@@ -111,7 +114,8 @@ class DANN(nn.Module):
             if self.has_skip(stage):
                 features = torch.cat((features, encoded[stage]), dim=1)
             features = self.decoder[stage](features)
-        return self.masks(features).unflatten(1, (self.n_sources, N_PARTS))
+        masks = self.masks(features).unflatten(1, (self.n_sources, N_PARTS))
+        return masks if self.bands is None else masks * _opened(self.bands, masks)
 
 
 def apply_masks(masks: Tensor, mixture: Tensor) -> Tensor:
@@ -174,6 +178,12 @@ def check_spectrogram(spectrogram: Tensor, smallest: tuple[int, int] = (1, 1), n
 def n_parameters(network: nn.Module) -> int:
     """Number of weights that training changes."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+def _opened(bands: Sequence[Sequence[int]], masks: Tensor) -> Tensor:
+    """1 in the band of each source, from its first to its last bin, else 0: `(source, 1, freq, 1)`."""
+    bins = torch.arange(masks.shape[-2], device=masks.device)[:, None]          # (freq, 1)
+    return torch.stack([(first <= bins) & (bins <= last) for first, last in bands])[:, None].to(masks.dtype)
 
 
 def _kernel(stage: int) -> int:

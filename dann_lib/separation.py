@@ -1,8 +1,7 @@
 """A whole song through a trained network, as a stream (report, II.b).
 
-The song is resampled to 8.82 kHz, goes through the network chunk by chunk, and comes back at its own rate
-and with its own channels: the masks are those of the mono mixture, applied to each channel. `other` is
-the rest, so that the stems add up to the song. Memory does not grow with the length.
+The song, resampled to 8.82 kHz, goes through the network chunk by chunk, and comes back at its own rate with its own
+channels: the masks are those of the mono mixture. The rest is a stem too, so that all add up; memory does not grow.
 """
 
 from __future__ import annotations
@@ -63,6 +62,11 @@ class Separator:
         return cls(network.to(chosen, memory_format=layout).eval(), config, chosen, precision)
 
     @property
+    def stems(self) -> tuple[str, ...]:
+        """Of a song: the sources, and the rest, called `other`, or `rest` where `other` is a source."""
+        return (*self.config.sources, "rest" if "other" in self.config.sources else "other")
+
+    @property
     def fingerprint(self) -> str:
         """A hash of the weights and the configuration: which separator this is."""
         return checksum(self.network.state_dict(), self.config.to_json())
@@ -120,7 +124,7 @@ def separate_stream(separator: Separator, pieces: Iterable[np.ndarray], n_channe
     """
     n_workers = N_THREADS if separator.device.type == "cpu" else 1
     cut = _Cut(pieces, n_channels, separator.config.n_chunk_frames)
-    tail = torch.zeros(len(report.SOURCES), n_channels, report.HOP)
+    tail = torch.zeros(len(separator.config.sources), n_channels, report.HOP)
     tail_envelope = torch.zeros(report.HOP, dtype=torch.float64)
     n_done = -spectrogram.PAD
     for added in _in_order(partial(_separate_samples, separator), cut, n_workers):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from functools import partial
@@ -14,7 +15,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from dann_lib.baselines import build
+from dann_lib.baselines import network_of
 from dann_lib.batches import Batch, Chunks, pretreat
 from dann_lib.checkpoint import (
     history_text,
@@ -84,7 +85,7 @@ def train(
         progress: show a bar with the losses.
 
     Raises:
-        CorpusError: if a subset has no songs.
+        CorpusError: if a subset has no songs, or no song has one of the sources.
         CheckpointError: if `folder` holds a damaged run, or one of another configuration.
         OutputError: if `folder` cannot be written.
         FloatingPointError: if the loss is no longer a number; the last good checkpoint stays.
@@ -146,6 +147,27 @@ def snr_loss(masks: Tensor, mixture: Tensor, sources: Tensor) -> Tensor:
     return 10 * torch.log10((noise + floor) / (signal + floor))
 
 
+@torch.no_grad()
+def best_order(masks: Tensor, mixture: Tensor, sources: Tensor) -> Tensor:
+    """The true sources of each chunk in the order in which the masks fit them best.
+
+    For sources of the same type, of which none is the first: permutation-invariant training (Yu et al., 2017,
+    arXiv:1607.00325). Every order is tried, by `snr_loss`.
+
+    Args:
+        masks: `(batch, source, part, freq, frame)`.
+        mixture: `(batch, part, freq, frame)`.
+        sources: `(batch, source, part, freq, frame)`.
+
+    Returns:
+        `(batch, source, part, freq, frame)`.
+    """
+    orders = torch.tensor(list(itertools.permutations(range(sources.shape[1]))), device=sources.device)
+    losses = torch.stack([snr_loss(masks, mixture, sources[:, order]).sum(dim=1) for order in orders])
+    chosen = orders[losses.argmin(dim=0)]  # losses: (order, batch), chosen: (batch, source)
+    return sources[torch.arange(len(sources))[:, None], chosen]
+
+
 class Trainer:
     """The state of a run between two epochs."""
 
@@ -153,11 +175,11 @@ class Trainer:
         self.config, self.folder, self.accelerator = config, folder, accelerator
         self.fingerprint = corpus.fingerprint
         self.share = accelerator.process_index, accelerator.num_processes
-        self.chunks = Chunks(corpus.select(config.train_on), config.n_chunk_frames)
-        self.held_out = Chunks(corpus.select(config.held_out), config.n_chunk_frames)
+        self.chunks, self.held_out = (Chunks(corpus.select(songs), config.n_chunk_frames, config.sources)
+                                      for songs in (config.train_on, config.held_out))
         torch.manual_seed(config.seed)
         self.layout = memory_format(accelerator.mixed_precision, learning=True)
-        network = build(config.network, **config.network_options).to(memory_format=self.layout)
+        network = network_of(config).to(memory_format=self.layout)
         optimizer = (torch.optim.SGD(network.parameters(), config.learning_rate, config.momentum)
                      if config.optimizer == "sgd" else torch.optim.Adam(network.parameters(), config.learning_rate))
         self.schedule = None if config.schedule == "constant" else torch.optim.lr_scheduler.OneCycleLR(
@@ -247,6 +269,8 @@ class Trainer:
         """The same of spectrograms `(batch, part, freq, frame)` and `(batch, source, part, freq, frame)`."""
         with self.accelerator.autocast():
             masks = self.network(mixture.contiguous(memory_format=self.layout))  # (batch, source, part, freq, frame)
+        if self.config.order == "free":
+            sources = best_order(masks.float(), mixture, sources)
         if self.config.loss == "snr":
             return snr_loss(masks.float(), mixture, sources).sum() / (n_global * sources.shape[1])
         n_elements = n_global * sources[0].numel()
@@ -271,7 +295,7 @@ class Trainer:
 
 def _run(config: TrainingConfig, folder: Path, state: dict[str, Any]) -> Run:
     """What is handed over at the end: a plain network on the CPU, and its history."""
-    network = build(config.network, **config.network_options)
+    network = network_of(config)
     network.load_state_dict(state["best"] or state["network"])
     return Run(network.eval(), config, pd.DataFrame(state["history"]), folder)
 

@@ -391,6 +391,52 @@ lessons.claims_table(1, {"numbers": lessons.Verdict(finding, False)})
 # train, it counts the statements that follow from the others.
 
 # %% [markdown]
+# ## Quiz
+#
+# Decide before you unfold: the answer also says what is wrong with the others.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "You have a mixture and its true vocals, drums and bass. Can you get *other* "
+    "without a network? (a) No: one equation cannot give four signals. (b) Only in "
+    "mono. (c) Yes, to the last digit.",
+    "**(c)** Take the three stems away from the mixture: what is left differs from "
+    f"*other* by {prepared:.0e} at most in this song. (a) holds as long as more than "
+    "one stem is unknown. (b) The sum holds in each channel, before and after the "
+    "mean.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "What is gone before the network sees the song? (a) The sparkle of the cymbals. "
+    "(b) Most of the bass. (c) A voice that stands in the middle.",
+    f"**(a)** It is above 4.41 kHz, with {lost['drums']:.1f} % of the drums' energy "
+    f"in this song. (b) The bass has {lost['bass']:.2g} % up there, and its side lies "
+    f"{-side_db['bass']:.0f} dB below its mid. (c) What is equal on the left and on "
+    "the right is all in their mean.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "The vocals lie 6 dB below all the rest. You hand in the mixture as your vocals. "
+    "Your score (SDR)? (a) 0 dB. (b) −6 dB. (c) It depends on the network.",
+    "**(b)** The rest is your error, and it is 6 dB louder than the vocals. In these "
+    f"songs the median would be {levels['vocals'].median():.1f} dB. (a) takes vocals "
+    "as loud as all the rest together. (c) There was no network: this is the score "
+    "to beat.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "A chunk has 88 frames of 1024 samples. At twice the sample rate, how much of a "
+    "song does it hold? (a) Half. (b) As much. (c) Twice as much.",
+    f"**(a)** Its {samples:,} samples last {samples / report.SAMPLE_RATE:.1f} s at "
+    f"8.82 kHz and {samples / report.SONG_RATE:.1f} s at 44.1 kHz. (b) mistakes "
+    "samples for seconds. (c) is the wrong way round: more samples a second are used "
+    "up sooner.",
+)
+
+# %% [markdown]
 # ## Exercises
 #
 # Write where it says `raise NotImplementedError`, run the cell, then the two below it: the first shows what comes

@@ -42,7 +42,7 @@ import torch
 from IPython.display import Markdown
 
 from dann_lib import figures, network, player, report, spectrogram
-from dann_lib.course import lessons
+from dann_lib.course import lessons, live
 from dann_lib.corpus import open_corpus
 
 # %%
@@ -473,6 +473,28 @@ player.tracks(
     {f"overlap {100 * overlap:.0f} %": kept[overlap][heard] for overlap in kept},
     description="The loudest 3 % of the places, Hamming window, three overlaps. "
     "Without overlap there is a crackle at every edge of a frame, four times a second.",
+)
+
+# %% [markdown]
+# Your turn: change all three, and listen while it plays.
+
+# %%
+def greedy(length=2048, overlap=0.5, share=0.03):
+    kept = loudest(picture(mixture[excerpt], length, overlap), share)
+    back = sound(kept, length, overlap)
+    figure, axis = figures.canvas(height_in=2.4)
+    hop = round(length * (1 - overlap))
+    figures.spectrogram_image(axis, kept.abs().numpy(), hop=hop)
+    axis.set(xlabel="time (s)", ylabel="frequency (Hz)", ylim=(0, 2000))
+    above_db = above_error_db(mixture[excerpt], back)
+    words = f"The {kept.count_nonzero():,} loudest places, up to 2 kHz. Song above the"
+    drawn = figures.show(figure, f"{words} error: {above_db:.1f} dB.")
+    return drawn, player.audio(back[heard], title="what is kept")
+
+# %%
+live.Control(
+    greedy, length=[2**n for n in range(7, 14)], overlap=[0, 0.5, 0.75, 0.875],
+    share=[0.003, 0.01, 0.03, 0.1, 0.3, 1],
 )
 
 # %% [markdown]
@@ -915,6 +937,53 @@ verdicts = {
 lessons.claims_table(2, verdicts)
 
 # %% [markdown]
+# ## Quiz
+#
+# Decide before you unfold: the answer also says what is wrong with the others.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "A window of 4096 samples in place of 2048. What changes? (a) Bins and frames "
+    "both get finer. (b) Bins get closer, drum hits get blurred. (c) Bins get wider, "
+    "drum hits sharper.",
+    f"**(b)** Bins are {bin_hz / 2:.1f} Hz apart in place of {bin_hz:.1f} Hz, and a "
+    f"window lasts {2000 / bin_hz:.0f} ms in place of {1000 / bin_hz:.0f} ms. (a) "
+    "cannot be: the product of the two is always 1. (c) is what a shorter window "
+    "does.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "Keep all magnitudes of a song and set all phases to zero. What do you hear? (a) "
+    "A buzz. (b) The song: ears hear magnitudes. (c) Silence.",
+    "**(a)** Neighbouring frames share samples and no longer agree on them. No sound "
+    "has this spectrogram: once back and forth changes its magnitudes by "
+    f"{100 * mismatches[1]:.0f} %. (b) Attacks and timing are in the phase. (c) The "
+    "energy is still there.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    f"Bins are {bin_hz:.1f} Hz apart. Are two tones told apart that are 5 Hz apart? "
+    "(a) Yes, bins are closer than that. (b) No. (c) Only if they are equally loud.",
+    "**(b)** A tone is wider than a bin, since the window leaks. At 5 Hz the dip "
+    f"between the two peaks is {dips['5 Hz apart']:.0f} dB, at 10 Hz "
+    f"{dips['10 Hz apart']:.0f} dB. (a) takes the distance of the bins for the width "
+    "of a tone. (c) They were equally loud.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "A mask of magnitudes, between 0 and 1, knows the true sources. Where is its "
+    "estimate wrong? (a) Nowhere. (b) Where a source plays alone. (c) Where two "
+    "sources meet.",
+    "**(c)** There the phase is that of the mixture, and both pass or neither. For "
+    f"the drums the true sound lies {errors['one ideal mask of magnitudes']:.1f} dB "
+    "above the error. (a) would be infinitely many dB. (b) There the mask is 1, and "
+    "magnitude and phase are right.",
+)
+
+# %% [markdown]
 # ## Exercises
 #
 # Write where it says `raise NotImplementedError`, run the cell, then the two below it: the first shows what comes
@@ -926,7 +995,7 @@ import pandas as pd
 import torch
 
 from dann_lib import figures, player, report, spectrogram
-from dann_lib.course import exercises, lessons
+from dann_lib.course import exercises, lessons, live
 from dann_lib.corpus import open_corpus
 from dann_lib.course.exercises import stft
 
@@ -1023,6 +1092,30 @@ exercises.aim("02_stft", "2.2", lambda: (
 
 # %% tags=["self-check"]
 stft.check_inverse(overlap_and_add)
+
+
+# %% [markdown]
+# And by ear: your function on frames of which only the loudest places are kept, as in step 4. What does a bug sound
+# like? Forget to divide, or take the wrong hop.
+
+# %%
+def by_your_function(length=512, overlap=0.75, share=1.0):
+    window, hop = torch.hamming_window(length), round(length * (1 - overlap))
+    frames = torch.stft(
+        whole, length, hop, window=window, center=False, return_complex=True
+    )
+    level = frames.abs().flatten().quantile(1 - share)
+    back = overlap_and_add(frames * (frames.abs() >= level), window, hop)
+    above_db = above_error_db(whole[: len(back)], back)
+    words = f"Song above the error: {above_db:.1f} dB."
+    return player.audio(back[heard], title="from your function"), words
+
+
+# %%
+live.Control(
+    by_your_function, length=[128, 512, 2048], overlap=[0, 0.5, 0.75],
+    share=[0.003, 0.01, 0.03, 0.1, 0.3, 1],
+)
 
 
 # %% [markdown]

@@ -40,7 +40,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dann_lib import baselines, figures, network, player, report, spectrogram
-from dann_lib.course import lessons
+from dann_lib.course import lessons, live
 from dann_lib.checkpoint import load_weights
 from dann_lib.corpus import open_corpus
 from dann_lib.files import reference_folder
@@ -156,6 +156,43 @@ figures.show(
     "Feature maps of two kernels up to 2 kHz, negative values cut off. Kernel A leaves "
     "the horizontal lines of tones, kernel B the vertical lines of drum hits.",
 )
+
+# %% [markdown]
+# And other sizes? The kernel below is 1 along its longer side and negative beside that line; 3 × 9 is A, 9 × 3 is B.
+# The rectified map, up to 1, becomes a mask for the song: hear what the kernel has found.
+
+# %%
+def line_kernel(height: int, width: int) -> Tensor:
+    """1 along the middle of the longer side; the numbers add up to 0."""
+    across = min(height, width)
+    kernel = torch.full((across, max(height, width)), -1 / max(across - 1, 1))
+    kernel[across // 2] = 1
+    return kernel if width >= height else kernel.T
+
+
+def find(height=3, width=9):
+    kernel = line_kernel(height, width)
+    found = functional.conv2d(picture, kernel[None, None], padding="same")[0, 0]
+    mask = (found.relu() / found.quantile(0.99)).clamp(max=1)
+    sound = spectrogram.istft(mask * planes, 4 * report.SAMPLE_RATE)
+    return draw_found(found, mask), player.audio(sound, title="what the mask keeps")
+
+# %% jupyter={"source_hidden": true}
+def draw_found(found: Tensor, mask: Tensor) -> figures.Drawing:
+    figure, (left, right) = figures.canvas(1, 2, height_in=2.6, sharey=True)
+    limit = float(found[:465].abs().quantile(0.995))
+    look = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+    draw(left, found, "feature map", 2000, **look)
+    draw(right, mask, "rectified: the mask", 2000, vmin=0, vmax=1)
+    left.set_ylabel("frequency (Hz)")
+    share = 100 * float((mask * planes).square().sum() / planes.square().sum())
+    words = f"The mask lets {share:.0f} % of the song's energy pass."
+    return figures.show(figure, "Up to 2 kHz; red is positive, blue negative. " + words)
+
+# %%
+assert torch.equal(line_kernel(3, 9), along_time)
+assert torch.equal(line_kernel(9, 3), along_time.T)
+live.Control(find, height=[1, 3, 5, 9, 15], width=[1, 3, 5, 9, 15])
 
 # %% [markdown]
 # *What to notice.* Two kernels of 27 numbers, one the other on its side, already tell tones from hits. DANN
@@ -833,6 +870,48 @@ finding = (
     "shown by counting."
 )
 lessons.claims_table(3, {"cnn-parameters": lessons.Verdict(finding, None)})
+
+# %% [markdown]
+# ## Quiz
+#
+# Decide before you unfold: the answer also says what is wrong with the others.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "Which part of DANN has no weights? (a) Max pooling. (b) A convolution. (c) The "
+    "normalisation.",
+    "**(a)** It only picks the largest of four numbers. (b) The one that you "
+    f"counted, 5 × 5 from 8 to 24 maps, has {24 * 8 * 25:,}. (c) After mean and "
+    "spread are taken out, two weights for each map put others in.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "Your song is twice as long. How many weights does DANN need for it? (a) As many "
+    "as before. (b) Twice as many. (c) Four times as many.",
+    f"**(a)** Its {network.n_parameters(dann):,} weights are used at every place "
+    "alike. (c) is a fully connected layer from one plane to another: twice the "
+    "numbers in, twice the numbers out. (b) would be one for a single output.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "What are skip connections for? (a) They make the network deeper. (b) They let "
+    "an output see more of the song. (c) They bring back where things are.",
+    f"**(c)** Poolings leave {narrow.numel():,} of {planes.numel():,} numbers at the "
+    "narrowest layer, too few to say which bins. (a) They add no layer, they make "
+    f"the next kernels deeper. (b) The kernels reach {bins_seen} bins with them and "
+    f"{without[0]} without.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "The same song, ten times as loud. What happens? (a) Masks and estimates grow "
+    "tenfold. (b) Masks stay, estimates grow tenfold. (c) Both stay.",
+    "**(b)** The normalisation takes the factor out: the masks change by "
+    f"{change:.0e} of the largest value. (a) forgets it. (c) forgets that the masks "
+    "multiply the song as it is, ten times as loud.",
+)
 
 # %% [markdown]
 # ## Exercises

@@ -503,6 +503,49 @@ verdicts = {claim: lessons.Verdict(found[claim], agrees[claim]) for claim in fou
 lessons.claims_table(4, verdicts)
 
 # %% [markdown]
+# ## Quiz
+#
+# Decide before you unfold: the answer also says what is wrong with the others.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "A loss falls to that of silence and stays there. What has the network learned? "
+    "(a) Nothing. (b) To give next to nothing. (c) All that can be learned.",
+    "**(b)** Silence is right wherever a source does not play, and an L1 loss "
+    f"rewards that. (a) It had to learn to be quiet. (c) Silence is at {silence:.0f} "
+    f"here, the best masks at {best:.0f}; networks can stay there and leave it later.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "One run of A ends at a lower loss than one run of B. What do you know? (a) A is "
+    "better. (b) B has to be trained longer. (c) Not much yet.",
+    "**(c)** First ask how far two seeds of the *same* network differ: here by up to "
+    f"{gap_seeds:.0f}, and the two networks of figure 7 by {gap_networks:.0f} in the "
+    "mean. (a) and (b) are stories about a difference that may be luck.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "Which of the report's three connections carries the finest detail? (a) Concat "
+    "1. (b) Concat 3. (c) All the same.",
+    "**(b)** It leaves the encoder at 1/2 of the resolution, where bins are "
+    f"{2 * bin_hz:.1f} Hz apart. (a) It is counted from the bottleneck: Concat 1 is "
+    f"at 1/8, where they are {8 * bin_hz:.0f} Hz apart. (c) Each "
+    "pooling halves it.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "A network learns one piece by heart. What does its loss show? (a) What masks it "
+    "can draw. (b) How it will do on other songs. (c) Both.",
+    "**(a)** It shows what gets through the network: "
+    f"{max(way(name).mean() for name in VARIANTS):.0f} % of the way in the best mean, "
+    f"{min(way(name).mean() for name in VARIANTS):.0f} % in the lowest. (b) and (c) "
+    "need songs that were not learned from, as in the reference run.",
+)
+
+# %% [markdown]
 # ## Exercises
 #
 # Write where it says `raise NotImplementedError`, run the cell, then the two below it: the output to aim at,

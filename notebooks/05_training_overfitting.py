@@ -41,7 +41,7 @@ from IPython.display import Markdown
 
 # %%
 from dann_lib import figures, player, report
-from dann_lib.course import lessons
+from dann_lib.course import lessons, live
 from dann_lib.batches import Chunks, pretreat
 from dann_lib.checkpoint import load_weights
 from dann_lib.config import TrainingConfig
@@ -260,6 +260,35 @@ Markdown(
     f" {300 * report.LEARNING_RATE:.2f}. **The gain is a learning rate in disguise.**"
 )
 
+# %% [markdown]
+# Try it: any learning rate with any gain. Which pairs make the same step?
+
+# %%
+def one_step(learning_rate=1e-4, gain=300):
+    _, gradient, network = loss_and_gradient(gain)
+    loss = loss_after_step(learning_rate, gradient, network)
+    length = learning_rate * norm(gradient) / norm([*network.parameters()])
+    words = f"A step of {100 * length:.2g} % of the weights:"
+    return valley(learning_rate * gain, loss, f"{words} loss {start:.0f} → {loss:.0f}.")
+
+# %% jupyter={"source_hidden": true}
+def valley(product: float, loss: float, words: str) -> figures.Drawing:
+    """The losses of step 2 over learning rate × gain, and the step that was made."""
+    figure, axis = figures.canvas(height_in=2.6)
+    axis.plot(rates * report.GAIN, np.minimum(along, 500), label="step 2")
+    axis.plot(np.clip(product, 1e-6, 1e3), min(loss, 500), "o", label="this step")
+    axis.set(xscale="log", xlim=(5e-7, 2e3), ylim=(150, 510))
+    axis.set(xlabel="learning rate × gain", ylabel="loss (3) after the step")
+    axis.legend()
+    words += f" Learning rate × gain: {product:.3g}. What is above 500 is cut off."
+    return figures.show(figure, words)
+
+# %%
+live.Control(
+    one_step, learning_rate=[m * 10**n for n in range(-6, -1) for m in (1, 3)],
+    gain=[m * 10**n for n in range(5) for m in (1, 3)],
+)
+
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
 slopes = []
 for gain in (1.0, 100.0):
@@ -367,7 +396,7 @@ figures.curves(
 # %% [markdown]
 # *What to notice.* Momentum makes SGD faster. The two curves of Adam lie on top of each other: a gain cancels in its
 # fraction, which is one reason why it is today's first choice. The report's SGD needs a gain of the right order.
-# Twelve updates are few, though: step 5 compares the two over a whole run.
+# Twelve updates of one seed are few, though, to choose an optimiser by.
 
 # %% jupyter={"source_hidden": true} tags=["remove-input", "nbval-check-output"]
 steps = {n: sum(report.MOMENTUM**k for k in range(n)) for n in (1, 5, 10, 50)}
@@ -401,8 +430,25 @@ lessons.show_source(Trainer.learn)
 # they part?
 
 # %%
-run = lessons.train_live(corpus, lessons.LIVE_REPORT, "05-report")
-figures.figure_8(run.history)
+def epochs():
+    """The run after each epoch. A run that was stopped goes on: see step 9."""
+    done = 0
+    while done < lessons.LIVE.epochs:
+        one_more = dataclasses.replace(lessons.LIVE, epochs=done + 1)
+        run = lessons.train_live(corpus, one_more, "05", progress=False)
+        done = len(run.history)
+        yield run
+
+
+def so_far(run):
+    drums = Separator.of(run.network, run.config, "cpu")(signals)[1]
+    sound = player.audio(drums[:four_s], title=f"drums, epoch {len(run.history)}")
+    return figures.figure_8(run.history), sound
+
+# %%
+track = corpus.select("test")[2]
+signals, four_s = np.array(track.waveforms), 4 * report.SAMPLE_RATE
+run = await live.watch(epochs(), so_far)
 
 # %%
 chunks = Chunks(corpus.select("test"), run.config.n_chunk_frames)
@@ -491,39 +537,8 @@ lessons.quick_check(
 )
 
 # %% [markdown]
-# And with today's usual training? Adam, with a learning rate that rises and falls again (*one cycle*),
-# everything else the same:
-
-# %%
-modern = lessons.live_run(corpus)
-by_optimizer = {
-    "SGD, as in the report": run.history["test_loss"].to_numpy(),
-    "Adam, one cycle": modern.history["test_loss"].to_numpy(),
-}
-
-# %% jupyter={"source_hidden": true}
-by_sgd, by_adam = by_optimizer.values()
-figures.curves(
-    {name: (run.history["epoch"], each) for name, each in by_optimizer.items()},
-    "epoch",
-    "test loss (3)",
-    "Test loss of the same network with two optimisers:"
-    f" SGD ends at {by_sgd[-1]:.1f}, Adam with one cycle at {by_adam[-1]:.1f};"
-    f" silence is at {silence:.1f}.",
-)
-
-# %% jupyter={"source_hidden": true} tags=["remove-input"]
-start = "more slowly" if by_adam[0] > by_sgd[0] else "no more slowly"
-last = [abs(each[-1] - each[-2]) for each in (by_adam, by_sgd)]
-Markdown(
-    f"*What to notice.* Adam starts {start} than SGD here: in one cycle, its learning"
-    " rate has to rise first. In the end it falls to nothing: in the last epoch Adam's"
-    f" loss moved by {last[0]:.1f}, that of SGD, whose steps stay as long as they were,"
-    f" by {last[1]:.1f}. **{'SGD' if by_sgd[-1] < by_adam[-1] else 'Adam'}** ends"
-    " lower. Is it the better one, then? One run with one seed cannot tell. This is"
-    " what the report's SGD did with two seeds of the reference run, everything else"
-    " the same:"
-)
+# Is this where SGD ends? One run with one seed cannot tell. This is what the report's SGD did with two seeds of the
+# reference run, everything else the same:
 
 # %%
 seeds = evidence.losses("gain-300")[:, -1] / evidence.silence("valid", report.GAIN)
@@ -535,22 +550,19 @@ lessons.table(
 
 # %% [markdown]
 # *What to notice.* With one seed it has left silence behind, with the other hardly: where SGD ends after so few
-# updates is a matter of luck, and one run of yours says as little. (Try it: `dataclasses.replace(lessons.LIVE_REPORT,
-# seed=1)`.) Lessons 6 and 7 take the network that Adam has trained, whichever ended lower here: an optimiser that is
-# chosen by the test loss of one run would be the mistake of step 8.
+# updates is a matter of luck, and one run of yours says as little. (Try it: `dataclasses.replace(lessons.LIVE,
+# seed=1)`. Or today's usual training, Adam with a learning rate that rises and falls again: `optimizer="adam",
+# learning_rate=1e-3, schedule="one-cycle"`.) Lessons 6 and 7 take your run as it is: a seed that is chosen by the
+# test loss would be the mistake of step 8.
 #
 # ## 6. Hear what was learned
 #
 # **Predict:** what does a mask of an untrained network sound like?
 
 # %%
-track = corpus.select("test")[2]
-signals = np.array(track.waveforms)
 torch.manual_seed(run.config.seed)
 fresh = build(run.config.network, **run.config.network_options)
-networks = {
-    "before training": fresh, "after SGD": run.network, "after Adam": modern.network
-}
+networks = {"before training": fresh, "after training": run.network}
 estimates = {
     name: Separator.of(network, run.config, "cpu")(signals)
     for name, network in networks.items()
@@ -567,7 +579,7 @@ player.stems(
     mixture=signals[0, excerpt],
     solo="drums",
     title="Before and after training",
-    description="A test song, separated by DANN before and after your runs, and the"
+    description="A test song, separated by DANN before and after your run, and the"
                 " truth; at their own levels. Switch while it plays.",
 )
 
@@ -583,8 +595,7 @@ lessons.table(table, "{:.1f} dB", "SDR in this song (lesson 6); higher is better
 # *What to notice.* Before training, random masks let a garbled mixture through. After half a minute the
 # network has begun to tell drums from the rest, and it is careful: where it is not sure it says little, as
 # (3) rewards. Twelve songs and half a minute do not make a good separator. They make one that has understood
-# the task. And look at the sources one by one: a lower loss over all three does not mean a higher SDR for
-# each.
+# the task. And look at the sources one by one: one loss over all three does not help each of them alike.
 #
 # ## 7. Overfitting on purpose
 #
@@ -748,6 +759,52 @@ lessons.claims_table(5, {
         f" without gain, {shares[300]:.2f} with 300, {shares[30_000]:.2f} with 30 000",
         shares[300] < shares[1]),
 })
+
+# %% [markdown]
+# ## Quiz
+#
+# Decide before you unfold: the answer also says what is wrong with the others.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "L1 loss, plain SGD. You make the gain ten times as large and the learning rate "
+    "ten times smaller. What changes? (a) Nothing but the loss's scale. (b) It "
+    "learns ten times faster. (c) It diverges.",
+    "**(a)** The gradient grows with the gain (measured here: a hundred times the "
+    f"gain, {growth:.0f} times the gradient), so the steps stay as long as they were. "
+    "(b) and (c) change the gain alone: it acts as a learning rate.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "From the first epoch the test loss lies above the training loss. Is that "
+    "overfitting? (a) Yes. (b) Not yet. (c) Only if it is above silence.",
+    "**(b)** Test songs may be louder or harder. Overfitting is when the two part, "
+    f"as in step 7: from epoch {lowest['epoch']:.0f} on, the training loss {falls} "
+    f"and the test loss rises to {end['test_loss']:.1f}. (a) looks at one moment, (c) "
+    "at the wrong line.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "Which songs may say when to stop? (a) Those of the training. (b) Those of the "
+    "test. (c) Those of the validation.",
+    f"**(c)** They chose epoch {chosen['epoch']:.0f} here. (a) The training loss was "
+    f"still falling in epoch {end['epoch']:.0f}, at {end['train_loss']:.1f}. (b) Then "
+    "nothing is left to judge by: here it would have looked better by "
+    f"{chosen['test_loss'] - peeked:.2f}.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "A run with momentum stops, and only its weights were kept. Does it go on with "
+    "the same bits? (a) No, the velocity is missing. (b) Yes. (c) No, the next "
+    "chunks are random.",
+    f"**(a)** Old gradients go on pushing, in the end {1 / (1 - report.MOMENTUM):.0f} "
+    "times a single one, and that push is not in the weights. (b) would do for plain "
+    "SGD, if its rate stays. (c) Which chunks come next follows from the seed and "
+    "the number of the epoch.",
+)
 
 # %% [markdown]
 # ## Exercises

@@ -39,7 +39,7 @@ from IPython.display import Markdown
 
 # %%
 from dann_lib import figures, player, report, spectrogram
-from dann_lib.course import lessons
+from dann_lib.course import lessons, live
 from dann_lib.corpus import open_corpus
 from dann_lib.evaluation import oracles, rate_ceiling, sdr_sir_sar
 from dann_lib.files import data_folder, reference_folder
@@ -502,6 +502,23 @@ player.tracks(
 )
 
 # %% [markdown]
+# And with other masks? **Predict** two pairs without any echo, and one in which the echo is all there is.
+
+# %%
+singing, sung = torch.from_numpy(signals[1].copy()), excerpt
+
+
+def echo(a=1.0, b=0.5):
+    click, sound = with_masks(low, a, b), with_masks(singing, a, b)
+    share = abs(a - b) / abs(a + b) if a + b else np.inf
+    words = f"Masks a = {a} and b = {b}: |a − b| / |a + b| = {share:.2f}."
+    both = {"click": low[shown], "through the masks": click[shown]}
+    return figures.waveforms(both, words), player.audio(sound[sung], title="vocals")
+
+
+live.Control(echo, a=[0.25, 0.5, 0.75, 1], b=[-1, -0.5, 0, 0.25, 0.5, 0.75, 1])
+
+# %% [markdown]
 # How much of that is in a trained network? The reference run put the masks of DANN on the true sources of 50
 # real songs, one at a time, and measured what then sounds in their pauses:
 
@@ -575,6 +592,25 @@ Markdown(
     f" All that differs from the perfect track lies at {whole:+.1f} dB beside the"
     " drums: drums that are left, and other instruments that are missing."
 )
+
+# %% [markdown]
+# A mixing desk: a gain in dB for each stem. What you hear is read from the file that it writes, `mix.wav`.
+
+# %%
+four, hz = stems, done.rate_hz
+mix_file, played = folder / track.name / "mix.wav", passage
+
+
+def mix(vocals=0, drums=-40, bass=0, other=0):
+    gains_db = {"vocals": vocals, "drums": drums, "bass": bass, "other": other}
+    mixed = sum(10 ** (db / 20) * four[name] for name, db in gains_db.items())
+    soundfile.write(mix_file, mixed, hz)
+    peak = f"Peak: {np.abs(mixed).max():.2f} of full scale; a file cuts what is above."
+    return player.audio(read(mix_file)[played], hz, "mix.wav"), peak
+
+
+gains = [-40, -12, -6, -3, 0, 3, 6, 12]
+live.Control(mix, vocals=gains, drums=gains, bass=gains, other=gains)
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
 factor = 10 ** (6 / 20)
@@ -685,6 +721,50 @@ lessons.claims_table(7, {
 
 # %%
 lessons.all_claims()
+
+# %% [markdown]
+# ## Quiz
+#
+# Decide before you unfold: the answer also says what is wrong with the others.
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "The network does not recognise a flute. Where is it? (a) In the stem `other`. "
+    "(b) Lost. (c) A bit in each of the four.",
+    "**(a)** `other` is the song minus the three estimates, so what no mask takes is "
+    f"there, and all four add up to the song but for {difference:.0e} of full scale. "
+    "(b) cannot be, then. (c) holds for what masks take by mistake.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "Listeners prefer the second of two versions. It is 3 dB louder. What do you "
+    "know? (a) The second is better. (b) Little. (c) SDR would have said so.",
+    "**(b)** Louder pleases more. The estimates of this lesson are up to "
+    f"{-min(quieter.values()):.1f} dB quieter than the truth, so levels have to be "
+    "made equal first. (a) may be the level alone. (c) SDR by (5) does not see a "
+    "level.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "Which of these makes an echo? (a) Resampling. (b) A mask of 0.5 for both parts. "
+    "(c) Masks of 1 and 0.5 for the two parts.",
+    "**(c)** Where the masks differ, the frame comes back reversed: the click gets "
+    f"{masked_ms:.0f} ms long. (a) It gets {resampled_ms:.1f} ms long, which nobody "
+    "hears as an echo. (b) Equal masks only make it quieter.",
+)
+
+# %% jupyter={"source_hidden": true} tags=["remove-input"]
+lessons.quick_check(
+    "You train ten times as long, on more music. Which fault can go away? (a) "
+    "Cymbals in the wrong stem. (b) Drums on the left in the vocals' left. (c) "
+    "Failing on music of a new kind.",
+    "**(c)** What it knows comes from what it has heard. (a) Above 4.41 kHz no mask "
+    f"reaches, and {of_other:.1f} % of that energy stays in `other`. (b) Masks come "
+    "from the mean of the channels: with a voice on the right alone, "
+    f"{wrong_side:.1f} % of its estimate came from the left.",
+)
 
 # %% [markdown]
 # ## Exercises

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from corpora import wav_corpus
 
 from dann_lib import bench
 from dann_lib.__main__ import COMMANDS, MEASUREMENTS, main, newest_weights
@@ -194,16 +195,16 @@ def test_interrupting_is_exit_code_130(monkeypatch, capsys):
     assert "goes on from there" in capsys.readouterr().err
 
 
-def test_bench_compares_with_baselines_and_names_the_machine(synthetic_root, tmp_path, capsys, monkeypatch):
+def test_bench_compares_with_baselines_and_names_the_machine(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(processes, "ROUNDS", 1)
     readme = tmp_path / "README.md"
     readme.write_text("before\n" + "\nold\n".join(bench.MARKS) + "\nafter\n")
     code, out, _ = run(capsys, "bench", "--only", "opening", "--only", "preparation", "--runs", "1", "--json",
-                       "--readme", readme)
+                       "--corpus", wav_corpus(tmp_path / "songs", 3, 1), "--readme", readme)
     results = json.loads(out)
     assert code == 0
-    assert results["preparation"]["musdb_s"] > results["preparation"]["seconds"] > 0
-    assert results["opening"]["songs"] == 24
+    assert results["preparation"]["musdb_s"] > 0 < results["preparation"]["seconds"]
+    assert results["opening"]["songs"] == 4
     assert results["opening"]["peak_mb"] > 10
     assert results["machine"]["threads"] >= 1
     assert results["machine"]["precision"] in ("bf16", "float32")
@@ -221,3 +222,29 @@ def test_the_module_runs_from_any_folder(tmp_path):
 
 def test_without_weights_it_separates_with_the_network_that_comes_with_the_course():
     assert newest_weights() == reference_folder() / "weights" / "dann-modern.safetensors"
+
+
+def test_a_band_trains_on_stems_of_its_own(tmp_path, capsys):
+    """Any stems: prepared, learned, separated and scored by their names, from a folder without mixtures."""
+    random = np.random.default_rng(0)
+    for subset, name in (("train", "a"), ("train", "b"), ("test", "c")):
+        (folder := tmp_path / "band" / subset / name).mkdir(parents=True)
+        for stem in ("banjo", "fiddle", "other")[: 2 if name == "b" else 3]:
+            soundfile.write(folder / f"{stem}.wav", 0.1 * random.standard_normal((110_250, 2)), 44_100)
+    code, out, _ = run(capsys, "train", "--corpus", tmp_path / "band", "--folder", tmp_path / "run", "--epochs", "1",
+                       "--sources", "banjo", "other", "--remix", "--device", "cpu", "--json")
+    assert code == 0
+    weights = json.loads(out)["weights"]
+    code, out, _ = run(capsys, "separate", tmp_path / "band" / "test" / "c" / "banjo.wav", "--weights", weights,
+                       "--out", tmp_path / "out", "--json")
+    assert code == 0
+    assert [Path(path).name for path in json.loads(out)["stems"].values()] == ["banjo.wav", "other.wav", "rest.wav"]
+    code, out, _ = run(capsys, "evaluate", "--corpus", tmp_path / "band", "--weights", weights, "--no-v4",
+                       "--out", tmp_path / "scores", "--json")
+    assert code == 0
+    rows = pd.DataFrame(json.loads(out)["summary"])
+    assert set(rows["source"]) == {"banjo", "other"} and {"mixture", "ideal_ratio_mask", "run"} <= set(rows["run"])
+    code, _, error = run(capsys, "train", "--corpus", tmp_path / "band", "--folder", tmp_path / "other")
+    assert code == 2 and "the songs have no vocals, drums, bass; choose among banjo, fiddle, other" in error
+    code, _, error = run(capsys, "evaluate", "--weights", weights, "--no-v4", "--out", tmp_path / "scores")
+    assert code == 2 and "the song has no banjo; it has mixture, vocals, drums, bass, other" in error

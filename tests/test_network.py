@@ -109,3 +109,24 @@ def test_masks_are_finite_and_depend_neither_on_the_level_nor_on_the_batch():
 def test_wrong_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_masks_are_closed_outside_their_bands():
+    network = build("dann", bands=((0, 10), (5, 1024), (0, 1024)))
+    masks = network(torch.randn(1, 2, 1025, 16))
+    assert not masks[:, 0, :, 11:].any() and not masks[:, 1, :, :5].any()
+    assert masks[:, 0, :, :11].all() and masks[:, 2].all()
+
+
+def test_a_network_that_is_asked_answers_by_the_question_alone():
+    """Before training all questions are the same; then each source has its own, whatever else is in the batch."""
+    network, chunks = build("asked", n_sources=4), torch.randn(2, 2, 64, 16)
+    masks = network(chunks)
+    assert masks.shape == (2, 4, 2, 64, 16)
+    torch.testing.assert_close(masks[:, 0], masks[:, 3])
+    with torch.no_grad():
+        network.encoder[1][-1].factor[2] *= 2
+    other = network(chunks)
+    torch.testing.assert_close(other[:, :2], masks[:, :2])
+    assert not torch.allclose(other[:, 2], masks[:, 2])
+    torch.testing.assert_close(network(chunks[1:]), other[1:], atol=1e-4, rtol=1e-3)

@@ -27,7 +27,7 @@ from dann_lib.devices import choose_precision
 from dann_lib.errors import CheckpointError, CorpusError, OutputError
 from dann_lib.files import only_process
 from dann_lib.network import DANN
-from dann_lib.training import l1_loss, snr_loss, train
+from dann_lib.training import best_order, l1_loss, snr_loss, train
 
 SMALL = {"channels": [4, 8, 8, 8], "bottleneck": 4}
 CONFIG = TrainingConfig(network_options=SMALL, n_chunk_frames=18, batch_size=2, epochs=4)
@@ -137,6 +137,16 @@ def test_a_remixed_source_is_the_song_at_another_speed_without_clicks(seconds):
     assert max(pitches) - min(pitches) > 10
 
 
+@pytest.mark.parametrize("remix", [False, True])
+def test_what_is_asked_for_does_not_change_the_songs(remix):
+    """All stems are drawn and added up, whichever of them are given, and in whichever order."""
+    tracks, config = tiny_corpus(2, 1).select("train"), replace(CONFIG, remix=remix)
+    usual, asked = (next(Chunks(tracks, 18, sources).at_random(config, 3)).waveforms
+                    for sources in (report.SOURCES, ("other", "drums")))
+    assert torch.equal(asked[:, 0], usual[:, 0]) and torch.equal(asked[:, 2], usual[:, 2])
+    torch.testing.assert_close(usual[:, 1:].sum(dim=1) + asked[:, 1], usual[:, 0], rtol=0, atol=1e-6)
+
+
 def test_a_short_song_is_its_own_chunk():
     chunks = Chunks(tiny_corpus(2, 1).select("train"), report.N_FRAMES)
     assert (len(chunks), chunks.n_chunk_frames) == (2, 1 + int(2.2 * 8820) // 1024)
@@ -144,7 +154,7 @@ def test_a_short_song_is_its_own_chunk():
 
 def test_it_overfits_one_batch():
     chunks = Chunks(tiny_corpus(2, 1).select("train"), 18)
-    mixture, sources = pretreat(next(chunks.in_order(CONFIG)).waveforms, CONFIG.gain)
+    mixture, sources = pretreat(next(chunks.in_order(CONFIG)).waveforms[:1], CONFIG.gain)
     torch.manual_seed(0)
     network = DANN()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
@@ -247,7 +257,8 @@ def test_two_processes_learn_what_one_learns(tmp_path):
 def test_bfloat16_learns_the_same(tmp_path):
     losses = {}
     for precision in ("float32", "bf16"):
-        run = train(tiny_corpus(), CONFIG, tmp_path / precision, **{**QUICK, "precision": precision})
+        config = replace(CONFIG, epochs=2)
+        run = train(tiny_corpus(2, 1), config, tmp_path / precision, **{**QUICK, "precision": precision})
         losses[precision] = run.history["test_loss"].to_numpy()
     np.testing.assert_allclose(losses["bf16"], losses["float32"], rtol=1e-2)
 
@@ -419,14 +430,25 @@ def test_damaged_or_foreign_weights_are_refused(finished, tmp_path):
         load_weights(folder / "missing.safetensors")
 
 
+def test_the_sources_are_stored_where_they_are_others_than_the_reports():
+    """So that weights of before are the same separator as ever: its fingerprint is made of this text."""
+    other = replace(CONFIG, sources=("banjo", "vocals"), order="free")
+    assert TrainingConfig.from_json(other.to_json()) == other
+    assert TrainingConfig.from_json(CONFIG.to_json()) == CONFIG
+    assert not {"sources", "order"} & json.loads(CONFIG.to_json()).keys()
+
+
 def test_impossible_choices_are_named():
     for wrong, message in [({"gain": 0}, "above 0"), ({"optimizer": "lion"}, "choose one of"),
                            ({"patience": 3, "held_out": "test"}, "test songs"),
-                           ({"train_on": "train+valid"}, "validation songs")]:
+                           ({"train_on": "train+valid"}, "validation songs"), ({"sources": ()}, "are none"),
+                           ({"sources": ("bass", "bass")}, "each once"), ({"sources": ("other", "rest")}, "not both")]:
         with pytest.raises(ValueError, match=message):
             replace(CONFIG, **wrong)
     with pytest.raises(CorpusError, match="no songs"):
         Chunks(())
+    with pytest.raises(CorpusError, match="no banjo; choose among vocals, drums, bass, other"):
+        Chunks(tiny_corpus().select("train"), sources=("bass", "banjo"))
 
 
 def test_devices_are_chosen_and_named(tmp_path):
@@ -443,3 +465,20 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_checkpoint(tmp_path):
     with pytest.raises(FloatingPointError, match="not a number"):
         train(broken, CONFIG, tmp_path, **QUICK)
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_the_best_order_of_sources_is_found_for_each_chunk():
+    sources = torch.randn(3, 3, 2, 40, 16)
+    mixture = sources.sum(dim=1)
+    turned = torch.stack((sources[0], sources[1][[2, 0, 1]], sources[2][[1, 0, 2]]))
+    masks = turned / mixture[:, None] + 0.01 * torch.randn_like(turned)
+    assert torch.equal(best_order(masks, mixture, sources), turned)
+
+
+def test_with_a_free_order_the_order_of_the_true_sources_changes_nothing(tmp_path):
+    corpus = tiny_corpus()
+    config = replace(CONFIG, order="free", sources=("vocals", "bass"), loss="snr")
+    turned = replace(config, sources=("bass", "vocals"))
+    histories = [train(corpus, each, tmp_path / each.sources[0], **QUICK).history
+                 for each in (config, turned)]
+    assert histories[0]["train_loss"].tolist() == pytest.approx(histories[1]["train_loss"].tolist(), rel=1e-4)

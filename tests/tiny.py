@@ -16,6 +16,7 @@ class TinyTrack:
     name: str
     split: str
     waveforms: np.ndarray
+    signals: tuple[str, ...] = report.SIGNALS
 
     @property
     def n_samples(self) -> int:

@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -138,15 +138,16 @@ def open_song(song: Path, stream: int | None = None) -> Iterator[Sound]:
 
 
 @contextlib.contextmanager
-def open_signals(song: Path) -> Iterator[Sound]:
+def open_signals(song: Path, signals: Sequence[str] = report.SIGNALS) -> Iterator[Sound]:
     """Open the mixture and the stems of a song side by side.
 
     Args:
         song: a `.stem.mp4`, of which one ffmpeg process decodes all streams; or a folder of WAV files.
+        signals: their names, the mixture first. Of others than MUSDB18's, a stem that a song lacks is silent, and a
+            mixture that is not there is the sum.
 
     Yields:
-        The sound; its blocks are `(sample, signal, channel)`, signals in the order of `report.SIGNALS`, and end
-        with the shortest of them.
+        The sound; its blocks are `(sample, signal, channel)` in the order of `signals`, and end with the shortest.
 
     Raises:
         AudioError: as `open_song`, or if the signals differ in rate, channels or (by more than
@@ -156,11 +157,14 @@ def open_signals(song: Path) -> Iterator[Sound]:
     n_signals = len(report.SIGNALS)
     with contextlib.ExitStack() as stack:
         if os.path.isdir(song):
-            sounds = {path: stack.enter_context(open_song(path)) for path in signal_files(song)}
-            mixture, *_ = sounds.values()
+            sounds = {path: stack.enter_context(open_song(path)) for path in signal_files(song, signals)}
+            (one, first), *_ = sounds.items()
             for path, sound in sounds.items():
-                _check_alike(path, sound, mixture)
-            yield mixture._replace(blocks=_side_by_side(sounds.values()))
+                _check_alike(path, sound, one.stem, first)
+            rows = [signals.index(path.stem) for path in sounds]
+            if rows == [0]:
+                raise AudioError(f"{song} has a mixture and no stem; add the files of its stems, or take it away")
+            yield first._replace(blocks=_completed(_side_by_side(sounds.values()), rows, len(signals)))
         else:
             _check_regular(song)
             inputs = "".join(f"[0:a:{STREAMS.index(signal)}]" for signal in report.SIGNALS)
@@ -173,9 +177,28 @@ def open_signals(song: Path) -> Iterator[Sound]:
             yield _checked(song, merged._replace(channels=n_channels, blocks=blocks))
 
 
-def signal_files(song: Path) -> list[Path]:
-    """The files of a song: those in its folder in the order of `report.SIGNALS`, or the one of all signals."""
-    return [song / f"{signal}.wav" for signal in report.SIGNALS] if song.is_dir() else [song]
+def signal_files(song: Path, signals: Sequence[str] = report.SIGNALS) -> list[Path]:
+    """The files of a song: those in its folder in the order of `signals`, or the one of all signals.
+
+    Of signals that are not MUSDB18's, only the files that are there.
+    """
+    if not song.is_dir():
+        return [song]
+    files = [song / f"{signal}.wav" for signal in signals]
+    return files if tuple(signals) == report.SIGNALS else [path for path in files if os.path.exists(path)]
+
+
+def _completed(blocks: Iterator[np.ndarray], rows: list[int], n_signals: int) -> Iterator[np.ndarray]:
+    """Blocks `(sample, signal, channel)` of some signals as those of all: silence for a stem, the sum for a mixture."""
+    for block in blocks:
+        if len(rows) == n_signals:
+            yield block
+            continue
+        whole = np.zeros((len(block), n_signals, block.shape[-1]), np.float32)
+        whole[:, rows] = block
+        if 0 not in rows:
+            whole[:, 0] = block.sum(axis=1)
+        yield whole
 
 
 def read_audio(song: Path, stream: int | None = None, n_samples: int | None = None) -> tuple[np.ndarray, int]:
@@ -288,14 +311,14 @@ def _stated_seconds(song: Path) -> float:
         return 0.0
 
 
-def _check_alike(path: Path, sound: Sound, mixture: Sound) -> None:
-    for found, expected, unit in ((sound.samplerate, mixture.samplerate, "Hz"),
-                                  (sound.channels, mixture.channels, "channels")):
+def _check_alike(path: Path, sound: Sound, name: str, first: Sound) -> None:
+    for found, expected, unit in ((sound.samplerate, first.samplerate, "Hz"),
+                                  (sound.channels, first.channels, "channels")):
         if found != expected:
-            raise AudioError(f"{path} has {found} {unit} and the mixture {expected}; export both again")
-    seconds, expected = sound.frames / sound.samplerate, mixture.frames / sound.samplerate
+            raise AudioError(f"{path} has {found} {unit} and the {name} {expected}; export both again")
+    seconds, expected = sound.frames / sound.samplerate, first.frames / sound.samplerate
     if abs(seconds - expected) > LENGTH_TOLERANCE_S:
-        raise AudioError(f"{path} is {seconds:.2f} s long and the mixture {expected:.2f} s: one is cut off; use "
+        raise AudioError(f"{path} is {seconds:.2f} s long and the {name} {expected:.2f} s: one is cut off; use "
                          "another copy")
 
 

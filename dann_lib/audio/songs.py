@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from dann_lib import report
 from dann_lib.audio.reading import LENGTH_TOLERANCE_S
 from dann_lib.audio.stems import FORMATS, linear_gains, refuse_to_replace, separate_file
 from dann_lib.errors import DannError
@@ -34,8 +33,10 @@ def safe_name(song: str) -> str:
 
 
 @contextlib.contextmanager
-def stem_folder(out: Path, name: str, origin: str, inputs: Iterable[Path], file_format: str = "wav") -> Iterator[Path]:
-    """A folder in `out` for the stems of a song `name`; it goes again if none are there when the block ends.
+def stem_folder(
+    out: Path, name: str, origin: str, inputs: Iterable[Path], stems: Sequence[str], file_format: str = "wav"
+) -> Iterator[Path]:
+    """A folder in `out` for the `stems` of a song `name`; it goes again if none are there when the block ends.
 
     If it holds the stems of another song, or of one that nobody knows, the next one is taken: `song`, `song 2`, …
     What tells songs of one name apart is their `origin`, such as the whole path; a note in the folder says it.
@@ -44,34 +45,34 @@ def stem_folder(out: Path, name: str, origin: str, inputs: Iterable[Path], file_
         OutputError: if the folder cannot be made, or a stem would replace one of the files `inputs`, or a folder.
     """
     first, note = out / safe_name(name), os.fsencode(f"{origin}\n")
-    refuse_to_replace(inputs, first, file_format)
+    refuse_to_replace(inputs, first, file_format, stems)
     with output_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         places = (first if number == 1 else out / f"{first.name} {number}" for number in count(1))
-        folder = next(place for place in places if _is_of(place, note))
+        folder = next(place for place in places if _is_of(place, note, stems))
     try:
-        refuse_to_replace(inputs, folder, file_format)
+        refuse_to_replace(inputs, folder, file_format, stems)
         yield folder
     finally:
-        if not _has_stems(folder):
+        if not _has_stems(folder, stems):
             with contextlib.suppress(OSError):
                 (folder / NOTE).unlink()
                 folder.rmdir()
 
 
-def _is_of(folder: Path, note: bytes) -> bool:
+def _is_of(folder: Path, note: bytes, stems: Sequence[str]) -> bool:
     """Whether a folder is, or now becomes, that of the song with this note; no two processes get the same."""
     if os.path.lexists(folder) and not folder.is_dir():
         return False
     folder.mkdir(exist_ok=True)
-    if not _has_stems(folder):
+    if not _has_stems(folder, stems):
         with contextlib.suppress(FileExistsError), open(folder / NOTE, "xb") as file:
             file.write(note)
     return (folder / NOTE).is_file() and (folder / NOTE).read_bytes() == note
 
 
-def _has_stems(folder: Path) -> bool:
-    return any((folder / f"{name}.{ending}").exists() for name in report.STEMS for ending in FORMATS)
+def _has_stems(folder: Path, stems: Sequence[str]) -> bool:
+    return any((folder / f"{name}.{ending}").exists() for name in stems for ending in FORMATS)
 
 
 def separate_songs(
@@ -82,12 +83,12 @@ def separate_songs(
     Yields:
         Of each song what was done, as data and as a sentence. A bad one has the key `error`, and does not stop others.
     """
-    linear_gains(gains_db)
+    linear_gains(gains_db, separator.stems)
     with contextlib.ExitStack() as kept:
         folders: list[Path | Exception] = []
         for song in songs:
             try:
-                place = stem_folder(out, song.name, os.path.realpath(song), songs, file_format)
+                place = stem_folder(out, song.name, os.path.realpath(song), songs, separator.stems, file_format)
                 folders.append(kept.enter_context(place))
             except (DannError, OSError) as error:
                 folders.append(error)

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import reduce
 from pathlib import Path
@@ -72,7 +72,7 @@ def separate_file(
     progress: bool = True,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Separated:
-    """Separate a song into vocals, drums, bass and other.
+    """Separate a song into the sources of the network and the rest, so that the stems add up to the song.
 
     The stems appear when all of them are complete; a run that fails leaves older ones untouched.
 
@@ -96,13 +96,14 @@ def separate_file(
         OutputError: if the stems cannot be written, or one would replace the song.
         ValueError: if a gain names no stem or is out of `GAINS_DB`, or the format is not known.
     """
-    gains = linear_gains(gains_db or {})
+    gains = linear_gains(gains_db or {}, separator.stems)
     if file_format not in FORMATS or bits not in SUBTYPES:
         raise ValueError(f"{bits}-bit {file_format} is not known; choose wav or flac, 16 or 24 bits")
-    refuse_to_replace([Path(song)], Path(folder), file_format)
+    refuse_to_replace([Path(song)], Path(folder), file_format, separator.stems)
     start = time.perf_counter()
-    with open_song(song) as source, _new_stems(Path(folder), source, file_format, bits) as (files, finished):
-        counts = dict.fromkeys(report.STEMS, 0)
+    stems = separator.stems
+    with open_song(song) as source, _new_stems(Path(folder), source, file_format, bits, stems) as (files, finished):
+        counts = dict.fromkeys(stems, 0)
         with tqdm(total=max(source.frames, 0), unit="sample", unit_scale=True, disable=not progress,
                   leave=False, desc=f"separating {Path(song).name}") as bar:
             def advance(n_done: int) -> None:
@@ -111,10 +112,10 @@ def separate_file(
                     on_progress(n_done, source.frames)
 
             n_samples = _write_all(source, Path(song), separator, files, gains, counts, advance)
-        stems = finished()
+        written = finished()
     seconds, missing = (n / source.samplerate for n in (n_samples, max(0, source.announced - n_samples)))
     elapsed = time.perf_counter() - start
-    return Separated(stems, source.samplerate, source.channels, seconds, elapsed, counts, missing)
+    return Separated(written, source.samplerate, source.channels, seconds, elapsed, counts, missing)
 
 
 def separate_blocks(
@@ -133,9 +134,10 @@ def separate_blocks(
         samples; together they are as long as the song.
     """
     down = soxr.ResampleStream(rate_hz, report.SAMPLE_RATE, n_channels, dtype="float32")
-    n_planes = n_channels * len(report.SOURCES)
+    n_sources = len(separator.config.sources)
+    n_planes = n_channels * n_sources
     up = soxr.ResampleStream(report.SAMPLE_RATE, rate_hz, n_planes, dtype="float32")
-    queue = _Queue(n_channels)
+    queue = _Queue(n_sources, n_channels)
 
     def low() -> Iterator[np.ndarray]:
         """The song at the working rate, `(channel, sample)`."""
@@ -147,7 +149,7 @@ def separate_blocks(
     def high(estimates: np.ndarray, last: bool = False) -> np.ndarray:
         """`(source, channel, sample)` at the working rate → `(source, sample, channel)` at the song's."""
         samples = up.resample_chunk(np.ascontiguousarray(estimates.reshape(n_planes, -1).T), last=last)
-        return samples.reshape(-1, len(report.SOURCES), n_channels).swapaxes(0, 1)
+        return samples.reshape(-1, n_sources, n_channels).swapaxes(0, 1)
 
     # One thread brings back what was separated last, while the network works on what comes next.
     with ThreadPoolExecutor(1) as pool:
@@ -158,17 +160,17 @@ def separate_blocks(
             waiting = pool.submit(high, estimates)
         if waiting is not None:
             yield queue.pair(waiting.result())
-        yield queue.pair(high(np.zeros((len(report.SOURCES), n_channels, 0), np.float32), last=True))
+        yield queue.pair(high(np.zeros((n_sources, n_channels, 0), np.float32), last=True))
     yield queue.flush()
 
 
 class _Queue:
     """Samples of the mixture that wait for their stems, and the other way round, so that pairs have equal length."""
 
-    def __init__(self, n_channels: int) -> None:
+    def __init__(self, n_sources: int, n_channels: int) -> None:
         self.mixture: list[np.ndarray] = []
         self.n_waiting = 0
-        self.early = np.zeros((len(report.SOURCES), 0, n_channels), np.float32)
+        self.early = np.zeros((n_sources, 0, n_channels), np.float32)
 
     def put(self, block: np.ndarray) -> None:
         self.mixture.append(block)
@@ -184,7 +186,7 @@ class _Queue:
     def flush(self) -> tuple[np.ndarray, np.ndarray]:
         """What resampling has rounded away at the end: a few samples of mixture without stems."""
         mixture = self._take(self.n_waiting)
-        return mixture, np.zeros((len(report.SOURCES), *mixture.shape), np.float32)
+        return mixture, np.zeros((len(self.early), *mixture.shape), np.float32)
 
     def _take(self, n_samples: int) -> np.ndarray:
         joined = np.concatenate(self.mixture) if self.mixture else self.early[0, :0]
@@ -209,7 +211,7 @@ def _write_all(
         for mixture, estimates in pairs:
             finish_writing()
             writing = {name: pool.submit(_write, files[name], gains[name], mixture, estimates, index)
-                       for index, name in enumerate(report.STEMS)}
+                       for index, name in enumerate(separator.stems)}
             n_samples += len(mixture)
             file = files["other"]
             if file.format == "WAV" and n_samples * source.channels * (3 - ("16" in file.subtype)) > WAV_BYTES:
@@ -232,7 +234,7 @@ def _write(
     scaled = samples * np.float32(gain * full_scale)
     n_clipped = 0
     if not max(scaled.max(initial=0.0), -scaled.min(initial=0.0)) <= full_scale:  # or no number
-        check_sound(samples, f"the stem {report.STEMS[index]}")
+        check_sound(samples, f"the stem {Path(file.name).stem}")
         n_clipped = int(np.count_nonzero(np.abs(scaled) > full_scale))
         np.clip(scaled, -full_scale, full_scale, out=scaled)
     np.rint(scaled, out=scaled)
@@ -242,7 +244,7 @@ def _write(
 
 @contextlib.contextmanager
 def _new_stems(
-    folder: Path, source: Sound, file_format: str, bits: int
+    folder: Path, source: Sound, file_format: str, bits: int, stems: Sequence[str]
 ) -> Iterator[tuple[dict[str, soundfile.SoundFile], Callable[[], dict[str, Path]]]]:
     """Open a file for each stem in a hidden folder beside the final ones; yields files and what moves them."""
     files: dict[str, soundfile.SoundFile] = {}
@@ -266,7 +268,7 @@ def _new_stems(
         with output_errors(folder):
             hidden = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
         try:
-            for name in report.STEMS:
+            for name in stems:
                 files[name] = soundfile.SoundFile(hidden / f"{name}.{file_format}", "w", source.samplerate,
                                                   source.channels, SUBTYPES[bits], format=kind)
             yield files, finished
@@ -277,9 +279,9 @@ def _new_stems(
             shutil.rmtree(hidden, ignore_errors=True)
 
 
-def refuse_to_replace(inputs: Iterable[Path], folder: Path, file_format: str) -> None:
+def refuse_to_replace(inputs: Iterable[Path], folder: Path, file_format: str, stems: Sequence[str]) -> None:
     """Refuse, with an `OutputError`, if a stem in a folder would replace one of the inputs, or a folder."""
-    for path in (folder / f"{name}.{file_format}" for name in report.STEMS):
+    for path in (folder / f"{name}.{file_format}" for name in stems):
         if path.is_dir():
             raise OutputError(f"the stem {path} cannot be written: there is a folder; choose another folder")
         if path.exists() and any(each.exists() and path.samefile(each) for each in inputs):
@@ -298,15 +300,15 @@ def _write_errors(files: dict[str, soundfile.SoundFile]) -> Iterator[None]:
         raise OutputError(f"cannot write the stems in {folder}: {reason}; choose another folder") from error
 
 
-def linear_gains(gains_db: Mapping[str, float]) -> dict[str, float]:
+def linear_gains(gains_db: Mapping[str, float], stems: Sequence[str]) -> dict[str, float]:
     """Factors of all stems, for gains in dB.
 
     Raises:
         ValueError: if there is no such stem, or a gain is not within `GAINS_DB`.
     """
-    if unknown := sorted(set(gains_db) - set(report.STEMS)):
-        raise ValueError(f"there is no stem {', '.join(unknown)}; choose among {', '.join(report.STEMS)}")
+    if unknown := sorted(set(gains_db) - set(stems)):
+        raise ValueError(f"there is no stem {', '.join(unknown)}; choose among {', '.join(stems)}")
     for name, gain in gains_db.items():
         if not GAINS_DB[0] <= gain <= GAINS_DB[1]:
             raise ValueError(f"the gain of {name} is {gain:g} dB; choose one from {GAINS_DB[0]} to {GAINS_DB[1]} dB")
-    return {name: 10 ** (gains_db.get(name, 0.0) / 20) for name in report.STEMS}
+    return {name: 10 ** (gains_db.get(name, 0.0) / 20) for name in stems}

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
@@ -26,10 +27,6 @@ from dann_lib.audio.ffmpeg import ensure_ffmpeg
 from dann_lib.audio.reading import open_signals, signal_files
 from dann_lib.errors import AudioError
 from dann_lib.files import atomic_write, output_errors
-
-PREPARATION = {"version": 1, "rate_hz": report.SAMPLE_RATE, "signals": report.SIGNALS, "channels": "mean",
-               "resampling": "soxr HQ"}
-"""What a prepared song depends on besides its files; a change makes another cache."""
 
 HEADER_BYTES = 128
 """What `.npy` files begin with."""
@@ -44,11 +41,13 @@ class Original:
         path: its `.stem.mp4`, or its folder of WAV files.
         stamp: what the prepared song depends on: name in the corpus, size in bytes and time of last change in ns
             of each file.
+        signals: names of the mixture and of the stems.
     """
 
     id: str
     path: Path
     stamp: list[list[str | int]]
+    signals: tuple[str, ...] = report.SIGNALS
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,18 @@ class Prepared:
     content: list[int] = field(default_factory=list)
 
 
-def cache_folder(parent: Path, root: Path, kind: str) -> Path:
+def preparation(signals: Sequence[str]) -> dict[str, Any]:
+    """What a prepared song depends on besides its files; a change makes another cache."""
+    return {"version": 1, "rate_hz": report.SAMPLE_RATE, "signals": signals, "channels": "mean",
+            "resampling": "soxr HQ"}
+
+
+def cache_folder(parent: Path, root: Path, kind: str, signals: Sequence[str] = report.SIGNALS) -> Path:
     """Where the prepared songs of the corpus at `root` lie in the folder of all prepared corpora.
 
-    That is `<parent>/<name of the corpus>-<key>`; the key stands for the place, the layout and `PREPARATION`.
+    That is `<parent>/<name of the corpus>-<key>`; the key stands for the place, the layout and `preparation`.
     """
-    made_from = json.dumps([str(root.resolve()), kind, PREPARATION])
+    made_from = json.dumps([str(root.resolve()), kind, preparation(signals)])
     name = re.sub(r"[^\w.-]+", "_", root.resolve().name)[:60] or "corpus"
     return Path(parent) / f"{name}-{hashlib.sha256(made_from.encode()).hexdigest()[:12]}"
 
@@ -123,19 +128,19 @@ def open_cache(
     return known
 
 
-def prepare_song(song: Path) -> tuple[np.ndarray, int, int]:
-    """Decode the five signals of a song, take the mean of the channels, and resample without aliasing.
+def prepare_song(song: Path, signals: Sequence[str] = report.SIGNALS) -> tuple[np.ndarray, int, int]:
+    """Decode the signals of a song, take the mean of the channels, and resample without aliasing.
 
     Only the result is held in memory, not the song, which is a `.stem.mp4` or a folder of WAV files.
 
     Returns:
-        Waveforms `(signal, sample)`, float32, ordered as `report.SIGNALS`; rate and channels of the original.
+        Waveforms `(signal, sample)`, float32, ordered as `signals`; rate and channels of the original.
 
     Raises:
         AudioError: if a file is damaged, missing, no audio, or has samples that are no finite numbers.
     """
-    n_signals = len(report.SIGNALS)
-    with open_signals(song) as sound:
+    n_signals = len(signals)
+    with open_signals(song, signals) as sound:
         resampler = soxr.ResampleStream(sound.samplerate, report.SAMPLE_RATE, n_signals, dtype="float32")
         blocks = []
         for block in sound.blocks:                                         # (sample, signal, channel)
@@ -158,7 +163,7 @@ def _known(song: Original, folder: Path, verify: bool) -> Prepared | None:
     try:
         text = path.with_suffix(".json")
         known = Prepared(**json.loads(text.read_text() if text.is_file() else ""))
-        n_bytes = HEADER_BYTES + 4 * len(report.SIGNALS) * known.n_samples
+        n_bytes = HEADER_BYTES + 4 * len(song.signals) * known.n_samples
         whole = known.skipped or path.stat().st_size == known.n_bytes == n_bytes
         types = [list(map(type, vars(record).values())) for record in (known, Prepared([]))]
         fresh = whole and known.stamp == song.stamp and types[0] == types[1]
@@ -196,8 +201,8 @@ def _prepare(song: Original) -> tuple[str, Prepared, np.ndarray | None]:
     """The waveforms of a song, or why there are none."""
     try:
         # First, since the system says plainly what libraries report as a damaged file.
-        content = [_checksum(file) for file in signal_files(song.path) if file.is_file()]
-        waveforms, rate_hz, n_channels = prepare_song(song.path)
+        content = [_checksum(file) for file in signal_files(song.path, song.signals) if file.is_file()]
+        waveforms, rate_hz, n_channels = prepare_song(song.path, song.signals)
     except AudioError as error:
         return song.id, Prepared(song.stamp, skipped=str(error).replace(f"{song.path.parent}{os.sep}", "")), None
     except OSError as error:  # not the fault of the file: try again next time

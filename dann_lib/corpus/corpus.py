@@ -15,7 +15,7 @@ import numpy as np
 from dann_lib import report
 from dann_lib.audio.ffmpeg import import_musdb
 from dann_lib.audio.reading import STREAMS, open_signals, read_audio
-from dann_lib.corpus.cache import PREPARATION, cache_folder, open_cache, prepared_file
+from dann_lib.corpus.cache import cache_folder, open_cache, preparation, prepared_file
 from dann_lib.corpus.layouts import Kind, find_root, recognise, split_songs
 from dann_lib.errors import CorpusError
 from dann_lib.files import data_folder
@@ -39,6 +39,7 @@ class Track:
         n_channels: channels of the song itself.
         prepared: file of its waveforms.
         metadata: `genre`, `n_instruments` and what else the corpus states; often empty.
+        signals: names of the mixture and of the stems.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Track:
     n_channels: int
     prepared: Path
     metadata: dict[str, Any] = field(default_factory=dict, compare=False)
+    signals: tuple[str, ...] = report.SIGNALS
 
     @property
     def seconds(self) -> float:
@@ -57,7 +59,7 @@ class Track:
 
     @property
     def waveforms(self) -> np.memmap:
-        """Mono waveforms `(signal, sample)` at `report.SAMPLE_RATE`, float32, ordered as `report.SIGNALS`.
+        """Mono waveforms `(signal, sample)` at `report.SAMPLE_RATE`, float32, ordered as `signals`.
 
         They are mapped from the cache, not read: only what is looked at comes into memory.
 
@@ -66,7 +68,7 @@ class Track:
         """
         try:
             waveforms = np.load(self.prepared, mmap_mode="r")
-            if waveforms.shape != (len(report.SIGNALS), self.n_samples):
+            if waveforms.shape != (len(self.signals), self.n_samples):
                 raise ValueError(f"its shape is {waveforms.shape}")
         except (OSError, ValueError, EOFError) as error:
             raise CorpusError(f"the prepared file {self.prepared} is missing or damaged; open the corpus "
@@ -74,23 +76,23 @@ class Track:
         return waveforms
 
     def signal(self, name: str) -> np.ndarray:
-        """One of `report.SIGNALS`: its mono waveform `(sample,)` at `report.SAMPLE_RATE`.
+        """One of the signals: its mono waveform `(sample,)` at `report.SAMPLE_RATE`.
 
         Raises:
             ValueError: if there is no such signal.
         """
-        return self.waveforms[_signal_index(name)]
+        return self.waveforms[self._index(name)]
 
     def read(self, signal: str) -> np.ndarray:
-        """One of `report.SIGNALS` in full quality, from the song's own file: `(sample, channel)` float32 at `rate` Hz.
+        """One of the signals in full quality, from the song's own file: `(sample, channel)` float32 at `rate` Hz.
 
         Raises:
             AudioError: if the file cannot be read any more.
             ValueError: if there is no such signal.
         """
-        _signal_index(signal)
+        index, file = self._index(signal), self.path / f"{signal}.wav"
         if self.path.is_dir():
-            return read_audio(self.path / f"{signal}.wav")[0]
+            return read_audio(file)[0] if self.signals == report.SIGNALS or file.exists() else self.read_all()[index]
         return read_audio(self.path, STREAMS.index(signal))[0]
 
     def read_all(self) -> np.ndarray:
@@ -101,8 +103,13 @@ class Track:
         Raises:
             AudioError: if the files cannot be read any more.
         """
-        with open_signals(self.path) as sound:
+        with open_signals(self.path, self.signals) as sound:
             return np.concatenate([block.swapaxes(0, 1) for block in sound.blocks], axis=1)
+
+    def _index(self, name: str) -> int:
+        if name not in self.signals:
+            raise ValueError(f"there is no signal {name!r}; choose among {', '.join(self.signals)}")
+        return self.signals.index(name)
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,8 @@ class Corpus:
     Attributes:
         name: name of its folder.
         root: its folder.
-        kind: `"stems"` (MUSDB18), `"wav"` (MUSDB18-HQ), or `"synthetic"` (the latter with a metadata table).
+        kind: `"stems"` (MUSDB18), `"wav"` (MUSDB18-HQ), `"synthetic"` (the latter with a metadata table), or `"own"`
+            (stems of other names).
         tracks: the songs, in the order of `musdb`: `train/`, then `test/`, by name.
         skipped: name and reason of each song that cannot be used.
         fingerprint: hash of splits, names, sizes and content of the songs, and of how they are prepared; the same
@@ -187,20 +195,22 @@ def open_corpus(
     root = find_root(name_or_path, download=download, jobs=jobs, progress=progress)
     kind, songs = recognise(root)
     parent = cache or os.environ.get("DANN_CACHE") or data_folder() / "cache"
-    folder = cache_folder(Path(parent), root, kind)
+    signals = songs[0].signals
+    folder = cache_folder(Path(parent), root, kind, signals)
     prepared = open_cache(songs, folder, jobs=jobs, progress=progress, verify=verify)
-    splits = split_songs(root, kind, songs)
+    splits = split_songs(root, kind, [song for song in songs if not prepared[song.id].skipped])
     tracks, skipped, content = [], [], []
     for song in songs:
-        known, (split, metadata), name = prepared[song.id], splits[song.id], song.id.partition("/")[2]
+        known, name = prepared[song.id], song.id.partition("/")[2]
         if known.skipped:
             skipped.append((name, known.skipped))
             continue
+        split, metadata = splits[song.id]
         tracks.append(Track(name, split, known.n_samples, song.path, known.rate_hz, known.n_channels,
-                            prepared_file(folder, song.id), metadata))
+                            prepared_file(folder, song.id), metadata, signals))
         content.append([song.id, split, [file[:2] for file in song.stamp], known.content])
     _report_skipped(root, len(songs), skipped)
-    fingerprint = hashlib.sha256(json.dumps([PREPARATION, content]).encode()).hexdigest()
+    fingerprint = hashlib.sha256(json.dumps([preparation(signals), content]).encode()).hexdigest()
     return Corpus(root.name, root, kind, tuple(tracks), tuple(skipped), fingerprint, folder)
 
 
@@ -213,9 +223,3 @@ def _report_skipped(root: Path, n_songs: int, skipped: list[tuple[str, str]]) ->
     if len(skipped) == n_songs:
         raise CorpusError(f"none of the {n_songs} songs of {root} can be used ({listed}); check the files")
     warnings.warn(f"{len(skipped)} of {n_songs} songs of {root} are left out ({listed})", stacklevel=3)
-
-
-def _signal_index(name: str) -> int:
-    if name not in report.SIGNALS:
-        raise ValueError(f"there is no signal {name!r}; choose among {', '.join(report.SIGNALS)}")
-    return report.SIGNALS.index(name)

@@ -14,19 +14,21 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from dann_lib import report
 from dann_lib.audio.ffmpeg import import_musdb
 from dann_lib.audio.reading import signal_files
 from dann_lib.corpus.cache import Original
 from dann_lib.errors import CorpusError
 from dann_lib.files import data_folder, output_errors
 
-Kind = Literal["synthetic", "stems", "wav"]
+Kind = Literal["synthetic", "stems", "wav", "own"]
 
 STEM_SUFFIX = ".stem.mp4"
 METADATA = "metadata.csv"
 EXCERPTS = "musdb18-7"
 CHOICES = f'"synthetic", "{EXCERPTS}", or the folder of a MUSDB18 or MUSDB18-HQ corpus (with train/ or test/)'
-LAYOUTS = f"train/*{STEM_SUFFIX} (MUSDB18) or train/<song>/mixture.wav (MUSDB18-HQ), or the same in test/"
+LAYOUTS = (f"train/*{STEM_SUFFIX} (MUSDB18) or train/<song>/mixture.wav (MUSDB18-HQ), or the same in test/; stems of "
+           "your own have any names: train/<song>/guitar.wav")
 DOWNLOAD_TIMEOUT_S = 30.0
 
 
@@ -58,13 +60,14 @@ def recognise(root: Path) -> tuple[Kind, list[Original]]:
         CorpusError: if it has no songs in a known layout.
     """
     stems, wavs = [], []
-    for subset in ("train", "test"):
-        for path in _visible(root / subset):
-            if os.path.isdir(path):
-                if stamp := _stamp(root, path):  # a folder that holds a part of its files at least
-                    wavs.append(Original(f"{subset}/{path.name}", path, stamp))
-            elif path.name.endswith(STEM_SUFFIX):
-                stems.append(Original(f"{subset}/{path.name.removesuffix(STEM_SUFFIX)}", path, _stamp(root, path)))
+    paths = [(subset, path) for subset in ("train", "test") for path in _visible(root / subset)]
+    signals = _signals([path for _, path in paths if os.path.isdir(path)])
+    for subset, path in paths:
+        if os.path.isdir(path):
+            if stamp := _stamp(root, path, signals):  # a folder that holds a part of its files at least
+                wavs.append(Original(f"{subset}/{path.name}", path, stamp, signals))
+        elif path.name.endswith(STEM_SUFFIX):
+            stems.append(Original(f"{subset}/{path.name.removesuffix(STEM_SUFFIX)}", path, _stamp(root, path)))
     if stems and wavs:
         raise CorpusError(f"{root} mixes {len(stems)} {STEM_SUFFIX} files and {len(wavs)} folders of WAV "
                           "files; put them into two folders")
@@ -73,16 +76,23 @@ def recognise(root: Path) -> tuple[Kind, list[Original]]:
         listed = ", ".join([*found[:5], "…"][: len(found)])
         what = f"has no songs (it holds {listed})" if found else "is empty"
         raise CorpusError(f"{root} {what}; expected {LAYOUTS}")
-    kind: Kind = "stems" if stems else "synthetic" if (root / METADATA).is_file() else "wav"
-    return kind, stems or wavs
+    if stems:
+        return "stems", stems
+    if signals != report.SIGNALS:
+        return "own", wavs
+    return "synthetic" if (root / METADATA).is_file() else "wav", wavs
 
 
 def split_songs(root: Path, kind: Kind, songs: list[Original]) -> dict[str, tuple[str, dict[str, Any]]]:
     """The split and what else is stated of each song, by its id.
 
-    The validation songs of MUSDB18 are `musdb`'s own fixed list; an embedded corpus states its own.
+    The validation songs of MUSDB18 are `musdb`'s own fixed list; where none of these is there, every fifth song, or the
+    last of fewer. An embedded corpus states its own.
     """
-    table, validation = (_metadata(root), set()) if kind == "synthetic" else ({}, _musdb_validation_songs())
+    table = _metadata(root) if kind == "synthetic" else {}
+    names = [song.id.partition("/")[2] for song in songs if song.id.startswith("train/")]
+    known = set() if table or kind == "own" else _musdb_validation_songs() & set(names)
+    validation = set() if table else known or set(names[4::5] or names[1:][-1:])
     splits = {}
     for song in songs:
         subset, _, name = song.id.partition("/")
@@ -144,10 +154,27 @@ def _visible(folder: Path) -> list[Path]:
         raise CorpusError(f"{folder} cannot be read ({error.strerror}); allow to read it") from error
 
 
-def _stamp(root: Path, song: Path) -> list[list[str | int]]:
+def _signals(songs: list[Path]) -> tuple[str, ...]:
+    """What folders of WAV files hold: MUSDB18's signals if one has all of them and nothing more, else their own stems.
+
+    In MUSDB18 itself other files do not count.
+    """
+    named = []
+    for song in songs:
+        with contextlib.suppress(OSError):  # preparing it will tell
+            files = [name for name in os.listdir(song) if name.endswith(".wav") and not name.startswith(".")]
+            named.append({name.removesuffix(".wav") for name in files})
+    known, names = set(report.SIGNALS), set().union(*named)
+    whole = any(known <= each for each in named)
+    if not names or (whole and (names == known or _musdb_validation_songs() & {song.name for song in songs})):
+        return report.SIGNALS
+    return ("mixture", *sorted(names - {"mixture"}))
+
+
+def _stamp(root: Path, song: Path, signals: tuple[str, ...] = report.SIGNALS) -> list[list[str | int]]:
     """Name, size in bytes and time of last change in ns of each file of a song that exists."""
     stamp = []
-    for path in signal_files(song):
+    for path in signal_files(song, signals):
         name = path.relative_to(root).as_posix()
         try:
             status = path.stat()

@@ -23,7 +23,7 @@ import nbformat
 from jinja2 import Environment
 
 import dann_lib
-from dann_lib.course.lesson_files import NOTEBOOKS, Lesson, cleaned
+from dann_lib.course.lesson_files import NOTEBOOKS, SOLUTIONS, Lesson, cleaned
 from dann_lib.errors import DannError
 from dann_lib.files import atomic_write
 
@@ -33,23 +33,33 @@ KEPT = "notebooks"
 HIDDEN = ("dann_lib.__main__",)
 """Modules that are run, not imported."""
 
+_TO_SOLUTIONS = re.compile(r"\[Solutions[^]]*\]\(solutions/[^)]*\)(?:\s+·\s+)?|"
+                           r"\s*Solutions are linked at the end of\s+the\s+lesson\.")
+_ASKS = re.compile(r"\*\*(?:Predict|Before you|Count|Compute|Guess|Listen|Look)\b")
 
-def build_book(lessons: Iterable[Lesson], out: Path, whole: bool = True) -> Path:
+
+def build_book(lessons: Iterable[Lesson], out: Path, whole: bool = True, solutions: bool = True) -> Path:
     """Write lessons as HTML pages with an index, a search, and all that they need to be read offline; give the index.
 
     Args:
         lessons: with their outputs; nothing is executed.
         out: folder of the pages. Lessons that were written there before stay in the book.
         whole: with the texts of the course, the ledger of the claims and the reference of `dann_lib`.
+        solutions: with the solutions among the lessons, and the answers to what lessons ask; else nothing leads there.
 
     Raises:
         OutputError: if the folder cannot be written.
         DannError: if a page cannot be made, or MathJax is not installed.
     """
     out = Path(out).resolve()
-    for lesson in lessons:
+    for folder in () if solutions else (out / SOLUTIONS, out / KEPT / SOLUTIONS):
+        shutil.rmtree(folder, ignore_errors=True)
+    for lesson in lessons if solutions else [each for each in lessons if not each.is_solution]:
+        notebook = _with_run(lesson, out)
+        for cell in () if solutions else notebook.cells:
+            cell.source = _TO_SOLUTIONS.sub("", cell.source)
         with atomic_write(out / KEPT / f"{lesson.page}.ipynb") as temporary:
-            nbformat.write(_with_run(lesson, out), temporary)
+            nbformat.write(notebook, temporary)
     with tempfile.TemporaryDirectory(prefix="dann-book-") as folder:
         sources, pages = Path(folder) / "sources", Path(folder) / "pages"
         shutil.copytree(out / KEPT, sources)
@@ -112,6 +122,11 @@ def fill_pages(sources: Path, lessons: list[Lesson], whole: bool) -> None:
         DannError: if evidence of the ledger is missing.
     """
     _fill("index.md", sources / "index.md", lessons=lessons, time_of=_time, whole=whole)
+    solved = {lesson.source.name for lesson in lessons if lesson.is_solution}
+    for lesson in (each for each in lessons if each.source.name in solved and not each.is_solution):
+        page = sources / SOLUTIONS / f"{lesson.source.stem[:2]}_answers.md"
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(answers(lesson), encoding="utf-8")
     if whole:
         from dann_lib.reproduce.drawing import draw
         from dann_lib.reproduce.evidence import Evidence
@@ -131,6 +146,37 @@ def fill_pages(sources: Path, lessons: list[Lesson], whole: bool) -> None:
             handed_on = [name for name in getattr(package, "__all__", ()) if not ismodule(getattr(package, name))]
             parts = [name for name in names if name.startswith(f"{module}.")]
             _fill("api_module.rst", sources / "api" / f"{module}.rst", module=module, parts=parts, handed_on=handed_on)
+
+
+def answers(lesson: Lesson) -> str:
+    """What a lesson asks and what its run answers, as Markdown.
+
+    Below each prediction stands what the cells after it show, of players and explorers the description, and what there
+    is to notice.
+    """
+    parts, is_asked = [f"# Answers to lesson {lesson.title}"], False
+    for cell in lesson.notebook.cells:
+        if cell.source.startswith("## Exercises"):
+            break
+        for text in cell.source.split("\n\n") if cell.cell_type == "markdown" else ():
+            asks, notices = _ASKS.search(text), text.startswith("*What to notice.*")
+            if text.startswith("## ") or asks or notices:
+                parts.append(text)
+                is_asked = bool(asks)
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {"text/plain": output.get("text", "")})
+            text, page = data.get("text/markdown") or data.get("text/plain", ""), data.get("text/html", "")
+            if text.startswith("Quick check. "):
+                parts.append("**Quick check.**" + text.removeprefix("Quick check.").replace("\n", "\n\n", 1))
+            elif is_asked and re.search("<img|<table", page) and not re.search("<iframe|<audio", page):
+                page = re.sub(r"\n\s*", "\n", page)  # without empty lines it is not read as Markdown
+                parts.append(f'<div class="cell_output"><div class="output text_html">{page}</div></div>')
+            elif is_asked and "text/latex" not in data:  # which code has that is shown
+                is_block = "\n" in text.strip() and "text/markdown" not in data
+                parts.append(f"```text\n{text.rstrip()}\n```" if is_block else text)
+    parts = [text for text, after in zip(parts, [*parts[1:], "## "], strict=True)
+             if not (text.startswith("## ") and after.startswith("## "))]
+    return re.sub(r"\]\((\d\d_\w+\.ipynb)", r"](../\1", "\n\n".join(parts))
 
 
 def _fill(template: str, page: Path, **context: Any) -> None:

@@ -161,9 +161,9 @@ class OwnSong(ipywidgets.VBox):
             with open(song, "rb") as file:  # what tells it from others of its name: where it is, or what was sent
                 sent = self._inbox is not None
                 origin = hashlib.file_digest(file, "sha256").hexdigest() if sent else os.path.realpath(song)
-            with stem_folder(self.folder, self._name, origin, [song]) as folder:
-                result = separate_file(song, folder, Separator.load(weights), progress=False,
-                                       on_progress=self._advance)
+            separator = Separator.load(weights)
+            with stem_folder(self.folder, self._name, origin, [song], separator.stems) as folder:
+                result = separate_file(song, folder, separator, progress=False, on_progress=self._advance)
             self._show(result, facts)
         except CancelledError:
             self._say("waiting", CANCELLED)

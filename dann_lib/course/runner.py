@@ -6,7 +6,8 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from joblib import cpu_count
@@ -30,7 +31,8 @@ REPOSITORY = NOTEBOOKS.parent
 
 
 def build(
-    notebooks: Sequence[str | Path] | None = None, out: Path | None = None, write: bool = False, execute: bool = True
+    notebooks: Sequence[str | Path] | None = None, out: Path | None = None, write: bool = False, execute: bool = True,
+    solutions: bool = True,
 ) -> int:
     """Run lessons from top to bottom, each on a fresh kernel, and write them as a book of HTML pages.
 
@@ -42,6 +44,7 @@ def build(
         write: bring the exercises of each lesson up to date with its solutions, and store what ran without error as
             `.ipynb` beside its source, the solutions too.
         execute: run them; else the pages show what is stored.
+        solutions: with their pages, and those of the answers to what the lessons ask.
 
     Returns:
         0, or 1 if a cell failed; the other lessons are run all the same.
@@ -61,7 +64,7 @@ def build(
             asyncio.run(_run_all(sources, lessons, write))
     finally:
         done = [lessons[source] for source in sources if source in lessons]
-        index = _write_pages(done, Path(out or data_folder() / "course")) if done else None
+        index = _write_pages(done, Path(out or data_folder() / "course"), solutions) if done else None
     if execute:
         _print_table(done)
     print(f"Open in a browser: {index}", flush=True)
@@ -70,13 +73,10 @@ def build(
 
 async def _run_all(sources: list[Path], lessons: dict[Path, Lesson], write: bool) -> None:
     """Put each lesson among `lessons` when it is done; two at a time, or one where they are stored."""
-    n_cores = cpu_count(only_physical_cores=True)  # PyTorch's own choice, which two kernels share
-    alone = write or n_cores == 1
-    places, variables = (asyncio.Semaphore(1), {}) if alone else (
-        asyncio.Semaphore(2), {"OMP_NUM_THREADS": str(n_cores // 2)})
+    free, variables = places(alone=write)
 
     async def take(source: Path, bar: tqdm) -> None:
-        async with places:
+        async with free:
             if write:
                 write_exercises(source)
             if differs(source):
@@ -92,17 +92,17 @@ async def _run_all(sources: list[Path], lessons: dict[Path, Lesson], write: bool
         await asyncio.gather(*(take(source, bar) for source in sources))
 
 
-def _write_pages(lessons: list[Lesson], out: Path) -> Path:
+def _write_pages(lessons: list[Lesson], out: Path, solutions: bool) -> Path:
     """The book: of the whole course if these are lessons of it, else of these alone."""
     if not any(lesson.source.resolve().is_relative_to(NOTEBOOKS) for lesson in lessons):
-        return build_book(lessons, out, whole=False)
+        return build_book(lessons, out, whole=False, solutions=solutions)
     print("Writing the pages …", flush=True)
     newer = {lesson.page for lesson in lessons}
-    stored = [stored_lesson(path) for path in (*_known(), *sorted((NOTEBOOKS / SOLUTIONS).glob("*.py")))
+    stored = [stored_lesson(path) for path in (*known_lessons(), *sorted((NOTEBOOKS / SOLUTIONS).glob("*.py")))
               if path.with_suffix(".ipynb").is_file()]
     rest = [each for each in stored if each.page not in newer
             and (each.is_solution or not (out / KEPT / f"{each.page}.ipynb").is_file())]
-    return build_book([*rest, *lessons], out)
+    return build_book([*rest, *lessons], out, solutions=solutions)
 
 
 def run_lesson(source: Path) -> Lesson:
@@ -124,46 +124,68 @@ async def _run(source: Path, bar: tqdm, variables: dict[str, str]) -> Lesson:
 
 async def _run_cells(notebook: NotebookNode, source: Path, bar: tqdm, variables: dict[str, str]) -> str:
     """Execute all cells in place; what went wrong, or nothing."""
-    # a kernel of the Python that runs this, whatever kernels are installed elsewhere
-    kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
-    client = NotebookClient(
-        notebook, km=kernel, timeout=CELL_TIMEOUT_S, record_timing=False, coalesce_streams=True,
-        resources={"metadata": {"path": str(source.parent.resolve())}},
-    )
-    client.reset_execution_trackers()
-    # progress bars leave nothing in stored outputs
-    environment = {**python_environment(), **variables, "TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     n_code, first = 0, "".join(cell.source for cell in notebook.cells[:1])
-    try:  # without nbclient's `setup_kernel`, which takes Ctrl-C over
-        await client.async_start_new_kernel(env=environment, stderr=subprocess.DEVNULL)
-        await client.async_start_new_kernel_client()
-        for index, cell in enumerate(notebook.cells):
-            n_code, first = n_code + (cell.cell_type == "code" and bool(cell.source.strip())), cell.source
-            await client.async_execute_cell(cell, index)
-            bar.update()
+    try:
+        async with started(notebook, source.parent, variables) as client:
+            for index, cell in enumerate(notebook.cells):
+                n_code, first = n_code + (cell.cell_type == "code" and bool(cell.source.strip())), cell.source
+                await client.async_execute_cell(cell, index)
+                bar.update()
     except CellExecutionError as error:
-        reason = f"{error.ename}: {_first_line(error.evalue)}"
+        reason = f"{error.ename}: {first_line(error.evalue)}"
     except CellTimeoutError:
         reason = f"took more than {CELL_TIMEOUT_S} s"
     except (DeadKernelError, RuntimeError) as error:
-        reason = f"the kernel ended ({_first_line(str(error))}); often there was too little memory"
+        reason = f"the kernel ended ({first_line(str(error))}); often there was too little memory"
     else:
         return ""
+    return f"{source.stem}, cell [{n_code}] `{first_line(first)}`: {reason}"
+
+
+@asynccontextmanager
+async def started(notebook: NotebookNode, folder: Path, variables: Mapping[str, str],
+                  kind: type[NotebookClient] = NotebookClient) -> AsyncIterator[NotebookClient]:
+    """A client with a fresh kernel of this Python, whatever kernels are installed elsewhere; ended at last.
+
+    Args:
+        notebook: what it runs cells of.
+        folder: where they run.
+        variables: of the environment, beside those with which the kernel can import this package.
+        kind: of client.
+    """
+    kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    client = kind(notebook, km=kernel, timeout=CELL_TIMEOUT_S, record_timing=False, coalesce_streams=True,
+                  resources={"metadata": {"path": str(folder.resolve())}})
+    client.reset_execution_trackers()
+    # progress bars leave nothing in stored outputs
+    environment = {**python_environment(), **variables, "TQDM_DISABLE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    try:  # without nbclient's `setup_kernel`, which takes Ctrl-C over
+        await client.async_start_new_kernel(env=environment, stderr=subprocess.DEVNULL)
+        await client.async_start_new_kernel_client()
+        yield client
     finally:
         if client.kc is not None:
             client.kc.stop_channels()
         if kernel.has_kernel:
             await kernel.shutdown_kernel(now=True)
-    return f"{source.stem}, cell [{n_code}] `{_first_line(first)}`: {reason}"
 
 
-def _first_line(text: str) -> str:
+def places(alone: bool = False) -> tuple[asyncio.Semaphore, dict[str, str]]:
+    """For two kernels at a time, or one that is to be `alone`: their places, and variables that share the cores."""
+    n_cores = cpu_count(only_physical_cores=True)  # PyTorch's own choice
+    if alone or n_cores == 1:
+        return asyncio.Semaphore(1), {}
+    return asyncio.Semaphore(2), {"OMP_NUM_THREADS": str(n_cores // 2)}
+
+
+def first_line(text: str) -> str:
+    """The first line of a text, without space around it."""
     return str(text).strip().partition("\n")[0].strip()
 
 
 def _find(notebooks: Sequence[str | Path] | None) -> list[Path]:
     """Sources of lessons, in the order of their names or as asked for; `DannError` where one is unknown."""
-    known, chosen = _known(), []
+    known, chosen = known_lessons(), []
     if notebooks is None and not known:
         raise DannError(f"there are no lessons in {NOTEBOOKS}; clone the whole repository")
     for wanted in known if notebooks is None else notebooks:
@@ -178,7 +200,7 @@ def _find(notebooks: Sequence[str | Path] | None) -> list[Path]:
     return chosen
 
 
-def _known() -> list[Path]:
+def known_lessons() -> list[Path]:
     """The lessons of the course."""
     return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py")) or sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 

@@ -34,7 +34,8 @@ WINDOWS, EXCLUDED = "windows_v4", "excluded_v4"
 
 def evaluate(
     tracks: Sequence[Track], separators: Mapping[str, Separator], *, out: Path | None = None,
-    rate_hz: int = report.SAMPLE_RATE, v4: bool = True, jobs: int | None = None, progress: bool = True,
+    rate_hz: int = report.SAMPLE_RATE, v4: bool = True, sources: Sequence[str] = report.SOURCES,
+    jobs: int | None = None, progress: bool = True,
 ) -> pd.DataFrame:
     """Score separators on songs, in mono.
 
@@ -55,6 +56,7 @@ def evaluate(
         out: folder of the per-song files; nothing is stored if `None`.
         rate_hz: 8820 or the rate of the songs, 44 100.
         v4: also score with BSS Eval v4.
+        sources: what is scored; a network that gives more is scored on these.
         jobs: songs at the same time, each on one thread; as many as there are processors if `None`, or one
             if a separator computes on an accelerator.
         progress: show a bar over the songs.
@@ -70,8 +72,9 @@ def evaluate(
         ValueError: if two songs have the same name, or `out` is given and a separator has no fingerprint.
     """
     _check(tracks, separators)
-    fingerprints = {run: store.fingerprint(separators[run], run) if out else "" for run in separators}
-    n_rows = len(report.SOURCES) * (len(METRICS) + 2 if v4 else len(PROJECTION_METRICS))
+    named = "" if tuple(sources) == report.SOURCES else f" {', '.join(sources)}"
+    fingerprints = {run: store.fingerprint(separators[run], run) + named if out else "" for run in separators}
+    n_rows = len(sources) * (len(METRICS) + 2 if v4 else len(PROJECTION_METRICS))
     tables, failed, todo = [], {}, []
     for track in tracks:
         missing = {}
@@ -89,7 +92,7 @@ def evaluate(
               disable=not progress, leave=False) as bar, \
             joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         for name, made, reason in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
-            joblib.delayed(_score_track)(track, missing, rate_hz, v4, one_thread=jobs > 1) for track, missing in todo
+            joblib.delayed(_score_track)(track, missing, rate_hz, v4, sources, jobs > 1) for track, missing in todo
         ):
             tables += made
             if reason:
@@ -99,11 +102,12 @@ def evaluate(
 
 
 def score_song(
-    estimates: np.ndarray, signals: np.ndarray, rate_hz: int = report.SAMPLE_RATE, v4: bool = True
+    estimates: np.ndarray, signals: np.ndarray, rate_hz: int = report.SAMPLE_RATE, v4: bool = True,
+    sources: Sequence[str] = report.SOURCES,
 ) -> list[tuple[str, str, float]]:
-    """Score the estimates `(source, sample)` of vocals, drums and bass of one song: rows `(source, metric, value)`.
+    """Score the estimates `(source, sample)` of one song: rows `(source, metric, value)`.
 
-    The truth is `(signal, sample)` in the order of `report.SIGNALS`, at the same rate.
+    The truth is `(signal, sample)`: mixture, these sources, and the other stems, at the same rate.
 
     Raises:
         ValueError: if shapes do not fit, or there are NaN or infinite samples.
@@ -111,7 +115,10 @@ def score_song(
     ratios = sdr_sir_sar(estimates, signals[1:])
     columns = dict(zip(PROJECTION_METRICS, ratios, strict=True))
     if v4:
-        windows = bss_eval.bss_eval_v4(bss_eval.with_other(estimates, signals[0]), signals[1:], rate_hz)
+        truth, rest = np.split(signals[1:], [len(sources)])
+        if len(rest):  # museval wants estimates of everything: the rest is one stem
+            truth, estimates = np.stack((*truth, rest.sum(axis=0))), bss_eval.with_other(estimates, signals[0])
+        windows = bss_eval.bss_eval_v4(estimates, truth, rate_hz)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # no window may have a score
             columns |= {metric: np.nanmedian(values, axis=-1) for metric, values in windows.items()}
@@ -120,12 +127,13 @@ def score_song(
         columns[EXCLUDED] = np.sum(excluded, axis=-1)
     return [
         (source, metric, float(values[index]))
-        for index, source in enumerate(report.SOURCES) for metric, values in columns.items()
+        for index, source in enumerate(sources) for metric, values in columns.items()
     ]
 
 
 def _score_track(
-    track: Track, missing: Mapping[str, tuple[Separator, Path | None]], rate_hz: int, v4: bool, one_thread: bool
+    track: Track, missing: Mapping[str, tuple[Separator, Path | None]], rate_hz: int, v4: bool,
+    sources: Sequence[str], one_thread: bool,
 ) -> tuple[str, list[pd.DataFrame], str]:
     """Score a song in the missing runs, and store what is done; its name, a table a run, and what went wrong.
 
@@ -138,13 +146,15 @@ def _score_track(
     tables: list[pd.DataFrame] = []
     where = ""
     try:
-        low = load_signals(track)
-        truth = low if rate_hz == report.SAMPLE_RATE else load_signals(track, rate_hz)
+        order = [0, *_rows(sources, track.signals, "song")]
+        order += [row for row in range(len(track.signals)) if row not in order]
+        low = load_signals(track)[order]
+        truth = low if rate_hz == report.SAMPLE_RATE else load_signals(track, rate_hz)[order]
         for run, (separator, path) in missing.items():
             where = f"{run}: "
-            estimates = resample(_separate(separator, low), report.SAMPLE_RATE, rate_hz, truth.shape[-1])
+            estimates = resample(_separate(separator, low, sources), report.SAMPLE_RATE, rate_hz, truth.shape[-1])
             rows = [(run, track.name, source, rate_hz, metric, value)
-                    for source, metric, value in score_song(estimates, truth, rate_hz, v4)]
+                    for source, metric, value in score_song(estimates, truth, rate_hz, v4, sources)]
             table = pd.DataFrame(rows, columns=list(COLUMNS))
             if path is not None:
                 store.save(table, path)
@@ -156,12 +166,20 @@ def _score_track(
     return track.name, tables, ""
 
 
-def _separate(separator: Separator, signals: np.ndarray) -> np.ndarray:
+def _separate(separator: Separator, signals: np.ndarray, sources: Sequence[str]) -> np.ndarray:
+    given = getattr(getattr(separator, "config", None), "sources", sources)
     estimates = np.asarray(separator(signals))
-    expected = (len(report.SOURCES), signals.shape[-1])
+    expected = (len(given), signals.shape[-1])
     if estimates.shape != expected:
         raise ValueError(f"the separator gave estimates of shape {estimates.shape}; {expected} was expected")
-    return estimates
+    return estimates[_rows(sources, given, "network")]
+
+
+def _rows(sources: Sequence[str], names: Sequence[str], what: str) -> list[int]:
+    """Where the sources stand among the names of a song's signals or of a network's sources."""
+    if missing := [source for source in sources if source not in names]:
+        raise ValueError(f"the {what} has no {', '.join(missing)}; it has {', '.join(names)}")
+    return [list(names).index(source) for source in sources]
 
 
 def _collect(

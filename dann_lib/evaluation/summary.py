@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dann_lib import report
 from dann_lib.evaluation.scores import EXCLUDED, WINDOWS
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def as_text(summary: pd.DataFrame) -> str:
     """A table of `summarise` to be read: a row for each run and source, medians with their intervals."""
     text = [f"{row.median:.1f} [{row.low:.1f}, {row.high:.1f}]" for row in summary.itertuples()]
     table = summary.assign(text=text).pivot(index=["run", "source"], columns="metric", values="text")
-    rows = [(run, source) for run in summary["run"].unique() for source in report.SOURCES]
+    rows = list(summary[["run", "source"]].drop_duplicates().itertuples(index=False, name=None))
     return table.reindex(index=rows, columns=summary["metric"].unique()).to_string()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from dann_lib import report
 
 Separator = Callable[[np.ndarray], np.ndarray]
-"""Signals `(signal, sample)` at 8.82 kHz, in the order of `report.SIGNALS` → estimates `(source, sample)`.
+"""Signals `(signal, sample)` at 8.82 kHz: mixture, sources, other stems → estimates `(source, sample)`.
 
 A trained network looks at the mixture alone, which comes first; an oracle looks at the true sources too.
 """
@@ -21,6 +21,7 @@ class Track(Protocol):
 
     name: str
     rate: int
+    signals: tuple[str, ...]
 
     @property
     def waveforms(self) -> np.ndarray:
@@ -36,11 +37,11 @@ def load_signals(track: Track, rate_hz: int = report.SAMPLE_RATE) -> np.ndarray:
     At 8820 Hz they are the prepared waveforms, else the song's own files, resampled where `rate_hz` is not theirs.
 
     Returns:
-        `(signal, sample)` in the order of `report.SIGNALS`, float32.
+        `(signal, sample)` in the order of the track's signals, float32.
     """
     if rate_hz == report.SAMPLE_RATE:
         return np.array(track.waveforms, dtype=np.float32)
-    signals = [track.read(signal).mean(axis=-1, dtype=np.float32) for signal in report.SIGNALS]
+    signals = [track.read(signal).mean(axis=-1, dtype=np.float32) for signal in track.signals]
     n_samples = min(map(len, signals))
     stacked = np.stack([signal[:n_samples] for signal in signals])
     return resample(stacked, track.rate, rate_hz, round(n_samples * rate_hz / track.rate))

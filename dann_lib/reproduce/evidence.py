@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,9 +34,11 @@ class Evidence:
 
     Attributes:
         folder: with `manifest.json`, `scores.csv`, `measurements.csv`, `history/` and `weights/`.
+        seen: what was looked at: places such as `scores.csv#L2-L451`, and the run or experiment of each.
     """
 
     folder: Path
+    seen: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @staticmethod
     def stored(folder: Path | None = None) -> Evidence:
@@ -87,7 +89,9 @@ class Evidence:
         """Losses of a run, a table for each seed: `epoch, update, seconds, train_loss, test_loss`."""
         from dann_lib.checkpoint import load_history
 
-        return [load_history(self.folder / "history" / f"{name}-seed{seed}.csv") for seed in self.run(name)["seeds"]]
+        stems = [f"{name}-seed{seed}" for seed in self.run(name)["seeds"]]
+        self.seen.update({f"history/{stem}.csv": stem for stem in stems})
+        return [load_history(self.folder / "history" / f"{stem}.csv") for stem in stems]
 
     def losses(self, name: str, column: str = "test_loss") -> np.ndarray:
         """One loss of a run, `(seed, epoch)`."""
@@ -105,15 +109,34 @@ class Evidence:
         wanted = table[table["run"].isin(labels) & (table["metric"] == metric) & (table["rate_hz"] == rate_hz)]
         if not len(wanted):
             raise DannError(f"{self.folder / SCORES} has no {metric} of {name} at {rate_hz} Hz")
+        for label, rows in table[table["run"].isin(labels) & (table["rate_hz"] == rate_hz)].groupby("run"):
+            self._see(SCORES, rows, label)
         means = wanted.groupby(["song", "source"], sort=False)["value"].mean().unstack("source")
-        return means[list(report.SOURCES)]
+        return means[list(wanted["source"].unique())]
 
     def values(self, experiment: str, case: str = "", index: str = "source") -> pd.Series:
         """The measured values of an experiment, or of one of its cases, by a column of `measurements`."""
         chosen = self.measurements["experiment"] == experiment
+        self._see(MEASUREMENTS, self.measurements[chosen], experiment)
         if case:
             chosen &= self.measurements["case"] == case
         return self.measurements[chosen].set_index(index)["value"]
+
+    def _see(self, file: str, rows: pd.DataFrame, name: str) -> None:
+        self.seen[f"{file}#L{rows.index.min() + 2}-L{rows.index.max() + 2}"] = name  # the first line has the titles
+
+    def cost(self) -> str:
+        """What the runs took that were looked at: updates, minutes, and the processor; empty if there was none."""
+        names = set(self.seen.values())
+        each = [one for run, known in self.manifest["runs"].items()
+                for seed, one in zip(known["seeds"], known["each"], strict=True)
+                if names & {f"{run}-seed{seed}", run if seed == 0 else ""}]
+        if not each:
+            return ""
+        machines = sorted({f"{one.get('processor', one['machine'])}, {one['precision']}" for one in each})
+        updates, minutes = sum(one["updates"] for one in each), sum(one["wall_s"] for one in each) / 60
+        return (f"{len(each)} {'run' if len(each) == 1 else 'runs'}, {updates} updates, {minutes:.0f} min on "
+                f"{' and '.join(machines)}")
 
     def silence(self, subset: str, gain: float) -> float:
         """Loss (3) of empty estimates on the songs of a subset, at a gain."""
@@ -150,8 +173,8 @@ def publish(
                 shutil.copy(folder / run.file_stem / "weights.safetensors", out / "weights" / f"{run.name}.safetensors")
         write_scores(scores.assign(value=scores["value"].round(4)), out / SCORES)
         with atomic_write(out / MEASUREMENTS) as path:
-            measurements.assign(value=[float(f"{value:.6g}") for value in measurements["value"]]).to_csv(
-                path, index=False, lineterminator="\n")
+            measurements.assign(value=[float(f"{value:.6g}") for value in measurements["value"]]).sort_values(
+                "experiment", kind="stable").to_csv(path, index=False, lineterminator="\n")
         with atomic_write(out / MANIFEST) as path:
             path.write_text(json.dumps(_manifest(runs, corpus, folder, budget), indent=1) + "\n", encoding="utf-8")
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
@@ -162,7 +185,7 @@ def publish(
 
 def _manifest(runs: Sequence[TrainingRun], corpus: Corpus, folder: Path, budget: Budget) -> dict[str, Any]:
     """What the results were made from: corpus, and for each run configuration, seeds, size, provenance."""
-    from dann_lib.baselines import build  # torch, which those who read the evidence need not wait for
+    from dann_lib.baselines import network_of  # torch, which those who read the evidence need not wait for
     from dann_lib.checkpoint import load_history
     from dann_lib.network import n_parameters
 
@@ -173,7 +196,7 @@ def _manifest(runs: Sequence[TrainingRun], corpus: Corpus, folder: Path, budget:
         if run.name not in described:
             config = json.loads(run.config.to_json())
             del config["seed"]
-            size = n_parameters(build(run.config.network, **run.config.network_options))
+            size = n_parameters(network_of(run.config))
             described[run.name] = {"experiment": run.experiment, "songs": run.songs, "config": config,
                                    "parameters": size, "seeds": [], "each": []}
         described[run.name]["seeds"].append(run.config.seed)

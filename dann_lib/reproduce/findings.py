@@ -14,6 +14,7 @@ import numpy as np
 from dann_lib import report
 from dann_lib.reproduce.evidence import Evidence
 from dann_lib.reproduce.experiments import ALL_GENRES, MODERN_RUN, NETWORKS, REPORT_RUN, WITHOUT_ELECTRO
+from dann_lib.synthetic.duets import DUETS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,9 +31,13 @@ STATEMENTS: tuple[tuple[str, bool], ...] = (
 """What the report says in numbers, and whether it follows from its other numbers (`report.ERRATA`)."""
 
 SHARE = "DANN's share of the feed-forward network's parameters"
-START = "the mean test loss over the first third of the run, minus that with Concat 3,"
+START = "the mean test loss over the first third of the updates, minus that with Concat 3, in per cent of the latter,"
 GAINED = "the loss with gain, in per cent of that of silence,"
+FIRST_NEAR = "the first epoch whose test loss is within 1 % of the lowest"
 PLACE, AFTERWARDS = "its place in the run", "the further fall of the training loss in per cent"
+TRAINING_FALL = "the fall of the training loss likewise"
+LOST = "what vocals, drums and bass lose in dB"
+BEGINNING = "the first epoch within 2 % and within 0.5 % of the lowest test loss"
 CEILING = "the median SDR in dB of the true sources through 8.82 kHz and back"
 """Quantities beside the measure on which rules look; a rule calls them by these names."""
 
@@ -92,13 +97,14 @@ def against_concat_3(evidence: Evidence, name: str) -> Finding:
     """How fast the skip connections `name` of `experiments.SKIPS` learn, and how low they end."""
     losses, others = evidence.losses(f"skips-{name}"), evidence.losses("skips-3")
     third = max(1, losses.shape[1] // 3)
-    start = losses[:, :third].mean(axis=1) - others[:, :third].mean(axis=1)
+    last, updates = (evidence.histories(f"skips-{name}")[0]["update"].iloc[at] for at in (third - 1, -1))
+    start = 100 * (losses[:, :third].mean(axis=1) / others[:, :third].mean(axis=1) - 1)
     end = 100 * (losses.min(axis=1) / others.min(axis=1) - 1)
     lowest = [each.min(axis=1).mean() for each in (losses, others)]
     return Finding(
         *spread(end),
-        f"Over the first {third} epochs the mean test loss of Concat {name} minus that of Concat 3 is "
-        f"{_span(spread(start))}. Lowest test loss {lowest[0]:.1f} and {lowest[1]:.1f}.",
+        f"Over the first {last} of {updates} updates the mean test loss of Concat {name} minus that of Concat 3 is "
+        f"{_span(spread(start))} %. Lowest test loss {lowest[0]:.1f} and {lowest[1]:.1f}.",
         {"each": end, START: start},
     )
 
@@ -130,13 +136,19 @@ def overfitting(evidence: Evidence) -> Finding:
     first = {percent: 1 + (tests <= tests.min(axis=1, keepdims=True) * (1 + percent / 100)).argmax(axis=1)
              for percent in (2.0, 1.0, 0.5)}
     after = 100 * (1 - trains[:, -1] / trains[np.arange(len(trains)), first[1.0] - 1])
+    third = max(1, n_epochs // 3)
+    falls, learned = (100 * (1 - each[:, -third:].mean(axis=1) / each[:, -2 * third :][:, :third].mean(axis=1))
+                      for each in (tests, trains))
+    ends = float(first[2.0].min()), float(first[0.5].max())
     updates = evidence.histories(REPORT_RUN)[0]["update"].iloc[-1] / n_epochs
     of_report = report.EPOCHS * math.ceil(report.N_CHUNKS / report.BATCH_SIZE)
     return Finding(
-        float(np.median(first[1.0])), float(first[2.0].min()), float(first[0.5].max()),
-        f"The training loss falls by another {after.mean():.0f} % to epoch {n_epochs}. An epoch here has {updates:.0f} "
-        f"updates; the report's 100 epochs have {of_report}: {of_report / updates:.0f} epochs of these songs.",
-        {PLACE: first[1.0] / n_epochs, AFTERWARDS: after},
+        *spread(falls),
+        f"The training loss falls by {_span(spread(learned))} %. The first epoch near the lowest test loss is "
+        f"{ends[0]:.0f} to {ends[1]:.0f}, by seed and by what counts as near (2 % to 0.5 %). An epoch here has "
+        f"{updates:.0f} updates; the report's 100 epochs have {of_report}: {of_report / updates:.0f} of these.",
+        {"each": falls, TRAINING_FALL: learned, BEGINNING: ends, FIRST_NEAR: float(np.median(first[1.0])),
+         PLACE: first[1.0] / n_epochs, AFTERWARDS: after},
     )
 
 
@@ -248,6 +260,59 @@ def reverberation(evidence: Evidence) -> Finding:
     )
 
 
+def more_data(evidence: Evidence) -> Finding:
+    """Composed songs beside the real ones, and in their place, on the real test songs."""
+    added, alone = (median(_gain(evidence, name, "data-real")) for name in ("data-both", "data-composed"))
+    medians = "; ".join(_each(evidence.per_song(f"data-{name}").median()) for name in ("real", "composed", "both"))
+    return Finding(*added, f"Composed songs alone, against real ones alone: {_span(alone)} dB. Median SDR in dB "
+                           f"of real, composed, both: {medians}.")
+
+
+def more_instruments(evidence: Evidence) -> Finding:
+    """Five sources in place of three, on composed songs: what the new ones reach, and what it costs the old ones."""
+    five, mixture = evidence.per_song("five-sources"), evidence.per_song("mixture-apart")
+    new = {source: median(five[source] - mixture[source]) for source in five if source not in report.SOURCES}
+    three = evidence.per_song("three-sources")
+    lost = median((three - five[list(three)]).mean(axis=1))
+    return Finding(
+        *min(new.values()), f"Improvement in dB: {'; '.join(f'{name} {_span(each)}' for name, each in new.items())}. "
+        f"Vocals, drums and bass lose {_span(lost)} dB.",
+        {"each": [each[0] for each in new.values()], LOST: lost[0]})
+
+
+def asked(evidence: Evidence) -> Finding:
+    """A network that is asked for one source against one that gives all five."""
+    each = (evidence.per_song("asked") - evidence.per_song("five-sources")).median()
+    return Finding(*median(_gain(evidence, "asked", "five-sources")), f"In dB: {_each(each)}.")
+
+
+def bands(evidence: Evidence) -> Finding:
+    """Masks that are closed outside each source's band: learned so, and closed afterwards."""
+    learned, afterwards = (median(_gain(evidence, name, "data-real")) for name in ("bands", "data-real-closed"))
+    return Finding(*learned, f"Closed after training: {_span(afterwards)} dB. Bands in Hz: {_bands(evidence)}.")
+
+
+def same_type(evidence: Evidence) -> Finding:
+    """Improvement on the mixture for two singers and two guitars, when the order of the estimates is free."""
+    each = {kind: median(_gain(evidence, f"{kind}-free", f"mixture-{kind}")) for kind in DUETS}
+    found = "; ".join(f"two {kind} {_span(one)}" for kind, one in each.items())
+    return Finding(*min(each.values()), f"In dB: {found}.", {"each": [one[0] for one in each.values()]})
+
+
+def duet_choice(evidence: Evidence, name: str) -> Finding:
+    """What "fixed" order or "remixed" training changes for two of the same type, less than the free order without."""
+    each = {kind: median(_gain(evidence, f"{kind}-{name}", f"{kind}-free")) for kind in DUETS}
+    both = np.concatenate([_gain(evidence, f"{kind}-{name}", f"{kind}-free") for kind in DUETS])
+    return Finding(*median(both), f"In dB: {'; '.join(f'two {kind} {_span(one)}' for kind, one in each.items())}.")
+
+
+def _bands(evidence: Evidence) -> str:
+    limits = evidence.run("bands")["config"]["network_options"]["bands"]
+    hz = report.SAMPLE_RATE / report.N_FFT
+    return ", ".join(f"{source} {low * hz:.0f} to {high * hz:.0f}"
+                     for source, (low, high) in zip(report.SOURCES, limits, strict=True))
+
+
 def gain_curves(evidence: Evidence) -> dict[float, np.ndarray]:
     """Loss on the validation songs, in per cent of that of silence, `(seed, epoch)` for each gain."""
     runs = {name: run["config"]["gain"] for name, run in evidence.manifest["runs"].items() if name.startswith("gain-")}
@@ -263,7 +328,7 @@ def genre_losses(evidence: Evidence) -> pd.Series:
 def composed_scores(evidence: Evidence, run: str) -> pd.DataFrame:
     """A row for each composed song: genre, instruments, seed, and SDR in the mean of sources and seeds."""
     scores = evidence.per_song(run).mean(axis=1)
-    genres, counts, seeds = zip(*(song.rsplit(" ", 2) for song in scores.index), strict=True)  # `ComposedSong.name`
+    genres, counts, seeds = zip(*(song.rsplit(" ", 2) for song in scores.index), strict=True)  # `Composition.name`
     return scores.to_frame("sdr").assign(genre=genres, instruments=list(map(int, counts)), seed=seeds)
 
 

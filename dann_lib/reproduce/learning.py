@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 from dann_lib import report
 from dann_lib.errors import DannError
 from dann_lib.files import atomic_write
+from dann_lib.reproduce import processes
 from dann_lib.reproduce.experiments import Budget, Songs, TrainingRun, plan
 
 if TYPE_CHECKING:
@@ -136,9 +137,10 @@ def _provenance(machine: Machine) -> dict[str, Any]:
     """What a result was made with: commit, versions, processor, device."""
     from dann_lib.devices import make_accelerator
 
-    accelerator = make_accelerator(machine.device, machine.precision)
+    accelerator, facts = make_accelerator(machine.device, machine.precision), processes.machine()
     return {
         "commit": _commit(),
+        "processor": ", ".join((facts["processor"], *facts["instructions"])),
         "device": accelerator.device.type,
         "precision": accelerator.mixed_precision.replace("no", "float32"),
         "processors": os.cpu_count(),

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from filelock import FileLock
@@ -19,6 +20,7 @@ from dann_lib.report import SIGNALS
 from dann_lib.synthetic.compose import compose_song
 from dann_lib.synthetic.score import Song
 from dann_lib.synthetic.songs import SONGS, Entry
+from dann_lib.synthetic.styles import STYLES
 
 VERSION = 2
 """Raised with every change that alters the songs; a corpus of another version is made again."""
@@ -78,6 +80,27 @@ def compose_entry(entry: Entry, seed: int = 0) -> Song:
     return compose_song(entry.genre, entry.n_instruments, 1000 * seed + SONGS.index(entry), entry.name)
 
 
+def compose_songs(
+    folder: Path, n_songs: int, first_seed: int, apart: bool = False, *, progress: bool = True, jobs: int | None = None
+) -> None:
+    """Compose and render songs of all genres and numbers of instruments, about 11 s each, as folders of WAV files.
+
+    Args:
+        folder: gets a folder for each song; a corpus is a folder with `train` and `test`.
+        n_songs: how many.
+        first_seed: of the first song, the next one has the next; those of the embedded corpus are below 1000.
+        apart: with stems for guitar and keys (`render.APART`) in place of MUSDB18's.
+        progress: whether to show a progress bar.
+        jobs: processes that render at once; by default one per core.
+
+    Raises:
+        OutputError: if the folder cannot be written.
+    """
+    genres = tuple(STYLES)
+    songs = [compose_song(genres[place % 4], 4 + place // 4 % 5, first_seed + place) for place in range(n_songs)]
+    _write_all({Path(folder) / song.name: song for song in songs}, apart, progress, jobs)
+
+
 def is_complete(root: Path, seed: int = 0) -> bool:
     """Whether `root` holds this version of the corpus for this seed, with every file at its full size."""
     try:
@@ -91,14 +114,8 @@ def is_complete(root: Path, seed: int = 0) -> bool:
 
 
 def _render_all(folder: Path, seed: int, progress: bool, jobs: int | None) -> None:
-    from dann_lib.synthetic.render import write_song
-
     songs = {entry: compose_entry(entry, seed) for entry in SONGS}
-    work = Parallel(n_jobs=min(jobs or cpu_count(), len(songs)), return_as="generator_unordered")(
-        delayed(write_song)(folder / entry.folder, song) for entry, song in songs.items()
-    )
-    for _ in tqdm(work, total=len(songs), desc="composing songs", unit="song", leave=False, disable=not progress):
-        pass
+    _write_all({folder / entry.folder: song for entry, song in songs.items()}, False, progress, jobs)
     rows = [{
         "name": song.name, "split": entry.split, "genre": song.genre, "n_instruments": song.n_instruments,
         "instruments": "; ".join(song.instruments), "tempo_bpm": song.tempo_bpm, "key": song.key,
@@ -111,6 +128,16 @@ def _render_all(folder: Path, seed: int, progress: bool, jobs: int | None) -> No
     names = [_TABLE, *(f"{entry.folder}/{signal}.wav" for entry in SONGS for signal in SIGNALS)]
     stamp = {**_stamp(seed), "bytes": {name: (folder / name).stat().st_size for name in names}}
     (folder / _STAMP).write_text(json.dumps(stamp, indent=1), encoding="utf-8")
+
+
+def _write_all(songs: Mapping[Path, Song], apart: bool, progress: bool, jobs: int | None) -> None:
+    from dann_lib.synthetic.render import APART, STEMS, write_song
+
+    work = Parallel(n_jobs=max(1, min(jobs or cpu_count(), len(songs))), return_as="generator_unordered")(
+        delayed(write_song)(folder, song, APART if apart else STEMS) for folder, song in songs.items()
+    )
+    for _ in tqdm(work, total=len(songs), desc="composing songs", unit="song", leave=False, disable=not progress):
+        pass
 
 
 def _stamp(seed: int) -> dict[str, str | int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import soundfile
 from scipy.signal import butter, fftconvolve, sosfilt
 
 from dann_lib.files import output_errors
-from dann_lib.report import SIGNALS, SONG_RATE, STEMS
+from dann_lib.report import SONG_RATE, STEMS
 from dann_lib.synthetic.rhythm_section import kick_beats
 from dann_lib.synthetic.sampler import play
 from dann_lib.synthetic.score import Part, Song, random_for
@@ -28,40 +29,60 @@ _VOCAL_ROOM = 0.16
 _ROOM_SECONDS = {"rock": 0.45, "pop": 0.6, "metal": 0.4, "electro": 0.7}
 
 
-def render_song(song: Song) -> dict[str, np.ndarray]:
-    """Render a song to a mixture and its four stems.
+APART = ("vocals", "drums", "bass", "guitar", "keys", "other")
+"""Stems of a song whose instruments are rendered apart."""
+
+
+def render_song(song: Song, stems: Sequence[str] = STEMS) -> dict[str, np.ndarray]:
+    """Render a song to a mixture and its stems.
 
     The samples are whole multiples of 1/32768, as in a 16-bit file, and the mixture is exactly the sum
     of the stems. The highest peak of any signal is at -1 dBFS.
 
     Args:
         song: from `compose_song`.
+        stems: `STEMS`, or `APART`; in the latter guitars, keyboards and other instruments are equally loud, and a
+            stem that no instrument plays is silent.
 
     Returns:
-        For each of `SIGNALS`, `(sample, channel)` float32 at 44.1 kHz, stereo.
+        For the mixture and each stem, `(sample, channel)` float32 at 44.1 kHz, stereo.
 
     Raises:
         CorpusError: if the SoundFont is missing.
     """
-    channels = {stem: [(_play(song, part), part.room) for part in song.parts if part.stem == stem] for stem in STEMS}
+    channels: dict[str, list[tuple[np.ndarray, float]]] = {stem: [] for stem in stems}
+    for part in song.parts:
+        if part.stem != "vocals":
+            stem = part.stem if part.stem != "other" or stems == STEMS else _family(part)
+            channels[stem].append((_play(song, part), part.room))
     channels["vocals"] = [(_sing(song), _VOCAL_ROOM)]
     room = _room(_ROOM_SECONDS[song.genre], random_for(song.seed, song.genre, "room"))
-    stems = {stem: _finish(_in_room(channels[stem], room), stem, song.levels_db[stem]) for stem in STEMS}
-    mixture = sum(stems.values())
-    peak = max(float(np.abs(signal).max()) for signal in (mixture, *stems.values()))
+    waves = {stem: _finish(_in_room(played, room), _CREST.get(stem, _CREST["other"]),
+                           song.levels_db.get(stem, song.levels_db["other"]))
+             for stem, played in channels.items() if played}
+    mixture = sum(waves.values())
+    peak = max(float(np.abs(signal).max()) for signal in (mixture, *waves.values()))
     # Four roundings can add up to 2 steps; the peak stays far from the limit.
     scale = 10.0 ** (_PEAK_DB / 20.0) * _FULL_SCALE / peak
-    steps = {stem: np.round(stems[stem] * scale).astype(np.int32) for stem in STEMS}
+    steps = {stem: np.round(waves.get(stem, 0 * mixture) * scale).astype(np.int32) for stem in stems}
     steps["mixture"] = sum(steps.values())
-    return {signal: (steps[signal] / _FULL_SCALE).astype(np.float32) for signal in SIGNALS}
+    return {signal: (steps[signal] / _FULL_SCALE).astype(np.float32) for signal in ("mixture", *stems)}
 
 
-def write_song(folder: Path, song: Song) -> None:
+def _family(part: Part) -> str:
+    """The stem of an instrument in `APART`."""
+    if "guitar" in part.name:
+        return "guitar"
+    return "other" if part.name in ("strings", "choir") else "keys"
+
+
+def write_song(folder: Path, song: Song, stems: Sequence[str] = STEMS) -> None:
     """Render a song and write `mixture.wav`, `vocals.wav` and so on, 44.1 kHz stereo, 16 bits.
 
     Args:
         folder: is made if it is missing.
         song: from `compose_song`.
+        stems: as in `render_song`.
 
     Raises:
         OutputError: if the folder cannot be written or the disk is full.
@@ -69,7 +90,7 @@ def write_song(folder: Path, song: Song) -> None:
     folder = Path(folder)
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for signal, wave in render_song(song).items():
+        for signal, wave in render_song(song, stems).items():
             content = io.BytesIO()
             # Integers are stored as they are; libsndfile would scale floats by 32767.
             steps = np.round(wave * _FULL_SCALE).astype(np.int16)
@@ -123,10 +144,10 @@ def _ducking(song: Song, n_samples: int) -> np.ndarray:
     return gain
 
 
-def _finish(wave: np.ndarray, stem: str, level_db: float) -> np.ndarray:
+def _finish(wave: np.ndarray, crest: float, level_db: float) -> np.ndarray:
     """Limit a stem's peaks, fade its end out and set its root mean square."""
     wave = wave / np.sqrt(np.mean(wave**2))
-    wave = _CREST[stem] * np.tanh(wave / _CREST[stem])
+    wave = crest * np.tanh(wave / crest)
     fade = round(_FADE * SONG_RATE)
     wave[-fade:] *= np.cos(np.linspace(0.0, np.pi / 2, fade))[:, None] ** 2
     return wave / np.sqrt(np.mean(wave**2)) * 10.0 ** (level_db / 20.0)

@@ -24,7 +24,7 @@ import pandas as pd
 import torch
 
 from dann_lib import figures, player, report, spectrogram
-from dann_lib.course import exercises, lessons
+from dann_lib.course import exercises, lessons, live
 from dann_lib.corpus import open_corpus
 from dann_lib.course.exercises import stft
 
@@ -125,6 +125,28 @@ figures.waveforms(
 
 # %% tags=["self-check"]
 stft.check_inverse(overlap_and_add)
+
+# %% [markdown]
+# And by ear: your function on frames of which only the loudest places are kept, as in step 4. What does a bug sound
+# like? Forget to divide, or take the wrong hop.
+
+# %%
+def by_your_function(length=512, overlap=0.75, share=1.0):
+    window, hop = torch.hamming_window(length), round(length * (1 - overlap))
+    frames = torch.stft(
+        whole, length, hop, window=window, center=False, return_complex=True
+    )
+    level = frames.abs().flatten().quantile(1 - share)
+    back = overlap_and_add(frames * (frames.abs() >= level), window, hop)
+    above_db = above_error_db(whole[: len(back)], back)
+    words = f"Song above the error: {above_db:.1f} dB."
+    return player.audio(back[heard], title="from your function"), words
+
+# %%
+live.Control(
+    by_your_function, length=[128, 512, 2048], overlap=[0, 0.5, 0.75],
+    share=[0.003, 0.01, 0.03, 0.1, 0.3, 1],
+)
 
 # %% [markdown]
 # ### 2.3 · A mask of zeros and ones

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dann_lib import report
 from dann_lib.audio.songs import safe_name, stem_folder
 from dann_lib.errors import OutputError
 
@@ -19,16 +20,16 @@ def test_a_folders_name_is_one_part_of_a_path(song, folder):
 
 def test_a_song_keeps_its_folder_and_no_other_gets_it(tmp_path):
     def put(name: str, origin: str) -> str:
-        with stem_folder(tmp_path, name, origin, []) as folder:
+        with stem_folder(tmp_path, name, origin, [], report.STEMS) as folder:
             (folder / "vocals.flac").touch()
         return folder.name
 
     (tmp_path / "song 3").write_text("in the way")
     assert [put("song.wav", origin) for origin in "ABACA"] == ["song", "song 2", "song", "song 4", "song"]
     assert put("song.mp3", "B") == "song 2"
-    with stem_folder(tmp_path, "song", "D", []) as folder:
+    with stem_folder(tmp_path, "song", "D", [], report.STEMS) as folder:
         assert folder.name == "song 5"
     assert not folder.exists(), "no stems were made"
     (tmp_path / "song" / "bass.wav").mkdir()
-    with pytest.raises(OutputError, match="there is a folder"), stem_folder(tmp_path, "song", "A", []):
+    with pytest.raises(OutputError, match="there is a folder"), stem_folder(tmp_path, "song", "A", [], report.STEMS):
         pass

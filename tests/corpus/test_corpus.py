@@ -131,6 +131,36 @@ def test_a_stem_corpus_is_recognised_and_equals_the_decoded_streams(tmp_path):
             np.testing.assert_allclose(track.signal(signal), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(("names", "kind"), [
+    ("mixture vocals drums bass other", "wav"), ("vocals drums bass other", "own"), ("mixture drums bass", "own"),
+    ("mixture vocals drums bass other guitar", "own"), ("singer guitar other", "own"),
+])
+def test_songs_of_ones_own_have_any_stems_and_every_fifth_is_for_validation(tmp_path, names, kind):
+    audio = {name: np.full((4410, 2), 0.125 * (index + 1)) for index, name in enumerate(names.split())}
+    for song in "abcdef":
+        write_wav_song(tmp_path / "r/train" / song, audio)
+    corpus = open_corpus(tmp_path / "r", cache=tmp_path / "c", progress=False)
+    assert [track.name for track in corpus.select("valid")] == ["e"] and corpus.kind == kind
+    track = corpus.tracks[0]
+    assert set(track.signals) == {"mixture", *audio}
+    mixture = audio.get("mixture", sum(audio.values()))
+    for name, expected in {**audio, "mixture": mixture}.items():
+        np.testing.assert_array_equal(track.read(name), expected)
+        np.testing.assert_array_equal(track.read_all()[track.signals.index(name)], expected)
+
+
+def test_a_stem_that_only_some_songs_have_is_silent_elsewhere_and_musdb_stays_musdb(tmp_path):
+    audio = signals(0.1)
+    write_wav_song(tmp_path / "own/train/a", {name: audio[name] for name in ("drums", "bass")})
+    write_wav_song(tmp_path / "own/train/b", {"drums": audio["drums"]})
+    first, second = open_corpus(tmp_path / "own", cache=tmp_path / "c", progress=False).tracks
+    assert first.signals == second.signals == ("mixture", "bass", "drums")
+    assert first.split == "train" and second.split == "valid", "the last of fewer than five"
+    assert not second.signal("bass").any() and np.array_equal(second.signal("mixture"), second.signal("drums"))
+    write_wav_song(tmp_path / "hq/train" / VALIDATION, {**audio, "accompaniment": audio["bass"]})
+    assert open_corpus(tmp_path / "hq", cache=tmp_path / "c", progress=False).tracks[0].signals == report.SIGNALS
+
+
 @pytest.mark.parametrize("subset", ["train", "test"])
 def test_a_root_with_one_subset_is_enough(tmp_path, subset):
     write_wav_song(tmp_path / "r" / subset / "Song", signals(0.1))

@@ -359,9 +359,9 @@ def test_two_processes_at_once_prepare_each_song_once(tmp_path):
 import sys
 from dann_lib.corpus import cache, open_corpus
 usual, count = cache.prepare_song, []
-def counted(song):
+def counted(*song):
     count.append(1)
-    return usual(song)
+    return usual(*song)
 cache.prepare_song = counted
 print("ready", flush=True)
 sys.stdin.readline()

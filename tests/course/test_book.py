@@ -9,10 +9,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat import NotebookNode
 
 import dann_lib
-from dann_lib.course.book import HIDDEN, build_book, fill_pages
-from dann_lib.course.lesson_files import NOTEBOOKS, Lesson
+from dann_lib.course import book as book_module
+from dann_lib.course.book import HIDDEN, answers, build_book, fill_pages
+from dann_lib.course.lesson_files import NOTEBOOKS, Lesson, stored_lesson
 from dann_lib.reproduce.claims import CLAIMS
 
 TEXT = "# 3 · Build it\n\nAt the end\nyou hold it.\n\n**What you need**: about 12 s on two\nprocessor cores, 1 GB."
@@ -100,6 +102,38 @@ def test_the_index_says_how_long_a_lesson_took_and_lists_what_there_is(tmp_path)
     assert all(f"[]({path.name})" in text for path in NOTEBOOKS.glob("*.md")), "every text"
 
 
+def test_the_answers_stand_below_what_is_asked():
+    """Predictions with what the cells show from there to what there is to notice, in words; quick checks."""
+    def shown(**data: str) -> NotebookNode:
+        plain = {f"text/{kind}": text for kind, text in data.items()}
+        return nbformat.v4.new_code_cell("x", outputs=[nbformat.v4.new_output("display_data", data=plain)])
+
+    say = nbformat.v4.new_markdown_cell
+    cells = [say(TEXT), shown(plain="before"), say("## 1. Empty"), say("## 2. Step\n\nText.\n\n**Predict:** how many?"),
+             shown(plain="def code():", latex="code"), shown(plain="Object", markdown="**7**, see [2](02_stft.ipynb)"),
+             shown(plain="a  1\nb  2"), shown(plain="a", html="<table>\n\n    <td>1"),
+             say("*What to notice.* Seven.\n\nMore."), shown(plain="after"),
+             shown(plain="Quick check. Why 7?\nSince $3 + 4$."), say("## Exercises\n\n**Predict:** not this")]
+    text = re.sub(r"</?div[^>]*>", "", answers(Lesson(Path("03_unet.py"), nbformat.v4.new_notebook(cells=cells))))
+    assert text.split("\n\n") == [
+        "# Answers to lesson 3 · Build it", "## 2. Step", "**Predict:** how many?", "**7**, see [2](../02_stft.ipynb)",
+        "```text\na  1\nb  2\n```", "<table>\n<td>1", "*What to notice.* Seven.",
+        "**Quick check.** Why 7?", "Since $3 + 4$."]
+
+
+def test_nothing_in_a_book_without_solutions_leads_to_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(book_module, "_run_sphinx", lambda sources, pages, *_: pages.mkdir())
+    for folder in ("solutions", "notebooks/solutions"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "03_unet.html").write_text("of a book before")
+    lessons = [stored_lesson(path) for path in sorted(NOTEBOOKS.rglob("[0-9]*.py"))]
+    build_book(lessons, tmp_path, whole=False, solutions=False)
+    assert {path.name for path in tmp_path.iterdir()} == {"notebooks"}
+    kept = [path.read_text() for path in (tmp_path / "notebooks").rglob("*")]
+    assert len(kept) == len(lessons) / 2
+    assert not [text for text in kept if re.search(r"solutions/|\bSolutions\b", text)]
+
+
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages of a whole book that follow from others."""
@@ -112,7 +146,7 @@ def test_the_ledger_has_every_claim_with_its_figure(filled):
     text = (filled / "ledger.md").read_text()
     for number, claim in enumerate(CLAIMS, start=1):
         part = text.partition(f"(claim-{number})=")[2].partition("(claim-")[0]
-        assert claim.text in part and all(rule in part for rule in claim.criteria.values())
+        assert claim.text in part and all(rule in part for rule in claim.rule.criteria.values())
         assert "](../data/reference/figures/" in part or claim.id == "numbers"
 
 

@@ -272,12 +272,12 @@ def test_a_song_can_be_dropped_also_after_one_that_was_cancelled_while_it_arrive
     separated(panel, "dropped")
 
 
-def test_a_file_of_200_mb_arrives(panel, tmp_path):
+def test_a_file_of_60_mb_arrives(panel, tmp_path):
     """It is silent, so that it need not be separated: the panel says so when it has read all of it."""
     path = tmp_path / "long silence.wav"
     with soundfile.SoundFile(path, "w", 44_100, 2) as file:
-        for _ in range(20):
+        for _ in range(6):
             file.write(np.zeros((2_500_000, 2), np.int16))
-    assert path.stat().st_size > 200e6
+    assert path.stat().st_size >= 60e6
     hand_over(panel, path)
     panel.get_by_role("alert").filter(has_text="long silence.wav is silent").wait_for()

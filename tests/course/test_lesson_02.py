@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import jupytext
 import numpy as np
 import pytest
 import torch
-from lesson_code import FOLDER, definitions, run_cell
+from lesson_code import FOLDER, definitions, drive, run_cell
 from torch import Tensor
 
 from dann_lib import report, spectrogram
@@ -238,3 +239,24 @@ def test_phases_without_magnitudes_restored_or_with_them_twice_are_explained():
     assert "too loud" in stft.check_phases(twice).text
     assert "no numbers" in stft.check_phases(by_zero).text
     assert "waveform" in stft.check_phases(lambda magnitude, n_samples, rounds: start(magnitude)).text
+
+
+def test_the_sliders_keep_more_of_the_song_with_every_share():
+    names = ("WINDOWS", "picture", "sound", "loudest", "above_error_db", "heard", "greedy", "greedy_sliders")
+    shown = drive(lesson(*names, mixture=0.1 * noise(EXCERPT.stop))["greedy_sliders"])
+    for length, overlap in ((128, 0), (8192, 0.875)):
+        least, all_of_it = (float(re.search(r"error: (-?[\d.]+) dB", shown[length, overlap, share])[1])
+                            for share in (0.003, 1))
+        assert least < 5 < 60 < all_of_it
+
+
+def test_the_sliders_of_exercise_2_2_play_the_readers_function():
+    names = ("heard", "above_error_db", "by_your_function", "by_your_function_sliders")
+    solved, given = solutions(), {"whole": 0.1 * noise(344 * 128)}
+    sliders = definitions("solutions/02_stft", *names, overlap_and_add=solved["overlap_and_add"], **given)
+    assert len(drive(sliders["by_your_function_sliders"])) == 9
+    too_loud = definitions("02_stft", *names, **given, overlap_and_add=lambda frames, window, hop: stft.added(
+        torch.fft.irfft(frames, n=len(window), dim=0), hop))
+    assert "error: -" in too_loud["by_your_function_sliders"].answer([1, 2, 5])
+    blank = definitions("02_stft", "overlap_and_add", *names, **given)
+    assert "Nothing is written" in blank["by_your_function_sliders"].answer([1, 2, 5])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
-from lesson_code import definitions
+from lesson_code import definitions, drive
 from torch import nn
 from torch.nn import functional
 
 from dann_lib import network as layers
+from dann_lib import report, spectrogram
 from dann_lib.checkpoint import load_weights
 from dann_lib.course.exercises import unet
 from dann_lib.files import reference_folder
@@ -196,3 +199,19 @@ def test_a_design_keeps_to_its_budget_and_uses_it():
     assert "spend 80%" in unet.check_design(lambda budget: DANN(channels=(2, 2, 2, 2), bottleneck=2)).text
     assert "is no network" in unet.check_design(lambda budget: (8, 8, 8, 8)).text
     assert "two parts are" in unet.check_design(lambda budget: nn.Conv2d(2, budget // 20, 3, padding=1)).text
+
+
+def test_a_wide_kernel_lets_a_tone_pass_and_a_high_one_clicks():
+    tone = torch.sin(2 * torch.pi * 440 / report.SAMPLE_RATE * torch.arange(report.N_FRAMES * report.HOP))
+    clicks = torch.zeros_like(tone)
+    clicks[5000::9000] = 1
+    wide = []
+    for sound in (tone, clicks):
+        planes = spectrogram.stft(sound)[..., : report.N_FRAMES]
+        found = definitions("03_unet", "draw", "draw_found", "line_kernel", "find", "find_sliders", planes=planes,
+                            picture=planes.norm(dim=0)[None, None] ** 0.3)["find_sliders"]
+        assert len(drive(found)) == 5
+        share = [int(re.search(r"lets (\d+) %", found.answer(places))[1]) for places in ([1, 3], [3, 1])]
+        wide.append(share[0] > 2 * share[1])
+        assert max(share) > 2 * min(share)
+    assert wide == [True, False]

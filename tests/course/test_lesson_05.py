@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from lesson_code import definitions
+from lesson_code import definitions, drive
 
 from dann_lib import report
 from dann_lib.batches import Batch, Chunks, pretreat
@@ -256,3 +257,12 @@ MISTAKES = {
 def test_mistakes_are_explained(check: Callable, answer: Callable, words: str):
     outcome = check(answer)
     assert outcome.state == "wrong" and words in outcome.text
+
+
+def test_equal_products_of_rate_and_gain_are_the_same_step(batch):
+    names = ("SMALL", "loss_and_gradient", "loss_after_step", "norm", "rates", "valley", "one_step", "one_step_sliders")
+    sliders = definitions(LESSON, *names, batch=batch, start=222, along=np.full(10, 222))["one_step_sliders"]
+    assert len(drive(sliders)) == 5
+    rate, gain = (list(sliders.choices[name]).index(value) for name, value in (("learning_rate", 1e-4), ("gain", 300)))
+    words = {re.search('alt="([^"]*)"', sliders.answer([rate + step, gain - step]))[1] for step in (-1, 0, 1)}
+    assert len(words) == 1 and "0.03" in words.pop()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from lesson_code import definitions
+from lesson_code import definitions, drive
 
 from dann_lib.course.exercises import scoring
 from dann_lib.evaluation import decompose, interval, sdr_sir_sar
@@ -188,3 +188,23 @@ MISTAKES = {
 def test_mistakes_are_explained(check: Callable, answer: Callable, words: str):
     outcome = check(answer)
     assert outcome.state == "wrong" and words in outcome.text
+
+
+def test_each_slider_moves_the_parts_it_makes():
+    sources = dict(zip(("vocals", "drums", "bass"), np.random.default_rng(1).normal(size=(3, 9000)), strict=True))
+    sources["bass"] += 0.2 * sources["drums"]
+    truth, everything = sources["drums"], np.stack(list(sources.values()))
+    names = ("names", "decibel", "project", "shadow", "hiss", "bars_and_ratios", "made_up", "steps", "made_up_sliders")
+    given = {"sources": sources, "truth": truth, "S": everything, "G": everything @ everything.T,
+             "excerpt": slice(0, 9000)}
+    sliders = definitions("06_evaluation", *names, **given)["made_up_sliders"]
+    shown = drive(sliders)
+    assert "SAR endless" in shown[3, 3, 0] and "SIR endless" not in shown[3, 3, 0]
+    assert "SDR endless" in shown[3, 0, 0] and "endless" not in shown[3, 3, 3]
+    for theirs, same in ((lambda x, s: 0.5 * project(x, s), False), (project, True), (blank, True)):
+        theirs = definitions("06_evaluation", *names, **given, shadow_of=theirs)["made_up_sliders"]
+        assert (theirs.answer(theirs.start) == sliders.answer(sliders.start)) is same
+
+
+def blank(x: np.ndarray, s: np.ndarray) -> np.ndarray:
+    raise NotImplementedError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soxr
 import torch
-from lesson_code import definitions
+from lesson_code import definitions, drive
 from torch import Tensor
 
 from dann_lib import report, spectrogram
@@ -206,3 +206,21 @@ MISTAKES = {
 def test_mistakes_are_explained(check: Callable, answer: Callable, words: str):
     outcome = check(answer)
     assert outcome.state == "wrong" and words in outcome.text
+
+
+def test_the_sliders_of_the_masks_have_an_echo_where_the_two_differ():
+    names = ("low", "with_masks", "echo", "echo_sliders")
+    noise = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, 9000)).float()
+    given = definitions("07_listening", *names, singing=noise, sung=slice(0, 9000), shown=slice(2150, 6550))
+    shown = drive(given["echo_sliders"])
+    assert "= 0.00." in shown[1, 1] and "= inf." in shown[1, -1] and "= 0.60." in shown[0.25, 1]
+
+
+def test_the_mixing_desk_plays_the_file_that_it_writes(tmp_path):
+    stems = dict(zip(report.STEMS, np.random.default_rng(0).uniform(-0.1, 0.1, (4, 9000, 2)), strict=True))
+    given = definitions("07_listening", "read", "mix", "gains", "mix_sliders", four=stems, hz=report.SONG_RATE,
+                        mix_file=tmp_path / "mix.wav", played=slice(0, 9000))
+    assert len(drive(given["mix_sliders"])) == 17
+    given["mix"](vocals=6, drums=-40, bass=0, other=-40)
+    expected = 10 ** (6 / 20) * stems["vocals"] + stems["bass"] + 0.01 * (stems["drums"] + stems["other"])
+    assert np.abs(given["read"](tmp_path / "mix.wav") - expected).max() < 2**-15

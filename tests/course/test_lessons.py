@@ -19,3 +19,8 @@ def test_answers_unfold_with_their_equations_as_they_are(markdown, shown):
     assert "How much?" in question
     assert shown in answer.partition("</details>")[0]
     assert shown not in question
+
+
+def test_answers_to_choose_from_have_lines_of_their_own():
+    shown = lessons.quick_check("Which? (a) One. (b) Two.", "**(b)** Two; (a) is less.")._repr_html_()
+    assert "Which?<br>(a) One.<br>(b) Two.</p>" in shown and "Two; (a) is less." in shown

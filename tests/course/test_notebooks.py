@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import dis
 import functools
+import itertools
 import re
 import sys
 from pathlib import Path
+from types import CodeType
 
 import jupytext
 import nbformat
 import pytest
 from jupytext.compare import NotebookDifference, compare_notebooks
-from lesson_code import definitions
+from lesson_code import definitions, reads
 from nbformat import NotebookNode
 
 from dann_lib.course import runner as course
@@ -157,7 +160,7 @@ def test_a_lesson_has_all_its_parts(name):
     assert re.search(r"\d+ s|minute", needs) and "GB of memory" in needs and "headphones" in needs
     assert "**What of the report is rebuilt**" in first
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
-    assert headings[-4:] == ["The report says / we find", "Exercises", "Recap", "Further reading"]
+    assert headings[-5:] == ["The report says / we find", "Quiz", "Exercises", "Recap", "Further reading"]
     reading = text.split("## Further reading")[1]
     sources = re.findall(r"^- (?:.|\n(?!- |\n))+", reading, re.MULTILINE)
     assert len(sources) >= 2
@@ -207,6 +210,38 @@ def test_questions_unfold_their_answers(name):
         assert cell.metadata.get("jupyter", {}).get("source_hidden") is True, cell.source
         assert "<details><summary>Answer</summary>" in cell.outputs[-1].data["text/html"]
     assert any("{" in cell.source for cell in checks), "no answer has a computed number"
+
+
+@each_lesson
+def test_the_quiz_says_why_each_other_answer_is_wrong(name):
+    texts = [cell.source for cell in stored(name).cells]
+    start, end = (next(place for place, text in enumerate(texts) if text.startswith(f"## {heading}"))
+                  for heading in ("Quiz", "Exercises"))
+    questions = [cell.outputs[-1].data["text/plain"].partition("\n") for cell in stored(name).cells[start + 1 : end]]
+    assert 3 <= len(questions) <= 5 and any("f\"" in text for text in texts[start:end])
+    for question, _, answer in questions:
+        options = re.findall(r" \([a-e]\)", question)
+        assert len(options) >= 3 and options == sorted(set(options)), question
+        assert re.match(r"\*\*\([a-e]\)\*\*", answer) and all(option.strip() in answer for option in options), question
+
+
+@each_lesson
+def test_a_slider_calls_to_the_end_what_it_called_at_first(name):
+    """No later cell gives another meaning to a name that its function reads, nor one of those that this calls."""
+    before, functions, needed = set(), {}, set()
+    cells = [cell for cell in jupytext.read(FOLDER / f"{name}.py").cells if cell.cell_type == "code"]
+    for statement in itertools.chain(*(ast.parse(cell.source).body for cell in cells)):
+        text, code = ast.unparse(statement), compile(
+            ast.Module([statement], []), name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        if text not in before and not isinstance(statement, (ast.Import, ast.ImportFrom)):
+            stored = {step.argval for step in dis.get_instructions(code) if step.opname.startswith("STORE")}
+            assert not stored & needed, text
+        before.add(text)
+        functions |= {inner.co_name: {*reads(inner)} for inner in code.co_consts if isinstance(inner, CodeType)}
+        if {"Control", "watch"} & {*code.co_names}:
+            more = functions.keys() & {*code.co_names}
+            while more := {name for each in more for name in functions.get(each, ())} - needed:
+                needed |= more
 
 
 @each_lesson

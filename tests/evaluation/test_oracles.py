@@ -107,7 +107,7 @@ def test_a_song_with_one_source_is_its_own_separation(signals):
 class Tone:
     """A song of tones: vocals at 1 kHz and 8 kHz, equally loud; drums at 12 kHz; bass at 100 Hz."""
 
-    name, rate = "tones", report.SONG_RATE
+    name, rate, signals = "tones", report.SONG_RATE, report.SIGNALS
     tones = ("vocals", (1000, 8000)), ("drums", (12_000,)), ("bass", (100,)), ("other", (500,))
 
     def read(self, signal: str) -> np.ndarray:

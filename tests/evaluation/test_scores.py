@@ -36,6 +36,7 @@ class FakeTrack:
     seed: int
     silent: int | None = None
     rate: int = report.SONG_RATE
+    signals: tuple[str, ...] = report.SIGNALS
 
     @property
     def waveforms(self) -> np.ndarray:

@@ -285,3 +285,13 @@ def test_without_scripts_the_still_picture_stands_there(silent_songs, open_page)
     picture = open_page(silent_songs._repr_html_(), java_script_enabled=False).locator("[data-still] img")
     assert picture.is_visible()
     assert silent_songs.still.description in picture.get_attribute("alt")
+
+
+def test_at_the_ends_of_the_list_there_is_no_button_to_press(silent):
+    songs = silent.get_by_role("combobox", name="Song", exact=True)
+    names = songs.evaluate("select => [...select.options].map((option) => option.value)")
+    for place, lost in ((names[0], "previous"), (names[-1], "next"), (names[1], "")):
+        songs.select_option(place)
+        disabled = [word for word in ("previous", "next")
+                    if silent.get_by_role("button", name=re.compile(word)).is_disabled()]
+        assert disabled == ([lost] if lost else [])

@@ -352,13 +352,15 @@ def test_the_brush_erases_what_it_touches_and_keeps_it_again(masks):
         page.mouse.up()
         settle(masks)
 
+    choose(masks, "Frequencies", "all")
+    settle(masks)
     erased = masks.locator("canvas").first.screenshot()
     stroke()
     share = float(fact(masks, "Values erased").removesuffix(" %"))
     # A band of 2 × 16 px, 316 px long, with round ends, in a picture of about 800 × 230 px; cells count as a whole.
     assert 4 < share < 14
     assert masks.locator("canvas").first.screenshot() != erased
-    choose(masks, "Brush", "1")
+    choose(masks, "Paints", "1")
     stroke()
     assert fact(masks, "Values erased") == "0.0 %"
 

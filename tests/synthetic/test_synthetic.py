@@ -16,11 +16,13 @@ import pytest
 import soundfile
 
 from dann_lib.audio.ffmpeg import import_musdb
+from dann_lib.corpus import open_corpus
 from dann_lib.errors import DannError, OutputError
 from dann_lib.report import DOWNSAMPLING, HOP, N_FFT, N_FRAMES, SIGNALS, SONG_RATE, STEMS
-from dann_lib.synthetic import SONGS, build, compose_entry, compose_song, make_corpus, render
+from dann_lib.synthetic import SONGS, build, compose_entry, compose_song, compose_songs, make_corpus, render
+from dann_lib.synthetic.duets import DUETS, PLACES, render_duet
 from dann_lib.synthetic.harmony import parse_numeral, voice_chords
-from dann_lib.synthetic.render import write_song
+from dann_lib.synthetic.render import APART, write_song
 from dann_lib.synthetic.rhythm_section import DRUM_KEYS, TOMS
 
 GENRES = ("rock", "pop", "metal", "electro")
@@ -300,7 +302,7 @@ def two_songs(monkeypatch):
     monkeypatch.setattr(render, "write_song", write_seed)
 
 
-def write_seed(folder: Path, song) -> None:
+def write_seed(folder: Path, song, *_) -> None:
     folder.mkdir(parents=True)
     for signal in SIGNALS:
         (folder / f"{signal}.wav").write_text(f"{song.seed:5000}")
@@ -333,7 +335,7 @@ def test_a_complete_corpus_is_left_alone_and_a_damaged_one_is_made_again(two_son
 def test_an_interruption_keeps_the_old_corpus_and_leaves_no_half_one(two_songs, tmp_path, monkeypatch):
     root = make(tmp_path / "songs")
 
-    def interrupted(folder: Path, song) -> None:
+    def interrupted(folder: Path, song, *_) -> None:
         write_seed(folder, song)
         if song.name == SONGS[1].name:
             raise KeyboardInterrupt
@@ -359,7 +361,7 @@ def test_two_processes_at_once_make_one_corpus(tmp_path):
 
 
 def test_a_full_disk_is_one_clear_sentence(two_songs, tmp_path, monkeypatch):
-    def full(folder: Path, song) -> None:
+    def full(folder: Path, song, *_) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(render, "write_song", full)
@@ -384,3 +386,28 @@ def test_a_folder_with_other_files_and_a_path_through_a_file_are_refused(tmp_pat
     for root in (tmp_path / "file", tmp_path / "file" / "songs"):
         with pytest.raises(DannError, match="choose another"):
             make(root)
+
+
+@pytest.mark.parametrize("kind", DUETS)
+def test_a_duet_has_two_melodies_of_the_same_type_at_the_same_time(kind):
+    duet, again = render_duet(kind, "pop", 3), render_duet(kind, "pop", 3)
+    first, second = (duet[place][:, 0].astype(float) for place in PLACES)
+    np.testing.assert_array_equal(duet["mixture"], again["mixture"])
+    np.testing.assert_allclose(duet["mixture"][:, 0], first + second, atol=1e-6)
+    assert np.abs(duet["mixture"]).max() < 1
+    assert first.std() == pytest.approx(second.std(), rel=1e-3), "equally loud"
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.5, "different melodies"
+    blocks = [(wave[: len(wave) // 4410 * 4410].reshape(-1, 4410) ** 2).mean(axis=1) for wave in (first, second)]
+    sounding = [block > 1e-3 * block.max() for block in blocks]
+    assert (sounding[0] & sounding[1]).mean() > 0.5
+
+
+def test_composed_songs_with_instruments_apart_are_a_corpus_and_add_up(tmp_path):
+    compose_songs(tmp_path / "band/train", 2, 9000, apart=True, progress=False)
+    corpus = open_corpus(tmp_path / "band", cache=tmp_path / "cache", progress=False)
+    assert [track.name for track in corpus.tracks] == ["pop 4 9001", "rock 4 9000"]
+    for track in corpus.tracks:
+        signals = {signal: track.read(signal) for signal in track.signals}
+        assert set(signals) == {"mixture", *APART}
+        np.testing.assert_array_equal(signals["mixture"], sum(signals[stem] for stem in APART))
+    assert signals["guitar"].any() and not signals["other"].any(), "rock has no strings"

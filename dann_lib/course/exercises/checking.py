@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import json
+import re
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -70,11 +72,12 @@ def self_check(
                 text = "Replace the line “raise NotImplementedError”, run that cell, then this one."
                 return Outcome(exercise, "blank", text)
             except Exception as error:
-                mistake = _explained(error)
+                mistake = explained(error)
             if mistake is not None:
                 return Outcome(exercise, "wrong", mistake)
             return Outcome(exercise, "solved", solved if isinstance(solved, str) else solved(*answer))
 
+        check.exercise = exercise
         return check
 
     return explaining
@@ -156,7 +159,7 @@ def aim(solutions: str, exercise: str, make: Callable[[], Any]) -> Aim:
     except NotImplementedError:
         pass
     except Exception as error:
-        yours = _explained(error)
+        yours = explained(error)
     return Aim(example, yours)
 
 
@@ -171,10 +174,24 @@ def _stored_example(solutions: str, exercise: str) -> str:
                       f"run: python -m dann_lib course --write notebooks/solutions/{solutions}.py")
 
 
-def _explained(error: Exception) -> str:
+def explained(error: Exception) -> str:
     """What went wrong, and in which line of the reader's code."""
     ours = (str(SOLUTIONS.parents[1]), "site-packages")
     lines = [frame.line for frame in traceback.extract_tb(error.__traceback__)
              if not any(folder in frame.filename for folder in ours)]
     where = f" in the line “{lines[-1]}”" if lines and lines[-1] else ""
     return f"Your code stops with {type(error).__name__}: {error}{where}."
+
+
+def say_what_is_missing(shell: Any, kind: type[NameError], error: NameError, trace: Any, tb_offset: Any = None) -> None:
+    """What IPython shows of a `NameError`; a check whose function is not there says so as it says everything else."""
+    line = traceback.extract_tb(trace)[-1].line or ""
+    if found := re.match(rf"(\w+\.check_\w+)\(.*\b{error.name}\b", line):
+        text = f"There is no {error.name} yet: run the cell that defines it, until it ends without error, then this."
+        sys.modules["IPython"].display.display(Outcome(shell.ev(found[1]).exercise, "blank", text))
+    else:
+        shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+
+
+if (_ipython := sys.modules.get("IPython")) and (_shell := _ipython.get_ipython()):
+    _shell.set_custom_exc((NameError,), say_what_is_missing)

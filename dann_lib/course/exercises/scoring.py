@@ -86,6 +86,8 @@ def check_median_interval(answer: Callable[[np.ndarray, np.random.Generator], In
     medians, of_few, ends = np.median(draws, axis=1), np.median(draws[:, :50], axis=1), [2.5, 97.5]
     found, *again = (ask(answer, values, np.random.default_rng(0)) for _ in range(4))
     yield wrong_shape(found, (2,), "return the lower and the upper end.")
+    yield any(tuple(each) != tuple(found) for each in again) and (
+        "The same random numbers give two results. Draw with the generator that the function is given.")
     yield found[0] > found[1] and "The lower end is above the upper one; exchange them."
     yield not found[1] - found[0] > 1e-9 and (
         "All draws have the same median. Draw with replacement, so that some songs come twice and some not at all.")
@@ -99,8 +101,6 @@ def check_median_interval(answer: Callable[[np.ndarray, np.random.Generator], In
         "That is the interval of the mean. Take the median of each draw.": np.percentile(draws.mean(axis=1), ends),
         "Each draw holds too few songs with you. Draw as many as there are.": np.percentile(of_few, ends),
     })
-    yield any(tuple(each) != tuple(found) for each in again) and (
-        "The same random numbers give two results. Draw with the generator that the function is given.")
 
 
 @self_check("6.4", solved="What makes songs easy or hard cancels; what remains is the difference of the systems.")

@@ -45,7 +45,7 @@ export function prepare(mixture, sources, length, hop) {
 
 async function render({ model, el }) {
   const settings = {
-    parts: "both", bound: "ratio", paints: 0, brush: 16, kind: "ratio", view: "kept", lower: "result", maxHz: "all",
+    parts: "both", bound: "ratio", paints: 0, brush: 16, kind: "ratio", view: "kept", lower: "result", maxHz: "1000",
     target: model.get("target"),
   };
   const app = await open(model);
@@ -103,7 +103,7 @@ function makeControls(model, app, settings, edits, update) {
   return {
     goal: group("The source that is wanted", pick("True source", names, "target"),
       pick("Edits go to", PART_NAMES, "parts"), pick("Mask may be", BOUND_NAMES, "bound")),
-    brush: group("Brush", pick("Brush", PAINTS, "paints", Number),
+    brush: group("Brush", pick("Paints", PAINTS, "paints", Number),
       slider("Size", { min: 4, max: 60, step: 1, value: settings.brush }, (value) => `${value} px`,
         set("brush", Number)),
       undo, button("All on", () => edits.fill(1)), button("All off", () => edits.fill(0))),
@@ -113,9 +113,9 @@ function makeControls(model, app, settings, edits, update) {
       pick("Ideal mask", IDEAL_NAMES, "kind"),
       button("Take it", () => edits.take(app.ideal(settings.kind, settings.target)))),
     rectangle: rectangle(app, edits),
-    upper: group("Upper picture", pick("Picture of", MIXTURE_VIEWS, "view"), pick("Frequencies", FREQUENCIES, "maxHz"),
+    upper: group("Upper picture", pick("Upper picture of", MIXTURE_VIEWS, "view"), pick("Frequencies", FREQUENCIES, "maxHz"),
       levels, values),
-    lower: group("Lower picture", pick("Picture of", RESULT_VIEWS, "lower")),
+    lower: group("Lower picture", pick("Lower picture of", RESULT_VIEWS, "lower")),
     refresh() {
       undo.disabled = !edits.canUndo();
       levels.hidden = settings.view !== "kept";
@@ -162,14 +162,14 @@ async function open(model) {
   };
 }
 
-function numbersOf({ song }, { target, bound }, { result, sdrDb: sdr }, truth, mask) {
+function numbersOf({ song, rate }, { target, bound }, { result, sdrDb: sdr }, truth, mask) {
   const before = sdrDb(song.mixture, truth), [low, high] = BOUNDS[bound];
   let erased = 0;
   for (let i = 0; i < mask.real.length; i++) {
     erased += (Math.min(high, Math.max(low, mask.real[i])) === 0) + (Math.min(high, Math.max(low, mask.imag[i])) === 0);
   }
   return {
-    [`SDR for ${target}`]: decibels(sdr),
+    [`SDR for ${target}, these ${decimal(song.mixture.length / rate, 1)} s`]: decibels(sdr),
     "SDR of the mixture": decibels(before),
     "Better by": decibels(sdr - before),
     "Level, result": decibels(levelDb(result)),

@@ -111,11 +111,12 @@ function makeBar(model, state, choose) {
     choose(state.song);
   });
   const select = make("select", { "aria-label": "Song", onchange: () => choose(Number(select.value)) });
-  const element = make("div", { class: "dann-bar" }, sort, button("◀ previous", () => step(-1)),
-    button("next ▶", () => step(1)), make("label", {}, "Song", select));
+  const steps = [button("◀ previous", () => step(-1)), button("next ▶", () => step(1))];
+  const element = make("div", { class: "dann-bar" }, sort, ...steps, make("label", {}, "Song", select));
   function refresh() {
     select.replaceChildren(...order().map((song) => make("option", { value: song, text: songs[song] })));
     select.value = String(state.song);
+    [order()[0], order().at(-1)].forEach((end, at) => { steps[at].disabled = end === state.song; });
   }
   return { element, refresh };
 }
