@@ -289,7 +289,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[
                      "help": "where weights, checkpoint and history go; a run in it is gone on with"},
         "--preset": {"choices": ("report", "modern"), "default": "report",
                      "help": "report: SGD as in II.c; modern: Adam, one cycle, a loss in dB, remixed songs"},
-        "--network": {"default": TrainingConfig.network, "help": "dann, autoencoder, feedforward or cdae"},
+        "--network": {"default": TrainingConfig.network, "help": "dann, asked, autoencoder, feedforward or cdae"},
         "--sources": {"nargs": "+", "metavar": "STEM",
                       "help": f"what to separate: stems of the corpus (default: {' '.join(report.SOURCES)})"},
         "--skips": {"type": _skips, "help": "skip connections of dann: 1,2,3 or none"},

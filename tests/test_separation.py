@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -184,6 +186,18 @@ def test_what_is_no_number_never_becomes_sound(tmp_path, network, loudest, words
     assert list((tmp_path / "stems").iterdir()) == []
     with pytest.raises(AudioError, match=words):
         separator.separate_waveform(song.T)
+
+
+@pytest.mark.parametrize(("limit", "value", "words"), [
+    ("WAV_BYTES", 10_000, None), ("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0), "would take 0 MB"),
+])
+def test_space_and_size_are_thought_of_before_computing(share, tmp_path, monkeypatch, limit, value, words):
+    soundfile.write(tmp_path / "song.wav", noise(44_100, 1), 44_100)
+    monkeypatch.setattr(f"dann_lib.audio.stems.{limit}", value)
+    with pytest.raises(OutputError, match=words) if words else contextlib.nullcontext():
+        done = separate_file(tmp_path / "song.wav", tmp_path / "stems", share, progress=False)
+        assert {soundfile.info(path).format for path in done.stems.values()} == {"RF64"}
+        assert soundfile.read(done.stems["vocals"])[0].shape == (44_100,)
 
 
 @pytest.mark.parametrize("gain", [np.nan, np.inf, -np.inf, 31, 1e6, -101])

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import stat
 import struct
 import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -17,7 +20,13 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
 from dann_lib import report
+from dann_lib.audio import distant
 from dann_lib.audio.ffmpeg import ensure_ffmpeg
 from dann_lib.errors import AudioError, DannError
 
@@ -40,6 +49,17 @@ FORMATS = ("aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,iff,
            "mpegts,mxf,nut,ogg,oma,rm,shn,sox,tak,truehd,tta,voc,w64,wav,wsd,wtv,wv,xwma")
 """What ffmpeg may take a file for: no playlist, which would open other files, and no text, image or bare samples."""
 
+PATIENCE_S = 15.0
+"""A decoder that gives nothing for so long hangs, and is ended."""
+
+DECODER_BYTES = 2**32
+"""Memory that a decoder may take, where the system can limit it."""
+
+PLAIN = (b"LIST", b"JUNK", b"PEAK", b"bext", b"fact", b"fmt ")
+"""Parts of a WAV file that this process reads by itself, with samples in `PCM` or floating point."""
+
+CRASHES = [-signal.Signals[name] for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS")
+           if name in signal.Signals.__members__]
 MAX_CHANNELS = 32
 READABLE = "WAV, FLAC, MP3 or OGG"
 
@@ -84,6 +104,8 @@ class SongFacts(NamedTuple):
 def open_song(song: Path, stream: int | None = None) -> Iterator[Sound]:
     """Open any audio file: by libsndfile, or what that cannot read, by ffmpeg.
 
+    Whatever is not a plain WAV file is read in another process, of bounded memory and patience.
+
     Args:
         song: a WAV, FLAC, MP3 or OGG file, or another that ffmpeg knows, such as a `.stem.mp4`.
         stream: number of an audio stream, from 0, which is rounded to 16 bits as `musdb` does; the first, as it is,
@@ -99,16 +121,16 @@ def open_song(song: Path, stream: int | None = None) -> Iterator[Sound]:
     song = Path(song)
     _check_regular(song)
     with contextlib.ExitStack() as stack:
-        try:
-            file = stack.enter_context(soundfile.SoundFile(song)) if stream is None else None
-        except (soundfile.LibsndfileError, TypeError):
-            file = None
-        # Not text that libsndfile takes for bare samples, nor a FLAC of unknown length, whose end it cannot find.
-        if file is not None and file.format != "RAW" and file.frames < 2**62:
-            read = partial(file.read, dtype="float32", always_2d=True)
-            blocks = _blocks(read, file.samplerate, file.channels, song)
-            sound = Sound(file.samplerate, file.channels, file.frames, _announced(file), blocks)
-        else:
+        sound = None
+        if stream is None and _is_plain_wav(song):
+            with contextlib.suppress(soundfile.LibsndfileError):
+                file = stack.enter_context(soundfile.SoundFile(song))
+                read = partial(file.read, dtype="float32", always_2d=True)
+                blocks = _blocks(read, file.samplerate, file.channels, song)
+                sound = Sound(file.samplerate, file.channels, file.frames, distant.announced(file), blocks)
+        elif stream is None:
+            sound = stack.enter_context(_at_a_distance(song))
+        if sound is None:
             rounded = [] if stream is None else ["-af", "aformat=sample_fmts=s16"]
             sound = stack.enter_context(_decoded(song, ["-map", f"0:a:{stream or 0}", *rounded]))
             sound = sound._replace(frames=round(_stated_seconds(song) * sound.samplerate))
@@ -264,13 +286,20 @@ def _blocks(read: Callable[[int], np.ndarray], rate_hz: int, n_channels: int, so
         raise AudioError(f"{song} has no samples; name a song that can be heard")
 
 
-def _announced(file: soundfile.SoundFile) -> int:
-    """Samples that a header promises; libsndfile notes it where a file holds fewer bytes of them."""
-    noted = re.search(r"\b(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info)
-    promised, held = map(int, noted.groups()) if noted else (0, 1)
-    if promised >= 2**32 - 2**16:  # a stream of unknown length
-        return file.frames
-    return max(file.frames, round(file.frames * promised / max(held, 1)))
+def _is_plain_wav(song: Path) -> bool:
+    """Whether this is a WAV file of bare samples and of nothing unusual before them."""
+    with open(song, "rb") as file:
+        plain, start = False, file.read(12)
+        while start[:4] == b"RIFF" and start[8:] == b"WAVE":
+            name, size = struct.unpack("<4sI", file.read(8).ljust(8, b"\0"))
+            if name not in PLAIN:
+                return plain and name == b"data"
+            content = file.read(16) if name == b"fmt " else b""
+            if len(content) == 16:
+                kind, n_channels, _, _, n_bytes, bits = struct.unpack("<HHIIHH", content)
+                plain = kind in (1, 3, 0xFFFE) and 0 < 8 * n_bytes == n_channels * bits
+            file.seek(size + size % 2 - len(content), os.SEEK_CUR)
+    return False
 
 
 def _stated_seconds(song: Path) -> float:
@@ -300,6 +329,20 @@ def _side_by_side(sounds: Iterable[Sound]) -> Iterator[np.ndarray]:
 
 
 @contextlib.contextmanager
+def _at_a_distance(song: Path) -> Iterator[Sound | None]:
+    """What libsndfile reads in another process; None if it refuses the file."""
+    with _decoder([sys.executable, "-I", distant.__file__, str(song)], song) as (read, failure):
+        head = read(distant.HEADER.size)
+        if len(head) < distant.HEADER.size:
+            failure()
+            yield None
+        else:
+            rate_hz, n_channels, n_held, n_announced = distant.HEADER.unpack(head)
+            blocks = _blocks(_samples(read, failure, n_channels, "=f4"), rate_hz, n_channels, song)
+            yield Sound(rate_hz, n_channels, n_held, n_announced, blocks)
+
+
+@contextlib.contextmanager
 def _decoded(song: Path, mapping: list[str]) -> Iterator[Sound]:
     """What one ffmpeg process writes; its length is not known.
 
@@ -308,36 +351,74 @@ def _decoded(song: Path, mapping: list[str]) -> Iterator[Sound]:
     """
     command = [ensure_ffmpeg(), "-nostdin", "-v", "error", "-xerror", "-format_whitelist", FORMATS,
                "-i", f"file:{song}", *mapping, "-vn", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
-    # Own session: an interrupt from the keyboard is for us, and must not look like a damaged file.
+    with _decoder(command, song) as (read, failure):
+        head = read(24)
+        if len(head) < 24:
+            reason = failure() or "it holds no sound"
+            raise AudioError(f"{song} is no audio that can be read ({reason}); use another copy, or {READABLE}")
+        _, data_start, _, _, rate_hz, n_channels = struct.unpack(">6I", head)
+        read(data_start - len(head))
+        samples = _samples(read, failure, n_channels, ">f4")
+        yield Sound(rate_hz, n_channels, 0, 0, _blocks(samples, rate_hz, n_channels, song))
+
+
+def _samples(
+    read: Callable[[int], bytes], failure: Callable[[], str], n_channels: int, kind: str
+) -> Callable[[int], np.ndarray]:
+    """What gives the next samples `(sample, channel)` of a decoder, or raises `EOFError` where it has failed."""
+    def samples(size: int) -> np.ndarray:
+        data = read(4 * n_channels * size)
+        if not data and (reason := failure()):
+            raise EOFError(reason)
+        whole = len(data) // (4 * n_channels) * n_channels
+        return np.frombuffer(data, kind, whole).reshape(-1, n_channels).astype(np.float32)
+
+    return samples
+
+
+@contextlib.contextmanager
+def _decoder(command: list[str], song: Path) -> Iterator[tuple[Callable[[int], bytes], Callable[[], str]]]:
+    """A process whose output is read; yields what reads so many bytes of it, and what says why it has ended."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # Own session: an interrupt from the keyboard is for us, and must not look like a damaged file.
     with ThreadPoolExecutor(1) as pool, subprocess.Popen(command, **pipes, start_new_session=True) as process:
-        messages = pool.submit(process.stderr.read)  # at the same time, since a full pipe would stop ffmpeg
+        with contextlib.suppress(AttributeError, ProcessLookupError):  # macOS, Windows; ended already
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (DECODER_BYTES, DECODER_BYTES))
+        messages = pool.submit(process.stderr.read)  # at the same time, since a full pipe would stop it
+        late: list[float] = []
+
+        def end() -> None:
+            late.append(PATIENCE_S)
+            process.kill()
+
+        def read(size: int) -> bytes:
+            timer = threading.Timer(PATIENCE_S, end)
+            timer.start()
+            try:
+                return process.stdout.read(size)
+            finally:
+                timer.cancel()
+
+        def failure() -> str:
+            if late:
+                raise AudioError(f"{song} is no audio that can be read (nothing came for {late[0]:.0f} s); use another "
+                                 f"copy, or {READABLE}")
+            return _failure(process, messages, song)
+
         try:
-            head = process.stdout.read(24)
-            if len(head) < 24:
-                reason = _failure(process, messages, song) or "it holds no sound"
-                raise AudioError(f"{song} is no audio that can be read ({reason}); use another copy, or {READABLE}")
-            _, data_start, _, _, rate_hz, n_channels = struct.unpack(">6I", head)
-            process.stdout.read(data_start - len(head))
-
-            def read(size: int) -> np.ndarray:
-                data = process.stdout.read(4 * n_channels * size)
-                if not data and (reason := _failure(process, messages, song)):
-                    raise EOFError(reason)
-                whole = len(data) // (4 * n_channels) * n_channels
-                return np.frombuffer(data, ">f4", whole).reshape(-1, n_channels).astype(np.float32)
-
-            yield Sound(rate_hz, n_channels, 0, 0, _blocks(read, rate_hz, n_channels, song))
+            yield read, failure
         finally:
             process.kill()
 
 
 def _failure(process: subprocess.Popen, messages: Future[bytes], song: Path) -> str:
-    """Why ffmpeg has ended, or an empty string if all went well."""
+    """Why a decoder has ended, or an empty string if all went well."""
     code = process.wait()
     text = messages.result().decode(errors="replace").strip()
+    if code in CRASHES:
+        return "the decoder crashed"
     if code < 0 or (code == 255 and "signal" in text):
-        raise DannError(f"ffmpeg was stopped from outside while it read {song}; start again to go on")
-    first = (text.splitlines() or [f"ffmpeg ended with {code}"])[0]
+        raise DannError(f"the decoder was stopped from outside while it read {song}; start again to go on")
+    first = (text.splitlines() or [f"the decoder ended with {code}"])[0]
     first = re.sub(r"^\[.*?\] ", "", first).strip()  # without the `[part @ 0x55…]` before it
     return re.sub(r"(?<=not )on whitelist .*", "allowed", first) if code else ""

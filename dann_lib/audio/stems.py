@@ -30,6 +30,12 @@ SUBTYPES = {16: "PCM_16", 24: "PCM_24"}
 PCM = {"PCM_16": 2**15 - 1, "PCM_24": 2**23 - 1}
 """Full scale; whole numbers are written in half the time that libsndfile takes to round."""
 
+SMALLER = {"wav": 1, "flac": 4}
+"""Times that a file is smaller than its samples, at best."""
+
+WAV_BYTES = 2**32 - 2**16
+"""Of samples in a WAV file; more are written as RF64, the same for large files."""
+
 GAINS_DB = (-100, 30)
 """Lowest and highest gain of a stem."""
 
@@ -207,6 +213,10 @@ def _write_all(
             writing = {name: pool.submit(_write, files[name], gains[name], mixture, estimates, index)
                        for index, name in enumerate(separator.stems)}
             n_samples += len(mixture)
+            file = files["other"]
+            if file.format == "WAV" and n_samples * source.channels * (3 - ("16" in file.subtype)) > WAV_BYTES:
+                raise OutputError("the stems of this song, whose length nobody stated, are too long for WAV files; "
+                                  "choose FLAC")
             advance(n_samples)
         finish_writing()
     return n_samples
@@ -249,12 +259,18 @@ def _new_stems(
         return paths
 
     with only_process(folder):
+        n_bytes = source.frames * source.channels * bits // 8  # of a stem; 0 if the length is not known
+        needed, free = len(report.STEMS) * n_bytes // SMALLER[file_format], shutil.disk_usage(folder).free
+        if needed > free:
+            raise OutputError(f"the stems in {folder} would take {needed / 1e6:.0f} MB, and the disk has "
+                              f"{free / 1e6:.0f} MB left; free some space or choose another folder")
+        kind = "RF64" if file_format == "wav" and n_bytes > WAV_BYTES else file_format.upper()
         with output_errors(folder):
             hidden = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
         try:
             for name in stems:
                 files[name] = soundfile.SoundFile(hidden / f"{name}.{file_format}", "w", source.samplerate,
-                                                  source.channels, SUBTYPES[bits])
+                                                  source.channels, SUBTYPES[bits], format=kind)
             yield files, finished
         finally:
             for file in files.values():

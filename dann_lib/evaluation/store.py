@@ -37,8 +37,7 @@ def read_scores(path: Path) -> pd.DataFrame:
     types = {**dict.fromkeys(COLUMNS, str), "rate_hz": "int64", "value": "float64"}
     try:
         # A song may be called "NA"; only a value can be missing.
-        table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values={"value": [""]},
-                            float_precision="round_trip")
+        table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values={"value": [""]})
     except (OSError, ValueError) as error:
         raise DannError(f"{path} cannot be read as a table of scores: {error}") from error
     if tuple(table.columns) != COLUMNS:

@@ -63,7 +63,8 @@ def summarise(scores: pd.DataFrame, *, seed: int = 0, n_resamples: int = N_RESAM
 
 def as_text(summary: pd.DataFrame) -> str:
     """A table of `summarise` to be read: a row for each run and source, medians with their intervals."""
-    text = [f"{row.median:.1f} [{row.low:.1f}, {row.high:.1f}]" for row in summary.itertuples()]
+    text = [f"{row.median:.1f}" + ("" if np.isnan(row.low) else f" [{row.low:.1f}, {row.high:.1f}]")
+            for row in summary.itertuples()]
     table = summary.assign(text=text).pivot(index=["run", "source"], columns="metric", values="text")
     rows = list(summary[["run", "source"]].drop_duplicates().itertuples(index=False, name=None))
     return table.reindex(index=rows, columns=summary["metric"].unique()).to_string()

@@ -72,8 +72,7 @@ class Evidence:
         """`experiment, case, song, source, quantity, unit, value`; see `measuring`."""
         import pandas as pd
 
-        return pd.read_csv(self.folder / MEASUREMENTS, keep_default_na=False, na_values={"value": [""]},
-                           float_precision="round_trip")
+        return pd.read_csv(self.folder / MEASUREMENTS, keep_default_na=False, na_values={"value": [""]})
 
     def run(self, name: str) -> dict[str, Any]:
         """What the manifest says of a run: configuration, seeds, parameters, updates, provenance.

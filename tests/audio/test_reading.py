@@ -15,7 +15,7 @@ import soundfile
 from corpora import signals, write_stem_file, write_wav_song
 
 from dann_lib import report
-from dann_lib.audio import ffmpeg, reading
+from dann_lib.audio import distant, ffmpeg, reading
 from dann_lib.audio.ffmpeg import ensure_ffmpeg, import_musdb
 from dann_lib.audio.reading import STREAMS, open_signals, open_song, read_audio
 from dann_lib.errors import AudioError
@@ -270,6 +270,36 @@ def test_a_decoder_that_is_given_up_leaves_no_process(tmp_path):
         with open_signals(path) as song:
             next(song.blocks)
     assert set(psutil.Process().children()) <= before
+
+
+HEADER = f"sys.stdout.buffer.write({distant.HEADER.pack(44_100, 1, 9, 9)!r} + bytes(36)); sys.stdout.flush(); "
+
+
+@pytest.mark.parametrize(("harm", "message"), [
+    ("time.sleep(99)", r"nothing came for 1 s"), (f"{HEADER}time.sleep(99)", r"nothing came for 1 s"),
+    (f"{HEADER}os.abort()", r"damaged after 0\.0 s \(the decoder crashed"), ("os.abort()", None),
+    ("bytearray(2**33)", None),
+])
+def test_a_library_that_hangs_crashes_or_floods_does_so_elsewhere(tmp_path, monkeypatch, harm, message):
+    """A sound file that it cannot begin with is read by ffmpeg."""
+    (tmp_path / "harm.py").write_text(f"import os, sys, time\n{harm}")
+    soundfile.write(tmp_path / "song.flac", signals()["mixture"], 44_100)
+    monkeypatch.setattr(distant, "__file__", str(tmp_path / "harm.py"))
+    monkeypatch.setattr(reading, "PATIENCE_S", 1.0)
+    with pytest.raises(AudioError, match=message) if message else contextlib.nullcontext():
+        assert len(read_audio(tmp_path / "song.flac")[0]) == len(signals()["mixture"])
+
+
+@pytest.mark.parametrize(("options", "plain"), [
+    ({}, True), ({"subtype": "FLOAT"}, True), ({"subtype": "ULAW"}, False), ({"format": "FLAC"}, False),
+    ({"format": "RF64"}, False), ({"format": "WAVEX"}, True), ({"format": "AIFF"}, False),
+])
+def test_only_plain_wav_files_are_read_without_another_process(tmp_path, monkeypatch, options, plain):
+    soundfile.write(tmp_path / "song.wav", signals()["mixture"], 44_100, **{"format": "WAV", **options})
+    monkeypatch.setattr(distant, "__file__", "/no/such/program")
+    monkeypatch.setattr(reading, "ensure_ffmpeg", lambda: pytest.fail("ffmpeg"))
+    with contextlib.nullcontext() if plain else pytest.raises(pytest.fail.Exception):
+        assert len(read_audio(tmp_path / "song.wav")[0]) == len(signals()["mixture"])
 
 
 def test_real_songs_are_decoded_as_musdb_does(musdb_path):

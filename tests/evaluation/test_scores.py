@@ -16,6 +16,7 @@ from dann_lib.errors import DannError, OutputError
 from dann_lib.evaluation import (
     COLUMNS,
     METRICS,
+    as_text,
     evaluate,
     gap_closed,
     oracles,
@@ -254,6 +255,7 @@ def test_infinite_and_missing_scores_leave_the_summary_standing():
     assert summary.loc["worst", "median"] == 1.0 and summary.loc["worst", "low"] == -np.inf
     assert summary.loc["none", ["n_songs", "n_excluded"]].tolist() == [0, 3]
     assert summary.loc["one", "median"] == 4.0 and np.isnan(summary.loc["one", "low"])
+    assert "4.0" in as_text(summary.reset_index()) and "nan, nan" not in as_text(summary.reset_index())
 
 
 def test_the_gap_closed_is_measured_between_mixture_and_ratio_mask():
