@@ -127,7 +127,7 @@ class Budget:
 
 
 _BEYOND = {
-    **dict.fromkeys(("data", "bands"), Length(8, batch_size=4, n_chunk_frames=61)),
+    **dict.fromkeys(("data", "bands"), Length(4, batch_size=2, n_chunk_frames=61)),
     "instruments-apart": Length(5, batch_size=2, n_chunk_frames=22),
     "duets": Length(8, batch_size=2, n_chunk_frames=44),
 }
