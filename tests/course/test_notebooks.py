@@ -254,6 +254,30 @@ def test_some_outputs_are_compared(name):
             assert "image/png" not in output.get("data", {}) and "<audio" not in str(output.get("data", {}))
 
 
+def minutes(name: str) -> tuple[int, int]:
+    """Of reading and hearing, and of the exercises, counted as the syllabus says, to 5 minutes."""
+    texts = re.split(r"^## Exercises$|^## Recap$", prose(name), flags=re.MULTILINE)
+    cells = code_cells(name)
+    first = next(place for place, cell in enumerate(cells) if "dann_lib.course.exercises" in cell.source)
+    outputs = str([output.get("data", {}) for cell in cells[:first] for output in cell.outputs])
+    lines = sum(len(cell.source.splitlines()) for cell in cells[:first]
+                if not cell.metadata.get("jupyter", {}).get("source_hidden"))
+    questions = sum("quick_check(" in cell.source for cell in cells[:first])
+    seconds = (0.4 * len(re.findall(r"\w+", texts[0] + texts[2])) + 4 * lines + 20 * outputs.count("<audio")
+               + 40 * outputs.count("<figure") + 60 * questions)
+    return 5 * round(seconds / 300), 15 * len(re.findall(r"^### \d", texts[1], flags=re.MULTILINE))
+
+
+def test_the_syllabus_says_how_long_it_takes():
+    text = (FOLDER / "syllabus.md").read_text(encoding="utf-8")
+    told = {name: (int(reading), int(exercises)) for name, reading, exercises in
+            re.findall(r"\((\w+)\.ipynb\) \|[^|]*\| (\d+) min \| (\d+) min", text)}
+    assert told == {name: minutes(name) for name in NAMES}
+    hours = re.search(r"Eight lessons, about (\w+) hours", text).group(1)
+    spelled = ("fourteen", "fifteen", "sixteen", "seventeen", "eighteen")
+    assert spelled.index(hours) + 14 == round(sum(map(sum, told.values())) / 60)
+
+
 def test_all_equations_of_the_report_stand_in_the_lessons():
     text = "\n".join(map(prose, NAMES))
     for number in range(1, 8):
