@@ -1057,9 +1057,9 @@ lessons.claims_table(6, {
 # ### The ledger: every claim of the report
 #
 # All of them, with the numbers behind each verdict; the last seven go beyond the report (lesson 8). The rules are in
-# `dann_lib.reproduce.claims`; the first of each was written down before the experiments were run. Some turned out weak: an
-# effect of any size counted. These have a second rule, and where it says otherwise, the first verdict stands beside it. A
-# claim that fails is as good a result as one that holds.
+# `dann_lib.reproduce.claims`; the first of each was written down before the experiments were run. Some turned out
+# weak: an effect of any size counted. These have a second rule, and where it says otherwise, the first verdict stands
+# beside it. A claim that fails is as good a result as one that holds.
 
 # %%
 lessons.ledger()
