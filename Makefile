@@ -2,8 +2,6 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
-# Keeps pages of the app from asking the network for icons that they do not use.
-APP_HEADERS = {'headers': {'Content-Security-Policy': \"style-src 'self' 'unsafe-inline'\"}}
 
 # uv installs in a tenth of pip's time; where pip was told where to look for packages, it looks there too.
 UV = $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.txt)
@@ -38,7 +36,7 @@ lab: $(VENV)/.installed
 	$(RUN) -m jupyter lab notebooks
 
 app: $(VENV)/.installed
-	$(RUN) -m voila notebooks/own_song.ipynb --Voila.ip=127.0.0.1 "--Voila.tornado_settings=$(APP_HEADERS)"
+	$(RUN) -m dann_lib.course.app
 
 clean:
 	rm -rf data/synthetic data/cache data/course data/grades data/scores data/separated .pytest_cache .ruff_cache
