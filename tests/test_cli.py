@@ -90,6 +90,8 @@ def test_evaluate_scores_network_and_oracles(trained, tmp_path, capsys):
     (("train", "--seed", str(2**70)), "seed"),
     (("separate", "missing.wav", "--weights", "missing.safetensors"), "no weights at"),
     (("evaluate", "--weights", "missing.safetensors"), "no weights at"),
+    (("evaluate", "--jobs", "0"), "choose 1 or more"),
+    (("reproduce", "--jobs", "-1", "--dry-run"), "choose 1 or more"),
 ])
 def test_wrong_input_is_one_line_and_exit_code_2(synthetic_root, tmp_path, capsys, arguments, words):
     if arguments[0] == "train":
