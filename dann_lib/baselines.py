@@ -174,7 +174,8 @@ def build(name: str, **options: object) -> nn.Module:
         return NETWORKS[name](**options)
     except TypeError as error:
         given = ", ".join(f"{option} {value}" for option, value in options.items())
-        raise ValueError(f"the network {name} cannot have {given} ({str(error).partition(') ')[2] or error})") from error
+        reason = str(error).partition(") ")[2] or error
+        raise ValueError(f"the network {name} cannot have {given} ({reason})") from error
 
 
 def network_of(config: TrainingConfig) -> nn.Module:

@@ -62,7 +62,7 @@ class TrainingConfig:
         for name in self.sources:  # also those of weights that somebody sent
             if not (isinstance(name, str) and name.isprintable() and name == name.strip(" .") and 0 < len(name) <= 60
                     and not set(name) & set('/\\:*?"<>|')):
-                raise ValueError(f"the source {name!r} cannot be a file's name; use up to 60 letters, digits and blanks")
+                raise ValueError(f"the source {name!r} cannot be a file's name; use up to 60 letters and digits")
         object.__setattr__(self, "sources", tuple(self.sources))
         # Tuples as lists, as they come back from JSON, so that equal configurations compare equal.
         options = self.network_options.items()
