@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
-# Keeps pages of the app from asking the network for icons that they do not use.
-APP_HEADERS = {'headers': {'Content-Security-Policy': \"style-src 'self' 'unsafe-inline'\"}}
+# The list of files in JupyterLab has each lesson once: not its text beside it, nor what the pages are made with.
+HIDDEN = ['__pycache__', '[0-9]*_*.py', 'conf.py', 'own_song.py', '*.j2', '_*']
 
 # uv installs in a tenth of pip's time; where pip was told where to look for packages, it looks there too.
 UV = $(shell sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.txt)
@@ -35,10 +35,10 @@ check: $(VENV)/.installed-tests
 	$(RUN) -m pytest -n 2 -m "not slow" --ignore-glob="*_browser.py" --ignore-glob="*/test_lesson_*"  # without browser, lessons and training
 
 lab: $(VENV)/.installed
-	$(RUN) -m jupyter lab notebooks
+	$(RUN) -m jupyter lab notebooks --LabApp.default_url=/lab/tree/01_data.ipynb "--ContentsManager.hide_globs=$(HIDDEN)"
 
 app: $(VENV)/.installed
-	$(RUN) -m voila notebooks/own_song.ipynb --Voila.ip=127.0.0.1 "--Voila.tornado_settings=$(APP_HEADERS)"
+	$(RUN) -m dann_lib.course.app
 
 clean:
 	rm -rf data/synthetic data/cache data/course data/grades data/scores data/separated .pytest_cache .ruff_cache

@@ -58,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
+            warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
             return options.run(options) or 0
     except BrokenPipeError:
         return 0
@@ -251,6 +252,12 @@ def _skips(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"{text!r} is no list such as 1,2,3, nor none") from None
 
 
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of jobs; choose 1 or more")
+    return int(text)
+
+
 def _gain(text: str) -> tuple[str, float]:
     stem, _, level = text.partition("=")
     try:
@@ -281,7 +288,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[
         **CORPUS,
         "--download": {**FLAG, "help": "fetch musdb18-7 (140 MB) if it is not there"},
         "--verify": {**FLAG, "help": "compare all checksums, and repair"},
-        "--jobs": {"type": int, "help": "songs decoded at the same time (default: all processors)"},
+        "--jobs": {"type": _jobs, "help": "songs decoded at the same time (default: all processors)"},
         **JSON}),
     "train": (train, "train a network, or go on with an interrupted run", {
         **CORPUS,
@@ -319,7 +326,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[
         "--no-oracles": {**FLAG, "help": "score the networks alone"},
         "--out": {"type": Path, "default": data_folder() / "scores",
                   "help": "scores of each song; what is there is not computed again"},
-        "--jobs": {"type": int, "help": "songs scored at the same time (default: all processors)"},
+        "--jobs": {"type": _jobs, "help": "songs scored at the same time (default: all processors)"},
         **JSON}),
     "reproduce": (reproduce, "every experiment of the report, and the verdict on every claim", {
         "--corpus": {"default": "musdb18-7",
@@ -328,7 +335,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[
         "--out": {"type": Path, "help": "folder of the results (default: data/reference for musdb18-7, else "
                                         "data/reproduced/NAME)"},
         "--dry-run": {**FLAG, "help": "say what would be done and how long it takes, and stop"},
-        "--jobs": {"type": int, "help": "runs trained at the same time (default: one per core; 1 on a GPU)"},
+        "--jobs": {"type": _jobs, "help": "runs trained at the same time (default: one per core; 1 on a GPU)"},
         **DEVICE, **JSON}),
     "bench": (bench, "speed and memory of this machine, as ratios", {
         "--only": {"action": "append", "choices": MEASUREMENTS, "help": "may be repeated (default: all)"},

@@ -173,7 +173,9 @@ def build(name: str, **options: object) -> nn.Module:
     try:
         return NETWORKS[name](**options)
     except TypeError as error:
-        raise ValueError(f"the network {name} cannot have {options} ({error})") from error
+        given = ", ".join(f"{option} {value}" for option, value in options.items())
+        reason = str(error).partition(") ")[2] or error
+        raise ValueError(f"the network {name} cannot have {given} ({reason})") from error
 
 
 def network_of(config: TrainingConfig) -> nn.Module:

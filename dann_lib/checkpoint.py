@@ -80,7 +80,8 @@ def load_weights(path: Path) -> tuple[nn.Module, TrainingConfig]:
             network = network_of(config)
         network.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
     except Exception as error:
-        raise CheckpointError(f"the weights in {path} do not fit its network ({error})") from error
+        reason = " ".join(str(error).split())[:300]  # torch's has a line for each layer
+        raise CheckpointError(f"the weights in {path} do not fit its network ({reason})") from error
     if noted not in (None, found):
         raise CheckpointError(f"{path} is damaged: its weights have not its checksum; copy it again, or train again")
     return network.eval(), config

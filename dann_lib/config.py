@@ -59,6 +59,10 @@ class TrainingConfig:
         if not self.sources or len(set(self.sources)) < len(self.sources) or {"other", "rest"} <= set(self.sources):
             raise ValueError(f"sources are {', '.join(self.sources) or 'none'}; name one or more, each once, and not "
                              "both other and rest: what is left of a song gets the name that is free")
+        for name in self.sources:  # also those of weights that somebody sent
+            if not (isinstance(name, str) and name.isprintable() and name == name.strip(" .") and 0 < len(name) <= 60
+                    and not set(name) & set('/\\:*?"<>|')):
+                raise ValueError(f"the source {name!r} cannot be a file's name; use up to 60 letters and digits")
         object.__setattr__(self, "sources", tuple(self.sources))
         # Tuples as lists, as they come back from JSON, so that equal configurations compare equal.
         options = self.network_options.items()

@@ -94,7 +94,7 @@ html_show_search_summary = False  # it is fetched, which a page from the file sy
 def setup(app: Sphinx) -> None:
     """Write the pages that follow from others, and say what Sphinx cannot know."""
     lessons = kept_lessons(Path(app.config.html_context["out"]))
-    fill_pages(Path(app.srcdir), lessons, whole=app.tags.has("whole"))
+    fill_pages(Path(app.srcdir), lessons, app.tags.has("whole"), app.tags.has("solutions"))
     app.connect("doctree-read", partial(_link_files, {each.page: each.source.parent for each in lessons}), priority=400)
     app.connect("autodoc-skip-member", _skip)
     app.connect("html-page-context", _give_contents, priority=900)

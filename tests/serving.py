@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 @contextlib.contextmanager
 def serving(arguments: list[str], log: Path, cwd: Path, **environment: str) -> Iterator[str]:
-    """Run `python …`, a server that says its address; yields it as soon as it answers, however long that takes."""
+    """Run `python …`, a server that says its address, with its token if it has one; yields it as soon as it answers."""
     with open(log, "w") as output:
         server = subprocess.Popen([sys.executable, *arguments], stdout=output, stderr=output, cwd=cwd,
                                   env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment})
@@ -30,7 +30,7 @@ def serving(arguments: list[str], log: Path, cwd: Path, **environment: str) -> I
 
 def _address(server: subprocess.Popen, log: Path) -> str:
     while server.poll() is None:
-        found = re.search(r"http://(127\.0\.0\.1|localhost):\d+", log.read_text())
+        found = re.search(r"http://(127\.0\.0\.1|localhost):\d+(/\?token=\w+(?=\s))?", log.read_text())
         if found:
             with contextlib.suppress(OSError), urllib.request.urlopen(found[0]):
                 return found[0]

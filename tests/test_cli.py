@@ -146,12 +146,16 @@ def test_what_would_destroy_a_song_or_cannot_be_done_is_refused_as_json_too(
     assert song.read_bytes() == before and list(tmp_path.rglob("*.*")) == [song.resolve()]
 
 
-def test_wrong_arguments_are_json_too(capsys):
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["separate", "a.wav", "--bits", "17"], "invalid choice: 17"), (["evaluate", "--jobs", "0"], "choose 1 or more"),
+    (["reproduce", "--jobs", "-1"], "choose 1 or more"),
+])
+def test_wrong_arguments_are_json_too(capsys, arguments, words):
     with pytest.raises(SystemExit) as stop:
-        main(["separate", "a.wav", "--json", "--bits", "17"])
+        main([*arguments, "--json"])
     captured = capsys.readouterr()
     assert stop.value.code == 2
-    assert "invalid choice: 17" in json.loads(captured.out)["error"] and "invalid choice: 17" in captured.err
+    assert words in json.loads(captured.out)["error"] and words in captured.err
 
 
 def test_what_nobody_foresaw_is_one_sentence_and_a_file(monkeypatch, capsys):

@@ -180,12 +180,12 @@ def open_signals(song: Path, signals: Sequence[str] = report.SIGNALS) -> Iterato
 def signal_files(song: Path, signals: Sequence[str] = report.SIGNALS) -> list[Path]:
     """The files of a song: those in its folder in the order of `signals`, or the one of all signals.
 
-    Of signals that are not MUSDB18's, only the files that are there.
+    Of signals that are not MUSDB18's, only the files that are there; a link that leads nowhere is not absence.
     """
     if not song.is_dir():
         return [song]
     files = [song / f"{signal}.wav" for signal in signals]
-    return files if tuple(signals) == report.SIGNALS else [path for path in files if os.path.exists(path)]
+    return files if tuple(signals) == report.SIGNALS else [path for path in files if os.path.lexists(path)]
 
 
 def _completed(blocks: Iterator[np.ndarray], rows: list[int], n_signals: int) -> Iterator[np.ndarray]:

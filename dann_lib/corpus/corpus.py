@@ -92,7 +92,8 @@ class Track:
         """
         index, file = self._index(signal), self.path / f"{signal}.wav"
         if self.path.is_dir():
-            return read_audio(file)[0] if self.signals == report.SIGNALS or file.exists() else self.read_all()[index]
+            known = self.signals == report.SIGNALS or os.path.lexists(file)
+            return read_audio(file)[0] if known else self.read_all()[index]
         return read_audio(self.path, STREAMS.index(signal))[0]
 
     def read_all(self) -> np.ndarray:

@@ -30,8 +30,11 @@ from dann_lib.files import atomic_write
 KEPT = "notebooks"
 """Folder beside the pages with the lessons that they were made from."""
 
-HIDDEN = ("dann_lib.__main__",)
+HIDDEN = ("dann_lib.__main__", "dann_lib.course.app")
 """Modules that are run, not imported."""
+
+FOR_TEACHERS, CHECKS = "teaching.md", "dann_lib.course.exercises."
+"""What a book without solutions has not: a text, and modules."""
 
 _TO_SOLUTIONS = re.compile(r"\[Solutions[^]]*\]\(solutions/[^)]*\)(?:\s+·\s+)?|"
                            r"\s*Solutions are linked at the end of\s+the\s+lesson\.")
@@ -64,8 +67,12 @@ def build_book(lessons: Iterable[Lesson], out: Path, whole: bool = True, solutio
         sources, pages = Path(folder) / "sources", Path(folder) / "pages"
         shutil.copytree(out / KEPT, sources)
         for text in NOTEBOOKS.glob("*.md") if whole else ():
-            shutil.copy(text, sources)
-        _run_sphinx(sources, pages, out, whole)
+            kept = text.read_text(encoding="utf-8")
+            if not solutions:
+                kept = re.sub(rf"^.*\({FOR_TEACHERS}\).*\n", "", kept, flags=re.MULTILINE)
+            if solutions or text.name != FOR_TEACHERS:
+                (sources / text.name).write_text(kept, encoding="utf-8")
+        _run_sphinx(sources, pages, out, [*["whole"] * whole, *["solutions"] * solutions])
         shutil.copytree(pages, out, ignore=shutil.ignore_patterns("_sources"), dirs_exist_ok=True)
     return out / "index.html"
 
@@ -87,10 +94,10 @@ def _with_run(lesson: Lesson, out: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def _run_sphinx(sources: Path, pages: Path, out: Path, whole: bool) -> None:
+def _run_sphinx(sources: Path, pages: Path, out: Path, tags: Iterable[str]) -> None:
     """Make the pages, in a process of its own: Sphinx changes docutils for good. If it fails, say what it said."""
     command = [sys.executable, "-m", "sphinx", "-c", str(NOTEBOOKS), "-d", str(pages.with_name("doctrees")),
-               "-q", "-A", f"out={out}", *(["-t", "whole"] if whole else []), str(sources), str(pages)]
+               "-q", "-A", f"out={out}", *(f"-t{tag}" for tag in tags), str(sources), str(pages)]
     done = subprocess.run(command, capture_output=True, text=True, env=python_environment())
     if done.stderr.strip():
         print(done.stderr.replace(f"{sources}{os.sep}", "").strip(), file=sys.stderr, flush=True)
@@ -115,13 +122,15 @@ def kept_lessons(out: Path) -> list[Lesson]:
     return sorted(lessons, key=lambda lesson: lesson.page)
 
 
-def fill_pages(sources: Path, lessons: list[Lesson], whole: bool) -> None:
+def fill_pages(sources: Path, lessons: list[Lesson], whole: bool, solutions: bool = True) -> None:
     """Write the pages that follow from others: the index, of a whole book also the ledger and the reference.
+
+    Without solutions the reference does not have what checks the exercises, whose source tells the answers.
 
     Raises:
         DannError: if evidence of the ledger is missing.
     """
-    _fill("index.md", sources / "index.md", lessons=lessons, time_of=_time, whole=whole)
+    _fill("index.md", sources / "index.md", lessons=lessons, time_of=_time, whole=whole, solutions=solutions)
     solved = {lesson.source.name for lesson in lessons if lesson.is_solution}
     for lesson in (each for each in lessons if each.source.name in solved and not each.is_solution):
         page = sources / SOLUTIONS / f"{lesson.source.stem[:2]}_answers.md"
@@ -138,7 +147,9 @@ def fill_pages(sources: Path, lessons: list[Lesson], whole: bool) -> None:
         words = {entry.figure: draw(evidence, entry.claim.figure).description
                  for entry in entries if entry.figure}
         _fill("ledger.md", sources / "ledger.md", entries=entries, counts=counts(entries), words=words, pages=pages)
-        names = [each.name for each in pkgutil.walk_packages(dann_lib.__path__, "dann_lib.") if each.name not in HIDDEN]
+        hidden = HIDDEN if solutions else (*HIDDEN, CHECKS)
+        names = [each.name for each in pkgutil.walk_packages(dann_lib.__path__, "dann_lib.")
+                 if not each.name.startswith(hidden)]
         modules = [name for name in names if name.count(".") == 1]
         _fill("api_index.rst", sources / "api" / "index.rst", modules=modules)
         for module in modules:

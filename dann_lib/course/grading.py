@@ -113,7 +113,8 @@ async def _mark_all(paths: list[Path], root: Path, marks: dict[Path, list[Mark]]
 def _write(marks: list[Mark], out: Path) -> None:
     """Both tables, and on the terminal a line for each notebook."""
     with atomic_write(out / "grades.csv") as temporary, temporary.open("w", newline="", encoding="utf-8-sig") as file:
-        csv.writer(file).writerows([Mark._fields, *marks])
+        cells = ([re.sub(r"^(?=[=+@\t\r-])", "'", text) for text in mark] for mark in marks)  # text, and no formula
+        csv.writer(file).writerows([Mark._fields, *cells])
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         (NOTEBOOKS / "grades.html.j2").read_text(encoding="utf-8"))
     with atomic_write(out / "grades.html") as temporary:

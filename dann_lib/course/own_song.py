@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import html
 import os
+import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import Any
 
 import ipywidgets
 import soundfile
@@ -91,34 +91,42 @@ class OwnSong(ipywidgets.VBox):
             self.job.join()
         self._clear()
 
-    def _answer(self, _: object, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        """A message of the browser; nothing that goes wrong may reach the kernel."""
+    def _answer(self, _: object, content: object, buffers: Sequence[memoryview]) -> None:
+        """A message of the browser; nothing that goes wrong may reach the kernel, or end what is being separated."""
         try:
             match content:
-                case {"kind": "begin", "name": name, "size": size}:
-                    self._begin(Path(name).name, size)
-                case {"kind": "piece", "offset": self._received} if self._inbox is not None:  # not of a cancelled one
-                    self._take_piece(buffers[0])
-                case {"kind": "unreadable", "reason": reason} if self._inbox is not None:
+                case {"kind": "begin", "name": str(name), "size": int(size)}:
+                    self._begin(Path(name.encode(errors="replace").decode()).name or "song", size)
+                case {"kind": "piece" | "unreadable"} if self.phase != "receiving":
+                    pass  # of one that was cancelled
+                case {"kind": "piece", "offset": self._received}:
+                    self._take_piece(b"".join(buffers))
+                case {"kind": "unreadable", "reason": reason}:
                     raise AudioError(f"{self._name} cannot be read: {reason}. Was it moved, or is it a folder?")
-                case {"kind": "fetch", "stem": stem, "offset": offset}:
+                case {"kind": "fetch", "stem": str(stem), "offset": int(offset)} if offset >= 0:
                     self._hand_out(stem, offset)
-        except (DannError, OSError, KeyError) as error:
-            self._fail(error)
+                case _:
+                    raise AudioError("the page sent what this panel does not know; load the page again")
+        except Exception as error:
+            if self.phase != "separating":
+                self._fail(error)
 
     def _begin(self, name: str, size: int) -> None:
         self.end()
         self._name, self._size, self._received = name, size, 0
-        if size == 0:
+        if size <= 0:
             raise AudioError(f"{name} is empty; choose a song (WAV, FLAC, MP3, OGG or M4A)")
         free = shutil.disk_usage(tempfile.gettempdir()).free
         if free < 2 * size:
             raise AudioError(f"{name} has {size / 1e6:.0f} MB, and the disk has {free / 1e6:.0f} MB left")
-        self._inbox = Path(tempfile.mkdtemp(prefix="own-song-")) / f"song{Path(name).suffix}"
+        ending = re.search(r"(\.[A-Za-z0-9]{1,8})?$", name)[0]
+        self._inbox = Path(tempfile.mkdtemp(prefix="own-song-")) / f"song{ending}"
         self._say("receiving", f"Receiving {name} …")
         self.browser.send({"kind": "next", "offset": 0})
 
-    def _take_piece(self, piece: memoryview) -> None:
+    def _take_piece(self, piece: bytes) -> None:
+        if not 0 < len(piece) <= self._size - self._received:
+            raise AudioError(f"{self._name} does not arrive as it was announced; choose it again")
         with open(self._inbox, "ab") as file:
             self._received += file.write(piece)
         if self._received == self._size:
@@ -128,7 +136,7 @@ class OwnSong(ipywidgets.VBox):
 
     def _take_path(self, _: object) -> None:
         self.end()
-        song = Path(self.path.value.strip()).expanduser()
+        song = Path(os.path.expanduser(self.path.value.strip()))
         self._name = song.name
         self._separate(song)
 
@@ -140,6 +148,8 @@ class OwnSong(ipywidgets.VBox):
 
     def _hand_out(self, stem: str, offset: int) -> None:
         """Send a piece of a stem; the browser asks for one after the other and saves them as a file."""
+        if stem not in self._files:
+            raise AudioError(f"there is no stem {stem}; load the page again")
         with open(self._files[stem], "rb") as file:
             file.seek(offset)
             piece, last = file.read(PIECE_BYTES), not file.read(1)

@@ -7,6 +7,7 @@ import html
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -48,6 +49,9 @@ LEGEND_LETTERS = 72
 
 DPI = 100
 
+NARROW = 90
+"""Pixels; what is narrower is no panel of its own."""
+
 _STYLE = {
     "figure.facecolor": "white", "savefig.facecolor": "white", "axes.facecolor": "white",
     "font.family": "DejaVu Sans", "font.size": 9.5,
@@ -81,14 +85,27 @@ class Drawing:
 
         It has 256 colours: a third of the size, and no difference to the eye.
         """
+        return _encode(self._pixels(dpi))
+
+    def _pixels(self, dpi: int = DPI) -> Image.Image:
         self.figure.set_dpi(dpi)
         canvas_of_pixels = FigureCanvasAgg(self.figure)
         canvas_of_pixels.draw()
         pixels = Image.fromarray(np.asarray(canvas_of_pixels.buffer_rgba())).convert("RGB")
-        buffer = io.BytesIO()
-        indexed = pixels.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        indexed.save(buffer, format="PNG", optimize=True)
-        return buffer.getvalue()
+        return pixels.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+
+    def _panels(self) -> list[Image.Image]:
+        """The figure, cut where its columns of axes part: a page puts them below each other where it is narrow."""
+        pixels = self._pixels()
+        boxes = (axis.get_tightbbox() for axis in self.figure.axes) if self.figure.get_suptitle() == "" else ()
+        columns: list[list[float]] = []
+        for left, right in sorted((box.x0, box.x1) for box in boxes if box is not None):
+            if columns and (left < columns[-1][1] or right - left < NARROW):  # a colour bar is part of a panel
+                columns[-1][1] = max(right, columns[-1][1])
+            else:
+                columns.append([left, right])
+        cuts = [0, *(round((one[1] + other[0]) / 2) for one, other in pairwise(columns)), pixels.width]
+        return [pixels.crop((left, 0, right, pixels.height)) for left, right in pairwise(cuts)]
 
     def save(self, path: Path | str, dpi: int = 150) -> Path:
         """Write the figure; the suffix decides the format (`.png`, `.svg`, `.pdf`).
@@ -103,15 +120,23 @@ class Drawing:
         return path
 
     def _repr_html_(self) -> str:
-        text, image = html.escape(self.description, quote=True), base64.b64encode(self.png()).decode()
-        return (
-            f'<figure style="margin:0.5em 0"><img alt="{text}" src="data:image/png;base64,{image}" '
-            f'style="max-width:100%;background:white"><figcaption style="max-width:44em">{text}'
-            "</figcaption></figure>"
-        )
+        text, panels = html.escape(self.description, quote=True), self._panels()
+        kind = "dann-map" if any(axis.images for axis in self.figure.axes) else "dann-lines"
+        images = "".join(
+            f'<img alt="{text if number == 1 else f"the same figure, panel {number} of {len(panels)}"}" '
+            f'src="data:image/png;base64,{base64.b64encode(_encode(panel)).decode()}" '
+            f'style="flex:0 1 {panel.width}px;min-width:0;background:white">' for number, panel in enumerate(panels, 1))
+        box = f'<div class="dann-panels {kind}" style="display:flex;align-items:start">{images}</div>'
+        return (f'<figure style="margin:0.5em 0">{box}<figcaption style="max-width:44em">{text}</figcaption></figure>')
 
     def __repr__(self) -> str:
         return self.description
+
+
+def _encode(pixels: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    pixels.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def use_style() -> None:

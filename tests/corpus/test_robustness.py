@@ -153,7 +153,9 @@ def test_a_song_without_samples_or_with_some_that_are_no_numbers_is_skipped(tmp_
 
 
 @pytest.mark.parametrize("what", ["missing", "text", "empty", "broken link", "looped link", "link to a device"])
-def test_a_song_that_lacks_a_stem_is_skipped(tmp_path, what):
+@pytest.mark.parametrize("own", [False, True], ids=["MUSDB18's stems", "own stems"])
+def test_a_song_that_lacks_a_stem_is_skipped(tmp_path, what, own):
+    """Of one's own stems one may be missing; but a link that leads nowhere was meant to be one."""
     wav_corpus(tmp_path / "r", 1, 0)
     bass = write_wav_song(tmp_path / "r/train/Odd", signals()) / "bass.wav"
     if what == "text":
@@ -164,6 +166,12 @@ def test_a_song_that_lacks_a_stem_is_skipped(tmp_path, what):
         bass.unlink()
         if "link" in what:
             bass.symlink_to({"broken link": "nowhere", "looped link": bass, "link to a device": "/dev/zero"}[what])
+    if own:
+        for path in (tmp_path / "r").glob("*/*/vocals.wav"):
+            path.rename(path.with_name("singer.wav"))
+    if own and what == "missing":
+        assert len(open_corpus(tmp_path / "r", cache=tmp_path / "cache", progress=False).tracks) == 2
+        return
     with pytest.warns(UserWarning, match=r"Odd/bass\.wav(;| is no (audio|file but)| is 0\.00 s| cannot be read)"):
         corpus = open_corpus(tmp_path / "r", cache=tmp_path / "cache", progress=False)
     assert len(corpus.tracks) == 1

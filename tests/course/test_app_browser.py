@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shlex
 import socket
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import soundfile
 from serving import REPOSITORY, serving
+from tornado.web import HTTPError
+
+from dann_lib.course import app
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +42,7 @@ def test_a_song_is_separated_on_a_page_that_only_this_machine_serves(chromium, a
     asked = []
 
     def answer(route: object) -> None:
-        inside = route.request.url.startswith((address, "blob:", "data:"))
+        inside = route.request.url.startswith((address.partition("?")[0], "blob:", "data:"))
         asked.extend([] if inside else [route.request.url])
         route.continue_() if inside else route.abort()
 
@@ -54,3 +60,30 @@ def test_a_song_is_separated_on_a_page_that_only_this_machine_serves(chromium, a
     assert page.get_by_text("In [").count() == 0, "no code is shown"
     context.close()
     assert not asked, asked
+
+
+def answer_to(url: str, **headers: str) -> tuple[int, str, str]:
+    """Status, address after redirections, and policy of what a server answers."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as found:
+            return found.status, found.url, found.headers["Content-Security-Policy"]
+    except urllib.error.HTTPError as error:
+        return error.code, error.url, error.headers["Content-Security-Policy"]
+
+
+def test_who_has_no_token_or_comes_by_another_name_gets_nothing(address):
+    """Another name is what a page of another site would come by, after it was bound to this machine (DNS rebinding)."""
+    place, _, token = address.partition("?")
+    assert token.startswith("token=")
+    _, where, policy = answer_to(place)
+    assert "/login" in where and "frame-ancestors 'none'" in policy and "style-src 'self'" in policy
+    assert "/login" in answer_to(f"{place}?token=guessed")[1]
+    assert answer_to(address, Host="evil.example")[0] == 403
+
+
+def test_there_are_at_most_so_many_kernels():
+    kernels = app.FewKernels()
+    kernels._kernels = dict.fromkeys(map(str, range(app.MOST_KERNELS)))
+    with pytest.raises(HTTPError, match="503") as refused:
+        asyncio.run(kernels.start_kernel())
+    assert "close one of them" in refused.value.reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import pkgutil
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -13,7 +14,7 @@ from nbformat import NotebookNode
 
 import dann_lib
 from dann_lib.course import book as book_module
-from dann_lib.course.book import HIDDEN, answers, build_book, fill_pages
+from dann_lib.course.book import HIDDEN, answers, build_book, fill_pages, kept_lessons
 from dann_lib.course.lesson_files import NOTEBOOKS, Lesson, stored_lesson
 from dann_lib.reproduce.claims import CLAIMS
 
@@ -122,16 +123,25 @@ def test_the_answers_stand_below_what_is_asked():
 
 
 def test_nothing_in_a_book_without_solutions_leads_to_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(book_module, "_run_sphinx", lambda sources, pages, *_: pages.mkdir())
+    def fill(sources: Path, pages: Path, out: Path, tags: list[str]) -> None:
+        fill_pages(sources, kept_lessons(out), "whole" in tags, "solutions" in tags)
+        shutil.copytree(sources, tmp_path / "sources")
+        pages.mkdir()
+
+    monkeypatch.setattr(book_module, "_run_sphinx", fill)
     for folder in ("solutions", "notebooks/solutions"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "03_unet.html").write_text("of a book before")
     lessons = [stored_lesson(path) for path in sorted(NOTEBOOKS.rglob("[0-9]*.py"))]
-    build_book(lessons, tmp_path, whole=False, solutions=False)
-    assert {path.name for path in tmp_path.iterdir()} == {"notebooks"}
+    build_book(lessons, tmp_path, solutions=False)
+    assert {path.name for path in tmp_path.iterdir()} == {"notebooks", "sources"}
     kept = [path.read_text() for path in (tmp_path / "notebooks").rglob("*")]
     assert len(kept) == len(lessons) / 2
     assert not [text for text in kept if re.search(r"solutions/|\bSolutions\b", text)]
+    names = {path.relative_to(tmp_path / "sources").as_posix() for path in (tmp_path / "sources").rglob("*.*")}
+    assert "teaching.md" not in names and {"syllabus.md", "ledger.md", "api/dann_lib.course.rst"} <= names
+    texts = [path.read_text() for path in (tmp_path / "sources").rglob("*.*") if path.suffix in (".md", ".rst")]
+    assert not [text for text in texts if re.search(r"teaching\.md|\nteaching\n|course\.exercises\.\w", text)]
 
 
 @pytest.fixture(scope="module")

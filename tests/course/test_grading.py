@@ -102,6 +102,14 @@ def test_each_row_has_its_reason_and_stops_no_other(submit, tmp_path, capsys):
     assert "09_x-bert.ipynb: 9.1 blank, 9.2 blank" in capsys.readouterr().out
 
 
+def test_a_name_is_no_formula_in_a_spreadsheet(tmp_path):
+    names = ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "anna"]
+    grading._write([grading.Mark(name, "x.ipynb", "02_stft", "2.1", "wrong", "=1") for name in names], tmp_path)
+    with (tmp_path / "grades.csv").open(encoding="utf-8-sig") as file:
+        found = [row[0] + row[-1] for row in csv.reader(file)]
+    assert found[1:] == [*(f"'{name}'=1" for name in names[:-1]), "anna'=1"]
+
+
 def test_no_notebook_is_said(tmp_path):
     with pytest.raises(DannError, match="there are no notebooks"):
         grading.grade(tmp_path)

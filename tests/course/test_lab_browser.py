@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +55,21 @@ def lab(tmp_path_factory) -> Iterator[tuple[str, Path]]:
                "--LabApp.expose_app_in_browser=True"]
     with serving(command, folder / "log.txt", folder, **settings) as address:
         yield address, folder
+
+
+def test_it_opens_lesson_1_and_lists_each_lesson_once(tmp_path):
+    """As the Makefile starts it; what it is asked here a browser asks as well."""
+    recipe = subprocess.run(["make", "--dry-run", "--old-file=.venv/.installed", "VENV=.venv", "lab"], cwd=REPOSITORY,
+                            capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]})
+    command = [*shlex.split(recipe.stdout.splitlines()[-1])[1:], "--no-browser", "--allow-root", "--ip=127.0.0.1",
+               "--port=0", "--IdentityProvider.token="]
+    with serving(command, tmp_path / "log.txt", REPOSITORY, JUPYTER_CONFIG_DIR=str(tmp_path)) as address:
+        with urllib.request.urlopen(address) as opened:
+            assert opened.url == f"{address}/lab/tree/01_data.ipynb"
+        with urllib.request.urlopen(f"{address}/api/contents") as listed:
+            names = [entry["name"] for entry in json.load(listed)["content"]]
+    assert {name for name in names if name[0].isdigit()} == {f"{lesson}.ipynb" for lesson in LESSONS}
+    assert all(name.endswith((".ipynb", ".md")) or "." not in name for name in names), names
 
 
 class Lab:

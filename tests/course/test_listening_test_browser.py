@@ -40,7 +40,7 @@ def play_all(frame, keys: str) -> None:
         frame.locator("#root").press(key)
         pressed = frame.locator('[aria-pressed="true"]')
         pressed.wait_for()
-        assert pressed.get_attribute("aria-keyshortcuts") == key
+        assert pressed.get_attribute("aria-keyshortcuts") == key and pressed.inner_text().startswith("Play ")
 
 
 def compare(frame) -> None:

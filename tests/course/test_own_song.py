@@ -169,6 +169,34 @@ def test_a_look_through_tells_what_a_wav_lacks(tmp_path):
     assert look_through(cut(tmp_path / "cut.wav")).missing_s == pytest.approx(1.0, abs=0.01)
 
 
+@pytest.mark.parametrize("content", [
+    None, [], "begin", {}, {"kind": 7}, {"kind": "begin"}, {"kind": "begin", "name": 3, "size": 9},
+    {"kind": "begin", "name": "x.wav", "size": "9"}, {"kind": "begin", "name": "x.wav", "size": -9},
+    {"kind": "begin", "name": "x.wav", "size": 2**80}, {"kind": "fetch", "stem": [], "offset": 0},
+    {"kind": "fetch", "stem": "vocals", "offset": -1}, {"kind": "fetch", "stem": "vocals", "offset": 0.5},
+])
+def test_no_message_reaches_the_kernel_as_an_exception(panel, content):
+    panel._answer(panel.browser, content, [])
+    assert panel.phase == "failed" and panel._inbox is None
+    assert not re.search(r"\b[A-Z]\w+(Error|Exception)\b", words(panel)), words(panel)
+
+
+@pytest.mark.parametrize("name", ["\ud800.wav", "a\0b.w\0v", "/", "..", "x" * 300 + ".wav", "song." + "x" * 300])
+def test_any_name_is_received(panel, name):
+    tell(panel, kind="begin", name=name, size=10)
+    tell(panel, kind="piece", offset=0, data=b"x" * 5)
+    assert panel.phase == "receiving"
+    panel.cancel.click()
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 11])
+def test_a_piece_that_was_not_announced_ends_the_song_and_starts_no_job(panel, data):
+    tell(panel, kind="begin", name="tune.wav", size=10)
+    job = panel.job
+    tell(panel, kind="piece", offset=0, data=data)
+    assert panel.phase == "failed" and "tune.wav does not arrive" in words(panel) and panel.job is job
+
+
 def test_cancelling_while_it_arrives_keeps_nothing(panel):
     tell(panel, kind="begin", name="tune.wav", size=10**6)
     inbox = panel._inbox

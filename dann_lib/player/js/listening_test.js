@@ -53,7 +53,7 @@ function welcome(test, startTelling, startRating) {
 
 /** A sound to listen to: a button that plays it from where the last one was. */
 function listenButton(test, name, key, waveform) {
-  const text = name === key.toUpperCase() ? name : `${name} (${key.toUpperCase()})`;
+  const text = `Play ${name === key.toUpperCase() ? name : `${name.toLowerCase()} (${key.toUpperCase()})`}`;
   return button(text, () => test.listening.toggle(name, waveform, RATE),
     { "data-sound": name, "aria-pressed": "false", "aria-keyshortcuts": key });
 }
