@@ -136,7 +136,15 @@ def test_a_lesson_and_its_frames_can_be_used_by_all(lesson, looked_at):
                 looked_at.add((scheme, kind))
                 found = violations(lesson, frame, scheme, leave_out=".highlight")
                 assert not found, found
-        assert lesson.evaluate("document.documentElement.scrollWidth") <= 375
+    for frame, width in [(lesson.main_frame, 375), *((frame, 342) for frame in lesson.frames)]:
+        lesson.set_viewport_size({"width": width, "height": 800})
+        wide = frame.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert wide[0] <= wide[1], (frame.url, kinds[frame], wide)
+    lesson.set_viewport_size({"width": 1280, "height": 800})
+    lines = lesson.locator(".cell_input pre").evaluate_all("""(all) => all.filter((each) => each.checkVisibility()
+        && each.scrollWidth > each.clientWidth).map((each) => each.textContent)""")
+    assert not lines, "code that scrolls sideways"
+    lesson.set_viewport_size({"width": 375, "height": 800})
 
 
 @pytest.fixture(scope="module")
