@@ -34,7 +34,7 @@ SONGS: dict[str, Songs] = {
 """What runs learn from (see `learning.songs_of`); all others learn from the corpus asked for."""
 
 BANDS = ((38, 861), (8, 827), (9, 103))
-"""First and last bin of vocals, drums and bass; `learning.bands_of` found them on the training songs."""
+"""First and last bin of vocals, drums and bass; `measuring.bands_of` found them on the training songs."""
 
 FIVE = (*report.SOURCES, "guitar", "keys")
 
@@ -134,12 +134,12 @@ _BEYOND = {
 """Of what the conclusion proposes; an epoch of the first two has 240 chunks of 7 s (`learning.songs_of`)."""
 
 EXCERPTS = Budget({
-    "report": Length(100),
-    "modern": Length(130, batch_size=4),
+    "report": Length(100, seeds=(0, 1)),
+    "modern": Length(130, batch_size=4, seeds=(0,)),
     "skips": Length(18, batch_size=4),
-    "gains": Length(12),
-    "networks": Length(12, batch_size=4),
-    "genre": Length(30, batch_size=2, n_chunk_frames=22),
+    "gains": Length(12, seeds=(0, 1)),
+    "networks": Length(12, batch_size=4, seeds=(0,)),
+    "genre": Length(30, batch_size=2, seeds=(0, 1), n_chunk_frames=22),
     **_BEYOND,
 })
 """The 7-second excerpts on two processor cores.
