@@ -28,7 +28,7 @@ from dann_lib.checkpoint import (
 from dann_lib.config import TrainingConfig
 from dann_lib.devices import make_accelerator, memory_format
 from dann_lib.errors import CheckpointError
-from dann_lib.files import atomic_write, only_process
+from dann_lib.files import atomic_write, only_process, read_regular
 from dann_lib.network import apply_masks
 
 if TYPE_CHECKING:
@@ -304,8 +304,8 @@ def _is_whole(run: Run, history: list[dict[str, float]]) -> bool:
     """Whether the files of a run say what its checkpoint says."""
     try:
         found = load_weights(run.weights)[0].state_dict()
-        TrainingConfig.from_json((run.folder / _CONFIG).read_text())
-        same = (run.folder / _HISTORY).read_bytes() == history_text(history).encode()
+        TrainingConfig.from_json(read_regular(run.folder / _CONFIG).decode())
+        same = read_regular(run.folder / _HISTORY) == history_text(history).encode()
         return same and all(torch.equal(value, found[name]) for name, value in run.network.state_dict().items())
     except (CheckpointError, OSError, ValueError):
         return False

@@ -35,11 +35,13 @@ from unittest import mock
 os.environ["OMP_NUM_THREADS"] = "1"  # a process for each core
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import accelerate.optimizer  # noqa: F401 - this and others, so that no child needs a second for them
+import filelock  # noqa: F401 - this and others, so that no child needs a second for them
+import joblib  # noqa: F401
 import numpy as np
 import scipy.stats  # noqa: F401
 import soundfile
 import torch
+import torch._dynamo  # noqa: F401
 from corpora import signals, wav_corpus, write_stem_file
 from safetensors.torch import load_file, save_file
 
@@ -48,6 +50,7 @@ from dann_lib.baselines import network_of
 from dann_lib.checkpoint import save_weights
 from dann_lib.config import TrainingConfig
 from dann_lib.course.own_song import own_song
+from dann_lib.training import train  # noqa: F401
 
 LIMIT_S, LIMIT_BYTES, RATE_HZ = 20, 2**32, 22_050
 FORK = multiprocessing.get_context("fork")
@@ -60,7 +63,7 @@ WORDS = ("", "-1", "0", "1", "nan", "inf", "1e400", "x", "2.5", "9" * 30, "none"
 RUN = ("weights.safetensors", "history.csv", "config.json")
 SEPARATE = ("separate", "--weights", "small.safetensors", "--out", "out", "--json", "--device", "cpu")
 EVALUATE = ("evaluate", "--corpus", "corpus", "--weights", "small.safetensors", "--no-v4", "--out", "scores", "--jobs", "1")
-TRAIN = ("train", "--corpus", "corpus", "--folder", "run", "--network", "cdae", "--n-chunk-frames", "16", "--device", "cpu")
+TRAIN = ("train", "--corpus", "corpus", "--folder", "run", "--network", "cdae", "--sources", "vocals", "--n-chunk-frames", "16", "--device", "cpu")
 COMMANDS_TO_KILL = {"prepare": ("prepare", "--corpus", "corpus", "--jobs", "2"), "evaluate": EVALUATE,
                     "train": (*TRAIN, "--epochs", "4"), "separate": (*SEPARATE, "plain.wav", "float.wav", "small.flac")}
 
@@ -383,11 +386,9 @@ def corpora(room: Room, chances: list[Random]) -> Result:
     room.fill()
     places: dict[str, bool] = {}
     for index, chance in enumerate(chances):
-        name = f"{chance.choice(NAMES) if chance.random() < 0.3 else 'song'}{chance.choice((index, '', '.wav'))}"
+        name = f"{chance.choice(NAMES) if chance.random() < 0.3 else 'song'}{index}"
         path = room.case / "corpus" / chance.choice(("train", "train", "test")) / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if os.path.lexists(path):
-            continue
         shutil.copytree(room.whole / "corpus/train/Band - train 0", path)
         n_odd = chance.choice((0, 1, 1, 2, 5))
         for file in chance.sample(sorted(path.iterdir()), n_odd):
@@ -398,6 +399,7 @@ def corpora(room: Room, chances: list[Random]) -> Result:
                 (path.parent / f"{name}.stem.mp4").write_bytes(damaged(chance, (room.whole / "small.stem.mp4").read_bytes()))
             case 1:
                 (path / f"{chance.choice(NAMES)}.wav").write_bytes((room.whole / "plain.wav").read_bytes())
+                places[name] = False
             case 2:
                 (path.parent / f"{index} link").symlink_to(chance.choice((f"{index} link", name, ".", "..", "nowhere")))
             case 3:
@@ -439,7 +441,7 @@ def messages(room: Room, chances: list[Random]) -> Result:
         for name in chance.sample(sorted(content), chance.choice((0, 0, 0, 1, 2))):
             del content[name]
         piece = data[half:] if offset == half else data[:half]
-        sent.append((content, chance.choice(([memoryview(piece)],) * 4 + ([], [b""], [3], None))))
+        sent.append((content, chance.choice(([memoryview(piece)],) * 4 + ([], [b""], None))))
     if room.keep.name:
         room.keep.mkdir()
         (room.keep / "messages.txt").write_text("\n".join(map(repr, sent)), errors="backslashreplace")

@@ -123,7 +123,7 @@ def open_song(song: Path, stream: int | None = None) -> Iterator[Sound]:
     with contextlib.ExitStack() as stack:
         sound = None
         if stream is None and _is_plain_wav(song):
-            with contextlib.suppress(soundfile.LibsndfileError):
+            with contextlib.suppress(soundfile.LibsndfileError, UnicodeEncodeError):  # a name that is no Unicode
                 file = stack.enter_context(soundfile.SoundFile(song))
                 read = partial(file.read, dtype="float32", always_2d=True)
                 blocks = _blocks(read, file.samplerate, file.channels, song)

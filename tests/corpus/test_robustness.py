@@ -248,14 +248,15 @@ def test_a_damaged_cache_is_rebuilt(tmp_path, damage):
 
 
 @pytest.mark.parametrize("name", [".lock", "train/Band - train 0.json", "train/Band - train 0.npy"])
-def test_a_folder_in_the_place_of_a_file_of_the_cache_is_told(tmp_path, name):
+def test_a_folder_in_the_place_of_a_file_of_the_cache_is_told(tmp_path, capsys, name):
     root = wav_corpus(tmp_path / "r", 1, 0)
     folder = opened(root, tmp_path / "cache").cache
     shutil.rmtree(folder)
     (folder / name / "something of mine").mkdir(parents=True)
     (folder / ".other.x").mkdir()
-    with pytest.raises(OutputError, match=f"cannot write .*{name}: a folder has the name of this file"):
-        opened(root, tmp_path / "cache")
+    with pytest.raises(OutputError, match=f"cannot write .*{name}: a folder has the name of this file") as error:
+        open_corpus(root, cache=tmp_path / "cache")
+    assert error and capsys.readouterr().err[-1:] in ("", "\r"), "the bar has gone before it is said"
 
 
 @pytest.mark.parametrize("position", [0, 60, -1])
