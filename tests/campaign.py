@@ -27,6 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -41,7 +42,7 @@ import numpy as np
 import scipy.stats  # noqa: F401
 import soundfile
 import torch
-import torch._dynamo  # noqa: F401
+import torch._dynamo
 from corpora import signals, wav_corpus, write_stem_file
 from safetensors.torch import load_file, save_file
 
@@ -54,38 +55,46 @@ from dann_lib.training import train  # noqa: F401
 
 LIMIT_S, LIMIT_BYTES, RATE_HZ = 20, 2**32, 22_050
 FORK = multiprocessing.get_context("fork")
-NAMES = ("song", "earlier", "...", "..", ".hidden", "-x", "~nouser", "a:b", "a\nb", "a\x01b", "naïve", "\udcff", " a ", "con",
-         "n" * 200, "%s{}", "[a]*", "'\"", "vocals", "mixture", "rest", "ä" * 90, "x.stem", "\u202egpj", "--")
-ODD = (None, True, -1, 0, 1, 3, 2**31, 2**63, -(2**63), 2.5, math.nan, math.inf, 1e38, "", "x", "\udcff", "../x", "nul \0",
-       "n" * 300, [], [[]], [1, 2], {}, {"a": 1}, ["vocals"], ["other", "rest"])
-WORDS = ("", "-1", "0", "1", "nan", "inf", "1e400", "x", "2.5", "9" * 30, "none", "1,2,9", "vocals=3", "vocals=1e9", "=", "cuda",
-         "meta", "cpu:1", "small.safetensors", "small.safetensors/x", "n" * 300, "~nouser", "\udcff", "/dev/null", "/proc/x")
-RUN = ("weights.safetensors", "history.csv", "config.json")
-SEPARATE = ("separate", "--weights", "small.safetensors", "--out", "out", "--json", "--device", "cpu")
-EVALUATE = ("evaluate", "--corpus", "corpus", "--weights", "small.safetensors", "--no-v4", "--out", "scores", "--jobs", "1")
-TRAIN = ("train", "--corpus", "corpus", "--folder", "run", "--network", "cdae", "--sources", "vocals", "--n-chunk-frames", "16", "--device", "cpu")
-COMMANDS_TO_KILL = {"prepare": ("prepare", "--corpus", "corpus", "--jobs", "2"), "evaluate": EVALUATE,
-                    "train": (*TRAIN, "--epochs", "4"), "separate": (*SEPARATE, "plain.wav", "float.wav", "small.flac")}
+CONFIG = TrainingConfig(network_options={"channels": [1] * 4, "bottleneck": 1, "skips": []}, n_chunk_frames=16)
+SONGS = {"plain.wav": {}, "float.wav": {"subtype": "FLOAT"}, "24.wav": {"subtype": "PCM_24"}, "a.flac": {}, "a.ogg": {},
+         "law.wav": {"subtype": "ULAW"}, "64.wav": {"format": "RF64"}, "a.mp3": {}, "a.aiff": {}, "a.caf": {}, "a.au": {}}
+NAMES = ("song", "earlier", "...", "..", ".hidden", "-x", "~nouser", "a:b", "a\nb", "a\x01b", "naïve", "\udcff", " a ",
+         "n" * 200, "%s{}", "[a]*", "'\"", "vocals", "mixture", "rest", "ä" * 90, "x.stem", "\u202egpj", "--", "con")
+ODD = (None, True, -1, 0, 1, 3, 2**31, 2**63, -(2**63), 2.5, math.nan, math.inf, 1e38, "", "x", "\udcff", "../x",
+       "nul \0", "n" * 300, [], [[]], [1, 2], {}, {"a": 1}, ["vocals"], ["other", "rest"])
+WORDS = ("", "-1", "0", "1", "nan", "inf", "1e400", "x", "2.5", "9" * 30, "none", "1,2,9", "vocals=3", "vocals=1e9", "=",
+         "cuda", "meta", "cpu:1", "small", "small/x", "n" * 300, "~nouser", "\udcff", "/dev/null", "/proc/x")
+SEPARATE = ("separate", "--weights", "small", "--out", "out", "--json", "--device", "cpu")
+EVALUATE = ("evaluate", "--corpus", "corpus", "--weights", "small", "--no-v4", "--out", "scores", "--jobs", "1")
+TRAIN = ("train", "--corpus", "corpus", "--folder", "run", "--network", "cdae", "--sources", "vocals",
+         "--n-chunk-frames", "16", "--device", "cpu", "--epochs")
+
+
+class Task(NamedTuple):
+    """A command, what it reads, what it may find of its own, what of these is damaged, and what it writes."""
+
+    command: tuple[str, ...]
+    reads: tuple[str, ...]
+    finds: tuple[str, ...]
+    victims: str
+    writes: str
+
+
+TASKS = {
+    "separate": Task((*SEPARATE, "plain.wav", "float.wav"), ("small", "plain.wav", "float.wav"), (), "small", "out/"),
+    "train": Task((*TRAIN, "3"), ("corpus", "cache"), ("run",), "run/*", "run/"),
+    "finished": Task((*TRAIN, "2"), ("corpus", "cache"), ("run",), "run/*", "run/"),
+    "prepare": Task(("prepare", "--verify", "--corpus", "corpus"), ("corpus",), ("cache",), "cache/**/*", "cache/"),
+    "evaluate": Task(EVALUATE, ("corpus", "cache", "small"), ("scores",), "[cs][ac]*/**/*", "scores/"),
+}
 
 
 class Result(NamedTuple):
-    """Of an input, or some that were tried together."""
+    """How many inputs ended well and were refused, and what is wrong with that: texts, of which empty ones are none."""
 
     well: int
     refused: int
     faults: list[str]
-
-
-class Ended(NamedTuple):
-    """How a command has ended, and what is wrong with that, whatever it was asked, or an empty string."""
-
-    code: int
-    out: str
-    err: str
-    fault: str
-
-    def result(self, *faults: str) -> Result:
-        return Result(int(self.code == 0), int(self.code != 0), [self.fault, *faults])
 
 
 class Kept(Exception):
@@ -93,54 +102,29 @@ class Kept(Exception):
 
 
 class Room:
-    """A folder with whole files to take from, and the folder `case`, in which one input is made and tried."""
+    """A folder with whole files to take from, and the folder `case`, in which an input is made and tried."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.case, self.whole, self.keep = path, path / "case", path / "whole", Path()
-        self.whole.mkdir()
         self.case.mkdir()
-        config = TrainingConfig(network_options={"channels": [1, 1, 1, 1], "bottleneck": 1, "skips": []}, n_chunk_frames=16)
         torch.manual_seed(0)
-        save_weights(self.case / "small.safetensors", network_of(config), config)
-        for number, (name, options) in enumerate({
-            "plain.wav": {}, "float.wav": {"subtype": "FLOAT"}, "24.wav": {"subtype": "PCM_24"}, "ulaw.wav": {"subtype": "ULAW"},
-            "rf64.wav": {"format": "RF64"}, "small.flac": {}, "small.ogg": {}, "small.mp3": {}, "small.aiff": {}, "small.caf": {},
-            "small.au": {},
-        }.items()):
+        save_weights(self.case / "small", network_of(CONFIG), CONFIG)
+        for number, (name, options) in enumerate(SONGS.items()):
             samples = signals(0.2, RATE_HZ, 1 + number % 2, number)["mixture"]
             soundfile.write(self.case / name, samples, RATE_HZ, **options)
-        write_stem_file(self.case / "small.stem.mp4", signals(0.2))
-        shutil.rmtree(self.case / ".small.stem.mp4")
-        self.songs = sorted(path.name for path in self.case.iterdir() if path.suffix != ".safetensors")
+        write_stem_file(self.case / "a.stem.mp4", signals(0.2))
         wav_corpus(self.case / "corpus", seconds=0.8, rate_hz=RATE_HZ, n_channels=1)
-        self.made(*SEPARATE, "plain.wav")
+        for command in (task.command for name, task in TASKS.items() if name != "train"):
+            if (ended := self.run(*command)).code:
+                raise RuntimeError(f"{shlex.join(command)}: {ended.err}")
         (self.case / "out/plain").rename(self.case / "out/earlier")
-        self.made("prepare", "--corpus", "corpus")
-        self.made(*EVALUATE)
-        self.learned = {}
-        for epochs in ("3", "2"):
-            shutil.rmtree(self.case / "run", ignore_errors=True)
-            self.made(*TRAIN, "--epochs", epochs)
-            self.learned[epochs] = results(self.case / "run")
-        self.whole.rmdir()
         self.case.rename(self.whole)
         self.expected: dict[str, tuple[float, dict[str, Any]]] = {}
-        for name, command in COMMANDS_TO_KILL.items():
-            self.fill_for(name)
+        for name, task in TASKS.items():
+            self.fill(*task.reads)
             start = time.perf_counter()
-            self.made(*command)
+            self.run(*task.command)
             self.expected[name] = time.perf_counter() - start, results(self.case)
-
-    def made(self, *command: str) -> None:
-        """Run a command that must end well."""
-        if (ended := self.run(*command)).fault or ended.code:
-            raise RuntimeError(f"{shlex.join(command)}: {ended.err}")
-
-    def fill_for(self, command: str) -> None:
-        """Make the folder new, with what a command reads."""
-        songs = ("plain.wav", "float.wav", "small.flac")
-        self.fill(*{"prepare": ("corpus",), "separate": ("small.safetensors", *songs)}.get(
-            command, ("corpus", "cache", "small.safetensors")))
 
     def fill(self, *names: str) -> None:
         """Make the folder new, with some of the whole files."""
@@ -151,7 +135,6 @@ class Room:
             source, target = self.whole / name, self.case / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
-        os.environ["DANN_CACHE"], tempfile.tempdir = str(self.case / "cache"), str(self.path)
 
     def run(self, *command: str) -> Ended:
         """Run a command of the command line in the folder, in this process."""
@@ -177,12 +160,27 @@ class Room:
             for file in (out, err):
                 file.seek(0)
                 texts.append(file.read().decode(errors="replace"))
-        fault = "" if code == 0 or re.search(r"(^|\r)error: \S+ \S+", texts[1], re.M) else "no sentence"
-        fault = fault if code in (0, 2) else f"exit code {code}"
-        return Ended(code, *texts, "traceback" if code == 70 or "Traceback" in texts[1] else fault)
+        return Ended(code, *texts)
 
 
-# What is damaged
+class Ended(NamedTuple):
+    """How a command has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with it, whatever was asked."""
+        if self.code == 70 or "Traceback" in self.err:
+            return "traceback"
+        if self.code not in (0, 2):
+            return f"exit code {self.code}"
+        return "" if self.code == 0 or re.search(r"(^|\r)error: \S+ \S+", self.err, re.M) else "no sentence"
+
+
+# What is damaged, and how it ended
 
 
 def damaged(chance: Random, data: bytes) -> bytes:
@@ -229,40 +227,23 @@ def odd_file(chance: Random, path: Path) -> None:
 
 def odd_weights(chance: Random, path: Path) -> None:
     """Whole weights with an odd tensor or configuration, and no checksum, as older ones have none."""
-    tensors = load_file(path)
-    config = json.loads(TrainingConfig(network_options={"channels": [1] * 4, "bottleneck": 1, "skips": []}).to_json())
-    name = chance.choice(sorted(tensors))
-    kinds = (torch.float64, torch.int8, torch.bool, torch.complex64, torch.bfloat16)
+    tensors, config = load_file(path), json.loads(CONFIG.to_json())
+    name, value = chance.choice(sorted(tensors)), chance.choice((math.nan, math.inf, 1e38, -1e38, 1e20, 0.0))
+    kind = chance.choice((torch.float64, torch.int8, torch.bool, torch.complex64, torch.bfloat16))
+    shape = chance.choice(((), (0,), (2, 2), (1, 1, 1, 1, 1)))
     match chance.randrange(5):
         case 0:
-            tensors[name] = torch.full_like(tensors[name], chance.choice((math.nan, math.inf, 1e38, -1e38, 1e20, 0.0)))
+            tensors[name] = torch.full_like(tensors[name], value)
         case 1:
-            tensors[name] = tensors[name].to(chance.choice(kinds))
+            tensors[name] = tensors[name].to(kind)
         case 2:
-            tensors[chance.choice((name, "more"))] = torch.zeros(chance.choice(((), (0,), (2, 2), (1, 1, 1, 1, 1))))
+            tensors[chance.choice((name, "more"))] = torch.zeros(shape)
         case 3:
-            options = config["network_options"]
-            options[chance.choice(("channels", "bottleneck", "skips", "bands", "x"))] = chance.choice(ODD)
+            option = chance.choice(("channels", "bottleneck", "skips", "bands", "x"))
+            config["network_options"][option] = chance.choice(ODD)
         case 4:
             config[chance.choice((*sorted(config), "sources", "order", "x"))] = chance.choice(ODD)
     save_file(tensors, path, metadata={"config": json.dumps(config)})
-
-
-def odd_checkpoint(chance: Random, path: Path) -> None:
-    """A checkpoint that is whole, but for an entry, at any depth, that is odd or missing."""
-    whole = state = torch.load(path, weights_only=True)
-    while True:
-        key = chance.choice(list(state) if isinstance(state, dict) else range(len(state)))
-        if not isinstance(state[key], dict | list) or not state[key] or chance.random() < 0.4:
-            break
-        state = state[key]
-    state[key] = chance.choice((*ODD, torch.zeros(3), torch.full((1,), math.nan)))
-    if chance.random() < 0.3:
-        del state[key]
-    torch.save(whole, path)
-
-
-# How it ended
 
 
 def files(folder: Path) -> dict[str, Any]:
@@ -277,15 +258,16 @@ def files(folder: Path) -> dict[str, Any]:
 def results(folder: Path) -> dict[str, Any]:
     """The same, without what differs between runs that end alike: how long it took."""
     found = {name: content for name, content in files(folder).items() if not name.endswith(".lock")}
-    for name in [name for name in found if name.endswith("history.csv")]:
-        found[name] = [row[:2] + row[3:] for row in csv.reader(found[name].decode(errors="replace").splitlines())]
+    if isinstance(history := found.get("run/history.csv"), bytes):
+        found["run/history.csv"] = [row[:2] + row[3:] for row in csv.reader(history.decode(errors="replace").splitlines())]
     return {name: None if name.endswith("checkpoint.pt") else content for name, content in found.items()}
 
 
 def lost(before: dict[str, Any], room: Room, *may_change: str) -> str:
-    """Whether a file that was there has gone or changed, but for those whose names begin so."""
+    """Whether a file that was there has gone, or changed, but for those whose names begin so."""
     after = files(room.case)
-    gone = [name for name, content in before.items() if after.get(name) != content and not name.startswith(may_change)]
+    gone = [name for name, content in before.items() if not name.endswith(".lock") and (
+        name not in after or (after[name] != content and not name.startswith(may_change)))]
     return f"lost file {gone[0]}" if gone else ""
 
 
@@ -304,28 +286,26 @@ def wrong(answer: dict[str, Any], room: Room, song: str | None = None) -> str:
     return ""
 
 
-# What is tried
+# What is tried, each with a random generator for each input
 
 
 def audio(room: Room, chances: list[Random]) -> Result:
     """Songs, most of them damaged, some with odd names or endings; what is whole becomes stems that add up to it."""
-    room.fill("small.safetensors", "out/earlier")
+    room.fill("small", "out/earlier")
     songs: dict[str, bool] = {}
     for index, chance in enumerate(chances):
-        base = chance.choice(("plain.wav", "float.wav", "24.wav", chance.choice(room.songs)))
+        base = chance.choice(("plain.wav", "float.wav", "24.wav", chance.choice((*SONGS, "a.stem.mp4"))))
         name = chance.choice(NAMES) if chance.random() < 0.3 else "song"
-        ending = ".xyz" if chance.random() < 0.03 else Path(base).suffix
-        path, whole, data = room.case / f"in/{index}/{name}{ending}", chance.random() < 0.1, (room.whole / base).read_bytes()
+        path = room.case / f"in/{index}/{name}{'.xyz' if chance.random() < 0.03 else Path(base).suffix}"
+        whole, data = chance.random() < 0.1, (room.whole / base).read_bytes()
         path.parent.mkdir(parents=True)
         path.write_bytes(data if whole else damaged(chance, data))
         songs[str(path.relative_to(room.case))] = whole
     more = chances[0].choice(((), (), ("--format", "flac"), ("--bits", "24"), ("--gain", "vocals=3")))
     before = files(room.case)
     ended = room.run(*SEPARATE, *more, *songs)
-    answers, faults = {}, [ended.fault, lost(before, room)]
-    for line in ended.out.splitlines():
-        answer = json.loads(line)
-        answers[answer.get("song")] = answer
+    answers = {(answer := json.loads(line)).get("song"): answer for line in ended.out.splitlines()}
+    faults = [ended.fault, lost(before, room)]
     for song, whole in songs.items():
         answer = answers.get(song, {})
         faults.append("" if answer or ended.fault else "no answer")
@@ -337,54 +317,31 @@ def audio(room: Room, chances: list[Random]) -> Result:
     return Result(len(songs) - refused, refused, faults)
 
 
-def weights(room: Room, chances: list[Random]) -> Result:
-    """Damaged weights are refused, or give the same stems as whole ones; odd ones are refused, or give sound."""
-    room.fill("small.safetensors", "plain.wav")
-    path, is_odd = room.case / "small.safetensors", chances[0].random() < 0.5
-    odd_weights(chances[0], path) if is_odd else odd_file(chances[0], path)
-    before = files(room.case)
-    ended, faults = room.run(*SEPARATE, "plain.wav"), []
-    if ended.code == 0:
-        faults.append(wrong(json.loads(ended.out), room, "plain.wav"))
-        same = all(stem.read_bytes() == (room.case / "out/plain" / stem.name).read_bytes()
-                   for stem in (room.whole / "out/earlier").glob("*.wav"))
-        faults.append("" if is_odd or same else "damage unseen")
-    return ended.result(lost(before, room), *faults)
-
-
-def checkpoints(room: Room, chances: list[Random]) -> Result:
-    """A file of a run is damaged: the run ends as it would have, or is refused with nothing changed."""
+def damage(*names: str, room: Room, chances: list[Random]) -> Result:
+    """A file that a command reads, or has written before, is odd: it ends as if it were not, or refuses to work."""
     chance = chances[0]
-    room.fill("corpus", "cache", "run")
-    path, is_odd, epochs = chance.choice(("checkpoint.pt",) * 3 + RUN), chance.random() < 0.3, chance.choice(("2", "3"))
-    odd_checkpoint(chance, room.case / "run/checkpoint.pt") if is_odd else odd_file(chance, room.case / "run" / path)
+    name = chance.choice(names)
+    task, (_, expected) = TASKS[name], room.expected[name]
+    room.fill(*task.reads, *task.finds)
+    victim = chance.choice(sorted(path for path in room.case.glob(task.victims) if path.is_file()))
+    is_odd = name == "separate" and chance.random() < 0.5
+    odd_weights(chance, victim) if is_odd else odd_file(chance, victim)
     before = files(room.case)
-    ended = room.run(*TRAIN, "--epochs", epochs)
-    same = ended.code or is_odd or results(room.case / "run") == room.learned[epochs]
-    finite = ended.code or all(value.isfinite().all() for value in load_file(room.case / "run" / RUN[0]).values())
-    return ended.result(lost(before, room, *(() if ended.code else ("run/",))), "" if same else "damage unseen",
-                        "" if finite else "wrong weights")
-
-
-def caches(room: Room, chances: list[Random]) -> Result:
-    """A file of a prepared corpus, or of its scores, is damaged, and made again; or that is refused."""
-    chance = chances[0]
-    room.fill("corpus", "cache", "scores", "small.safetensors")
-    task = chance.choice(("verify", "prepare", "evaluate"))
-    place = room.case / ("scores" if task == "evaluate" and chance.random() < 0.5 else "cache")
-    for path in chance.sample(sorted(path for path in place.rglob("*") if path.is_file()), chance.choice((1, 1, 2))):
-        odd_file(chance, path)
-    before = files(room.case)
-    ended = room.run(*{"verify": ("prepare", "--verify", "--corpus", "corpus"), "prepare": ("prepare", "--corpus", "corpus"),
-                       "evaluate": EVALUATE}[task])
-    same = ended.code or task != "verify" or results(room.case / "cache") == results(room.whole / "cache")
-    return ended.result(lost(before, room, "cache/", "scores/"), "" if same else "damage unseen")
+    ended, faults = room.run(*task.command), []
+    if ended.code == 0 and name == "separate":
+        faults = [wrong(answer := json.loads(line), room, answer["song"]) for line in ended.out.splitlines()]
+    after = results(room.case)
+    if ended.code == 0 and not is_odd and name != "evaluate":
+        same = all(after.get(path) == content for path, content in expected.items() if path.startswith(task.writes))
+        faults.append("" if same else "damage unseen")
+    may_change = (task.writes, "cache/") if ended.code == 0 or victim.name != "checkpoint.pt" else ()
+    return Result(int(ended.code == 0), int(ended.code != 0), [ended.fault, lost(before, room, *may_change), *faults])
 
 
 def corpora(room: Room, chances: list[Random]) -> Result:
     """Songs of a corpus with odd names, of odd files; those that are whole are prepared if any song is."""
     room.fill()
-    places: dict[str, bool] = {}
+    whole: dict[str, bool] = {}
     for index, chance in enumerate(chances):
         name = f"{chance.choice(NAMES) if chance.random() < 0.3 else 'song'}{index}"
         path = room.case / "corpus" / chance.choice(("train", "train", "test")) / name
@@ -393,164 +350,165 @@ def corpora(room: Room, chances: list[Random]) -> Result:
         n_odd = chance.choice((0, 1, 1, 2, 5))
         for file in chance.sample(sorted(path.iterdir()), n_odd):
             odd_file(chance, file)
-        places[name] = n_odd == 0 and not name.startswith(".")
+        whole[name] = n_odd == 0
         match chance.randrange(20):
             case 0:
-                (path.parent / f"{name}.stem.mp4").write_bytes(damaged(chance, (room.whole / "small.stem.mp4").read_bytes()))
+                stems = damaged(chance, (room.whole / "a.stem.mp4").read_bytes())
+                (path.parent / f"{name}.stem.mp4").write_bytes(stems)
             case 1:
-                (path / f"{chance.choice(NAMES)}.wav").write_bytes((room.whole / "plain.wav").read_bytes())
-                places[name] = False
+                shutil.copy(room.whole / "plain.wav", path / f"{chance.choice(NAMES)}.wav")
+                whole[name] = False
             case 2:
-                (path.parent / f"{index} link").symlink_to(chance.choice((f"{index} link", name, ".", "..", "nowhere")))
+                (path.parent / f"{index}").symlink_to(chance.choice((f"{index}", name, ".", "..", "nowhere")))
             case 3:
                 os.mkfifo(path.parent / f"{index}.stem.mp4")
             case 4:
-                (room.case / "corpus/metadata.csv").write_bytes(damaged(chance, b"name,split,genre\nsong,train,pop\n"))
+                table = damaged(chance, b"name,split,genre\nsong,train,pop\n")
+                (room.case / "corpus/metadata.csv").write_bytes(table)
     before = files(room.case)
-    ended, fine = room.run("prepare", "--corpus", "corpus", "--json"), ""
-    skipped = json.loads(ended.out)["skipped"] if ended.code == 0 else dict.fromkeys(places)
-    if whole := [name for name in places if places[name] and name in skipped and ended.code == 0]:
-        fine = f"refused though fine: {skipped[whole[0]]}"
-    return Result(len(chances) - len(skipped), len(skipped), [ended.fault, lost(before, room), fine])
+    ended = room.run("prepare", "--corpus", "corpus", "--json")
+    skipped = json.loads(ended.out)["skipped"] if ended.code == 0 else whole
+    fine = ended.code or not any(whole.get(name) for name in skipped)
+    return Result(len(chances) - len(skipped), len(skipped), [
+        ended.fault, lost(before, room), "" if fine else "refused though fine"])
 
 
 def options(room: Room, chances: list[Random]) -> Result:
     """Commands with odd values of their options."""
     chance = chances[0]
-    room.fill("small.safetensors", "corpus", "cache", "run", "plain.wav")
-    command = chance.choice(((*TRAIN, "--epochs", "3"), (*SEPARATE, "plain.wav"), EVALUATE, ("prepare", "--corpus", "corpus")))
-    known = COMMANDS[command[0]][2]
+    task = TASKS[chance.choice(("separate", "train", "prepare", "evaluate"))]
+    room.fill(*task.reads, *task.finds)
+    known, command = COMMANDS[task.command[0]][2], task.command
     for name in chance.sample(sorted(set(known) - {"songs", "--epochs", "--download"}), chance.choice((1, 1, 2))):
-        flag = known[name].get("action") in ("store_true",)
-        command += (name,) if flag else (f"{name}={chance.choice((*WORDS, *known[name].get('choices', ())))}",)
+        value = chance.choice((*WORDS, *known[name].get("choices", ())))
+        command += (name,) if known[name].get("action") == "store_true" else (f"{name}={value}",)
     before = files(room.case)
     ended = room.run(*command)
-    return ended.result(lost(before, room, *(("run/",) if command[0] == "train" and ended.code == 0 else ())))
+    return Result(int(ended.code == 0), int(ended.code != 0), [
+        ended.fault, lost(before, room, *((task.writes,) if ended.code == 0 else ()))])
 
 
 def messages(room: Room, chances: list[Random]) -> Result:
     """What a browser sends to the panel, in any order and of any type: nothing escapes, nothing stays."""
-    room.fill("small.safetensors", "plain.wav")
-    data, sent = (room.case / "plain.wav").read_bytes(), []
+    room.fill("small", "plain.wav")
+    data, sent, faults, n_failed = (room.case / "plain.wav").read_bytes(), [], [], 0
     for chance in chances:
-        size, half = chance.choice((len(data), len(data), chance.choice(ODD))), len(data) // 2
-        offset = chance.choice((0, half, chance.choice(ODD)))
-        content = {"kind": chance.choice(("begin", "piece", "piece", "piece", "fetch", "unreadable", chance.choice(ODD))),
-                   "name": f"{chance.choice(NAMES)}.wav" if chance.random() < 0.8 else chance.choice(ODD), "size": size,
-                   "offset": offset, "stem": chance.choice(("vocals", chance.choice(ODD))), "reason": chance.choice(ODD)}
+        half, odd = len(data) // 2, partial(chance.choice, ODD)
+        content = {"kind": chance.choice(("begin", "piece", "piece", "piece", "fetch", "unreadable", odd())),
+                   "name": f"{chance.choice(NAMES)}.wav" if chance.random() < 0.8 else odd(), "reason": odd(),
+                   "size": chance.choice((len(data), len(data), odd())), "offset": chance.choice((0, half, odd())),
+                   "stem": chance.choice(("vocals", odd()))}
         for name in chance.sample(sorted(content), chance.choice((0, 0, 0, 1, 2))):
             del content[name]
-        piece = data[half:] if offset == half else data[:half]
-        sent.append((content, chance.choice(([memoryview(piece)],) * 4 + ([], [b""], None))))
+        piece = memoryview(data[half:] if content.get("offset") == half else data[:half])
+        sent.append((content, chance.choice(([piece], [piece], [piece], [], [memoryview(b"")]))))
     if room.keep.name:
         room.keep.mkdir()
         (room.keep / "messages.txt").write_text("\n".join(map(repr, sent)), errors="backslashreplace")
         raise Kept
-    panel, faults, n_failed = own_song({"small": room.case / "small.safetensors"}, room.case / "out"), [], 0
+    tempfile.tempdir = str(room.path)
+    panel = own_song({"small": room.case / "small"}, room.case / "out")
     with mock.patch.object(type(panel.browser), "send", lambda *_, **__: None):
         for content, buffers in sent:
             try:
                 panel._answer(panel.browser, content, buffers)
             except Exception as error:
                 faults.append(f"traceback {type(error).__name__}")
-            if panel.job and panel.job.is_alive() and content.get("kind") != "begin":
+            if panel.job and content.get("kind") != "begin":
                 panel.job.join()
             n_failed += panel.phase == "failed"
-            faults.append("no sentence" if re.search(r">\w+(Error|Exception): ", panel.message.value) else "")
+            faults += re.findall(r">(?:\w+Error|Exception):.*", panel.message.value)
         panel.end()
-    faults.append("lost: received pieces stay" if list(room.path.glob("own-song-*")) else "")
+    faults.append("received pieces stay" if list(room.path.glob("own-song-*")) else "")
     return Result(len(chances) - n_failed, n_failed, faults)
 
 
 def kills(room: Room, chances: list[Random]) -> Result:
     """A command is killed at a random moment; the same one again ends well, with the results of one that was not."""
-    name, *_ = chances[0].sample(sorted(COMMANDS_TO_KILL), 1)
-    seconds, expected = room.expected[name]
-    room.fill_for(name)
-    before, process = files(room.case), FORK.Process(target=room.run, args=COMMANDS_TO_KILL[name])
+    name = chances[0].choice(sorted(TASKS))
+    task, (seconds, expected) = TASKS[name], room.expected[name]
+    room.fill(*task.reads)
+    before, process = files(room.case), FORK.Process(target=room.run, args=task.command)
     process.start()
     process.join(chances[0].uniform(0, seconds))
     process.kill()
     process.join()
-    ended = room.run(*COMMANDS_TO_KILL[name])
-    different = [path for path, content in results(room.case).items() if expected.get(path, b"") != content]
-    different += set(expected) - set(results(room.case))
-    return ended.result(lost(before, room), "refused after a kill" if ended.code else "",
-                        f"lost or different after a kill: {different[0]}" if different else "")
+    ended = room.run(*task.command)
+    after = results(room.case)
+    different = [path for path in {**after, **expected} if after.get(path, b"") != expected.get(path, b"")]
+    return Result(int(ended.code == 0), int(ended.code != 0), [
+        ended.fault, lost(before, room), "refused after a kill" if ended.code else "",
+        f"different after a kill: {different[0]}" if different else ""])
 
 
-KINDS = {audio: (6, 6), weights: (1, 3), checkpoints: (1, 3), caches: (1, 3), corpora: (6, 2), options: (1, 1), messages: (25, 1),
-         kills: (1, 4)}
-"""How many inputs are tried together, and the share of the time."""
+KINDS = {"audio": (audio, 6, 6), "weights": (partial(damage, "separate"), 1, 3), "corpora": (corpora, 6, 3),
+         "checkpoints": (partial(damage, "train", "finished"), 1, 3), "caches": (partial(damage, "prepare"), 1, 2),
+         "scores": (partial(damage, "evaluate"), 1, 1), "options": (options, 1, 1), "messages": (messages, 25, 1),
+         "kills": (kills, 1, 4)}
+"""How an input of each class is tried, how many together, and the share of the time."""
+
+Case = tuple[str, int, int]
+"""Inputs: their class, the number of the first, and how many."""
 
 
 # The campaign
 
 
-def work(room: Room, seed: int, cases: list[tuple[Any, int, int]], pipe: Any) -> None:
+def work(room: Room, seed: int, cases: list[Case], pipe: Any) -> None:
     """Try cases in this process, which a parent looks after."""
     os.setsid()
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
     for kind, first, count in cases:
-        start = time.perf_counter()
-        try:
-            result = kind(room, [Random(f"{seed} {kind.__name__} {first + index}") for index in range(count)])
-        except Kept:
-            result = None
-        pipe.send((result, time.perf_counter() - start))
+        start, result = time.perf_counter(), Result(0, 0, [])
+        with contextlib.suppress(Kept):
+            chances = [Random(f"{seed} {kind} {first + index}") for index in range(count)]
+            result = KINDS[kind][0](room=room, chances=chances)
+        late = ["hang"] if time.perf_counter() - start > LIMIT_S else []
+        pipe.send(result._replace(faults=[*filter(None, result.faults), *late]))
 
 
-def tried(room: Room, seed: int, cases: list[tuple[Any, int, int]]) -> Iterator[tuple[tuple[Any, int, int], Result]]:
+def tried(room: Room, seed: int, cases: list[Case]) -> Iterator[tuple[Case, Result]]:
     """Each case with its result; one that ends its process, or takes too long, is told from those beside it."""
-    todo = list(cases)
-    while todo:
+    while cases:
         here, there = FORK.Pipe(duplex=False)
-        process = FORK.Process(target=work, args=(room, seed, todo, there))
+        process = FORK.Process(target=work, args=(room, seed, cases, there))
         process.start()
         there.close()
-        count, fault = 1, ""
-        with contextlib.suppress(EOFError):
-            while todo and not fault:
-                count = todo[0][2]
-                if here.poll(LIMIT_S * count + 5):
-                    fault = "crash"  # if nothing can be received
-                    result, seconds = here.recv()
-                    fault = ""
-                    late = "hang" if seconds > LIMIT_S else ""
-                    yield todo.pop(0), result and result._replace(faults=[*filter(None, (*result.faults, late))])
-                else:
-                    fault = "hang"
-        if fault:
-            yield todo.pop(0), Result(0, 0, [fault])
+        fault = ""
+        while cases and not fault:
+            case, *rest = cases
+            try:
+                fault = "" if here.poll(LIMIT_S * case[2] + 5) else "hang"
+                result = Result(0, 0, [fault]) if fault else here.recv()
+            except EOFError:
+                result = Result(0, 0, [fault := "crash"])
+            yield case, result
+            cases = rest
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.join()
 
 
-def share(index: int, n_shares: int, seed: int, end: float, most: int, keep: Path, only: list[Any]) -> dict[str, Counter]:
-    """Try every so-many-th input until the time is up, or there were `most` batches of each kind."""
-    torch.set_num_threads(1)
-    table = {kind.__name__: Counter() for kind in KINDS}
-    spent, firsts = Counter(), {kind: itertools.count(index, n_shares) for kind in only}
-    with tempfile.TemporaryDirectory(prefix="campaign-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
-        with ProcessPoolExecutor(1, FORK) as pool:  # nothing is trained in this process, or its children could not train
-            room = pool.submit(Room, Path(folder)).result()
+def share(index: int, n_shares: int, seed: int, end: float, most: int, keep: Path) -> dict[str, Counter]:
+    """Try every so-many-th input until the time is up, or there were `most` batches of each class."""
+    table, spent = {kind: Counter() for kind in KINDS}, Counter()
+    firsts = {kind: itertools.count(index, n_shares) for kind in KINDS}
+    with new_room() as room:
         while time.time() < end and firsts:
-            kind = min(firsts, key=lambda kind: spent[kind] / KINDS[kind][1])
-            start, size = time.perf_counter(), KINDS[kind][0]
-            cases = [(kind, size * number, size) for number in itertools.islice(firsts[kind], min(most, 1 if kind is kills else 20))]
-            for case, result in list(tried(room, seed, cases)):  # before others use the room
-                table[kind.__name__].update({"inputs": case[2], "well": result.well, "refused": result.refused})
-                alone = [(kind, case[1] + place, 1) for place in range(case[2])] if result.faults and case[2] > 1 else []
+            kind = min(firsts, key=lambda kind: spent[kind] / KINDS[kind][2])
+            start, size = time.perf_counter(), KINDS[kind][1]
+            n_batches = min(most, 1 if kind == "kills" else 20)  # what has been trained in a process stays in it
+            cases = [(kind, size * number, size) for number in itertools.islice(firsts[kind], n_batches)]
+            for case, result in list(tried(room, seed, cases)):  # a list, so that the room is free for others
+                table[kind].update({"inputs": size, "well": result.well, "refused": result.refused})
+                alone = [(kind, case[1] + place, 1) for place in range(size)] if result.faults and size > 1 else []
                 found = [each for each in list(tried(room, seed, alone)) if each[1].faults] or [(case, result)]
-                for (_, first, count), each in found:
-                    if each.faults:
-                        table[kind.__name__].update(each.faults[:1])
-                        room.keep = keep / f"{kind.__name__}-{first}-{count}"
+                for each, (_, _, faults) in found:
+                    if faults:
+                        table[kind][faults[0]] += 1
+                        room.keep = keep / "-".join(map(str, each))
                         room.keep.parent.mkdir(parents=True, exist_ok=True)
-                        list(tried(room, seed, [(kind, first, count)]))
-                        room.keep.mkdir(exist_ok=True)
-                        (room.keep / "faults.txt").write_text("\n".join(each.faults))
+                        list(tried(room, seed, [each]))
                         room.keep = Path()
             spent[kind] += time.perf_counter() - start
             if most < 20:
@@ -558,32 +516,39 @@ def share(index: int, n_shares: int, seed: int, end: float, most: int, keep: Pat
     return table
 
 
-def campaign(minutes: float, seed: int, keep: Path, most: int, n_shares: int) -> int:
-    """Try inputs for so long, print how they ended, and return the exit code."""
-    end = time.time() + 60 * minutes
-    arguments = n_shares, seed, end, most, keep.resolve(), list(KINDS)
-    with ProcessPoolExecutor(n_shares, FORK) as pool:
-        tables = [each.result() for each in [pool.submit(share, index, *arguments) for index in range(n_shares)]]
-    table = {kind.__name__: sum((each[kind.__name__] for each in tables), Counter()) for kind in KINDS}
-    usual, failed = ("inputs", "well", "refused"), 0
-    print(f"seed {seed}, {minutes:g} minutes\n\n| class | inputs | ended well | refused with a sentence | failures |\n|{'---|' * 5}")
-    for name, counts in {**table, "all": sum(table.values(), Counter())}.items():
-        faults = "; ".join(f"{n} {fault}" for fault, n in counts.items() if fault not in usual)
-        failed = sum(n for fault, n in counts.items() if fault not in usual)
-        print(f"| {name} | {' | '.join(str(counts[each]) for each in usual)} | {faults or '0'} |")
-    print(f"\n{failed} failures" + (f", kept in {keep}" if failed else ""))
-    return int(failed > 0)
-
-
-def repeat(seed: int, which: str) -> int:
-    """Try one input, or some that were tried together, again: `audio-12-1`, as its folder is called."""
-    name, first, count = which.split("-")
-    with tempfile.TemporaryDirectory(prefix="campaign-") as folder:
+@contextlib.contextmanager
+def new_room() -> Iterator[Room]:
+    """A room in memory where that can be; it is made in another process, since one that has trained must not fork."""
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(prefix="campaign-", dir=memory) as folder:
+        torch.set_num_threads(1)
         with ProcessPoolExecutor(1, FORK) as pool:
             room = pool.submit(Room, Path(folder)).result()
-        ((_, result),) = tried(room, seed, [(globals()[name], int(first), int(count))])
-        print(result)
-        print(*(path.read_text(errors="replace") for path in (room.path / "out", room.path / "err") if path.exists()))
+        yield room
+
+
+def campaign(minutes: float, seed: int, keep: Path, most: int = 10**9, n_shares: int = os.cpu_count() or 1) -> int:
+    """Try inputs for so long, print how they ended, and return the exit code."""
+    end, usual = time.time() + 60 * minutes, ("inputs", "well", "refused")
+    with ProcessPoolExecutor(n_shares, FORK) as pool:
+        jobs = [pool.submit(share, index, n_shares, seed, end, most, keep.resolve()) for index in range(n_shares)]
+        tables = [job.result() for job in jobs]
+    table = {kind: sum((each[kind] for each in tables), Counter()) for kind in KINDS}
+    print("| class | inputs | ended well | refused with a sentence | failures |", "|---" * 5 + "|", sep="\n")
+    for kind, counts in {**table, "all": sum(table.values(), Counter())}.items():
+        faults = {fault: n for fault, n in counts.items() if fault not in usual}
+        listed = "; ".join(f"{n} {fault}" for fault, n in faults.items()) or "0"
+        print(f"| {kind} | {' | '.join(str(counts[each]) for each in usual)} | {listed} |")
+    print(f"seed {seed}, {minutes:g} minutes, {sum(faults.values())} failures", f"in {keep}" if faults else "")
+    return int(bool(faults))
+
+
+def repeat(seed: int, kept: str) -> int:
+    """Try inputs again, by the name of the folder in which they were kept, and print how they ended."""
+    kind, first, count = kept.split("-")
+    with new_room() as room:
+        ((_, result),) = tried(room, seed, [(kind, int(first), int(count))])
+        print(*((room.path / name).read_text(errors="replace") for name in ("out", "err")), result, sep="\n")
     return int(bool(result.faults))
 
 
@@ -591,10 +556,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "campaign", help="folder of what failed")
-    parser.add_argument("--batches", type=int, default=10**9, help="of each kind, then it ends")
-    parser.add_argument("--processes", type=int, default=os.cpu_count())
-    parser.add_argument("--repeat", help="one that was kept, by the name of its folder")
+    parser.add_argument("--keep", type=Path, default=Path("data/campaign"), help="folder of the inputs that failed")
+    parser.add_argument("--repeat", help="the name of a folder in there: try it again")
     chosen = parser.parse_args()
-    sys.exit(repeat(chosen.seed, chosen.repeat) if chosen.repeat else campaign(
-        chosen.minutes, chosen.seed, chosen.keep, chosen.batches, chosen.processes))
+    sys.exit(repeat(chosen.seed, chosen.repeat) if chosen.repeat else
+             campaign(chosen.minutes, chosen.seed, chosen.keep))
