@@ -337,13 +337,14 @@ def test_a_checkpoint_that_training_did_not_write_is_refused(finished, tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["no weights", "short weights", "no history", "a row less", "no configuration",
-                                    "pipe: weights", "pipe: history", "pipe: configuration"])
+                                    "another configuration", "pipe: weights", "pipe: history", "pipe: configuration"])
 def test_a_finished_run_is_written_again_where_it_is_not_whole(finished, tmp_path, damage):
     folder = copy_of(finished, tmp_path)
     whole = {path.name: path.read_bytes() for path in folder.iterdir()}
     name = next(name for name in whole if damage.split()[-1][:5] in name or (damage == "a row less" and "csv" in name))
     (folder / name).write_bytes(whole[name][:-30]) if "short" in damage or "row" in damage else (folder / name).unlink()
     os.mkfifo(folder / name) if "pipe" in damage else None
+    (folder / name).write_text(replace(CONFIG, seed=5).to_json()) if "another" in damage else None
     assert_same_run(train(tiny_corpus(), replace(CONFIG, epochs=1), folder, **QUICK), finished)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
 
