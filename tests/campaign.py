@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import importlib
 import itertools
 import json
 import math
@@ -36,57 +37,41 @@ from unittest import mock
 os.environ["OMP_NUM_THREADS"] = "1"  # a process for each core
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import filelock  # noqa: F401 - this and others, so that no child needs a second for them
-import joblib  # noqa: F401
 import numpy as np
-import scipy.stats  # noqa: F401
 import soundfile
 import torch
-import torch._dynamo
 from corpora import signals, wav_corpus, write_stem_file
 from safetensors.torch import load_file, save_file
 
-from dann_lib.__main__ import COMMANDS, main
+from dann_lib.__main__ import main
 from dann_lib.baselines import network_of
 from dann_lib.checkpoint import save_weights
 from dann_lib.config import TrainingConfig
 from dann_lib.course.own_song import own_song
-from dann_lib.training import train  # noqa: F401
 
 LIMIT_S, LIMIT_BYTES, RATE_HZ = 20, 2**32, 22_050
 FORK = multiprocessing.get_context("fork")
 CONFIG = TrainingConfig(network_options={"channels": [1] * 4, "bottleneck": 1, "skips": []}, n_chunk_frames=16)
 SONGS = {"plain.wav": {}, "float.wav": {"subtype": "FLOAT"}, "24.wav": {"subtype": "PCM_24"}, "a.flac": {}, "a.ogg": {},
-         "law.wav": {"subtype": "ULAW"}, "64.wav": {"format": "RF64"}, "a.mp3": {}, "a.aiff": {}, "a.caf": {}, "a.au": {}}
+         "law.wav": {"subtype": "ULAW"}, "64.wav": {"format": "RF64"}, "a.mp3": {}, "a.aiff": {}, "a.au": {}}
 NAMES = ("song", "earlier", "...", "..", ".hidden", "-x", "~nouser", "a:b", "a\nb", "a\x01b", "naïve", "\udcff", " a ",
          "n" * 200, "%s{}", "[a]*", "'\"", "vocals", "mixture", "rest", "ä" * 90, "x.stem", "\u202egpj", "--", "con")
 ODD = (None, True, -1, 0, 1, 3, 2**31, 2**63, -(2**63), 2.5, math.nan, math.inf, 1e38, "", "x", "\udcff", "../x",
        "nul \0", "n" * 300, [], [[]], [1, 2], {}, {"a": 1}, ["vocals"], ["other", "rest"])
-WORDS = ("", "-1", "0", "1", "nan", "inf", "1e400", "x", "2.5", "9" * 30, "none", "1,2,9", "vocals=3", "vocals=1e9", "=",
-         "cuda", "meta", "cpu:1", "small", "small/x", "n" * 300, "~nouser", "\udcff", "/dev/null", "/proc/x")
 SEPARATE = ("separate", "--weights", "small", "--out", "out", "--json", "--device", "cpu")
 EVALUATE = ("evaluate", "--corpus", "corpus", "--weights", "small", "--no-v4", "--out", "scores", "--jobs", "1")
 TRAIN = ("train", "--corpus", "corpus", "--folder", "run", "--network", "cdae", "--sources", "vocals",
          "--n-chunk-frames", "16", "--device", "cpu", "--epochs")
 
 
-class Task(NamedTuple):
-    """A command, what it reads, what it may find of its own, what of these is damaged, and what it writes."""
-
-    command: tuple[str, ...]
-    reads: tuple[str, ...]
-    finds: tuple[str, ...]
-    victims: str
-    writes: str
-
-
 TASKS = {
-    "separate": Task((*SEPARATE, "plain.wav", "float.wav"), ("small", "plain.wav", "float.wav"), (), "small", "out/"),
-    "train": Task((*TRAIN, "3"), ("corpus", "cache"), ("run",), "run/*", "run/"),
-    "finished": Task((*TRAIN, "2"), ("corpus", "cache"), ("run",), "run/*", "run/"),
-    "prepare": Task(("prepare", "--verify", "--corpus", "corpus"), ("corpus",), ("cache",), "cache/**/*", "cache/"),
-    "evaluate": Task(EVALUATE, ("corpus", "cache", "small"), ("scores",), "[cs][ac]*/**/*", "scores/"),
+    "separate": ((*SEPARATE, "plain.wav", "float.wav"), ("small", "plain.wav", "float.wav"), (), "small", "out/"),
+    "train": ((*TRAIN, "3"), ("corpus", "cache"), ("run",), "run/*", "run/"),
+    "finished": ((*TRAIN, "2"), ("corpus", "cache"), ("run",), "run/*", "run/"),
+    "prepare": (("prepare", "--verify", "--corpus", "corpus"), ("corpus",), ("cache",), "cache/**/*", "cache/"),
+    "evaluate": (EVALUATE, ("corpus", "cache", "small"), ("scores",), "[cs][ac]*/**/*", "scores/"),
 }
+"""Commands; what they read, what they may find of their own, what of these is damaged, and what they write."""
 
 
 class Result(NamedTuple):
@@ -95,6 +80,15 @@ class Result(NamedTuple):
     well: int
     refused: int
     faults: list[str]
+
+
+class Ended(NamedTuple):
+    """How a command has ended, and what is wrong with that, whatever was asked."""
+
+    code: int
+    out: str
+    err: str
+    fault: str
 
 
 class Kept(Exception):
@@ -114,16 +108,16 @@ class Room:
             soundfile.write(self.case / name, samples, RATE_HZ, **options)
         write_stem_file(self.case / "a.stem.mp4", signals(0.2))
         wav_corpus(self.case / "corpus", seconds=0.8, rate_hz=RATE_HZ, n_channels=1)
-        for command in (task.command for name, task in TASKS.items() if name != "train"):
+        for command, *_ in (TASKS[name] for name in TASKS if name != "train"):
             if (ended := self.run(*command)).code:
                 raise RuntimeError(f"{shlex.join(command)}: {ended.err}")
         (self.case / "out/plain").rename(self.case / "out/earlier")
         self.case.rename(self.whole)
         self.expected: dict[str, tuple[float, dict[str, Any]]] = {}
-        for name, task in TASKS.items():
-            self.fill(*task.reads)
+        for name, (command, reads, *_) in TASKS.items():
+            self.fill(*reads)
             start = time.perf_counter()
-            self.run(*task.command)
+            self.run(*command)
             self.expected[name] = time.perf_counter() - start, results(self.case)
 
     def fill(self, *names: str) -> None:
@@ -160,24 +154,9 @@ class Room:
             for file in (out, err):
                 file.seek(0)
                 texts.append(file.read().decode(errors="replace"))
-        return Ended(code, *texts)
-
-
-class Ended(NamedTuple):
-    """How a command has ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def fault(self) -> str:
-        """What is wrong with it, whatever was asked."""
-        if self.code == 70 or "Traceback" in self.err:
-            return "traceback"
-        if self.code not in (0, 2):
-            return f"exit code {self.code}"
-        return "" if self.code == 0 or re.search(r"(^|\r)error: \S+ \S+", self.err, re.M) else "no sentence"
+        fault = "" if code == 0 or re.search(r"(^|\r)error: \S+ \S+", texts[1], re.M) else "no sentence"
+        fault = fault if code in (0, 2) else f"exit code {code}"
+        return Ended(code, *texts, "traceback" if code == 70 or "Traceback" in texts[1] else fault)
 
 
 # What is damaged, and how it ended
@@ -259,7 +238,8 @@ def results(folder: Path) -> dict[str, Any]:
     """The same, without what differs between runs that end alike: how long it took."""
     found = {name: content for name, content in files(folder).items() if not name.endswith(".lock")}
     if isinstance(history := found.get("run/history.csv"), bytes):
-        found["run/history.csv"] = [row[:2] + row[3:] for row in csv.reader(history.decode(errors="replace").splitlines())]
+        rows = csv.reader(history.decode(errors="replace").splitlines())
+        found["run/history.csv"] = [row[:2] + row[3:] for row in rows]
     return {name: None if name.endswith("checkpoint.pt") else content for name, content in found.items()}
 
 
@@ -321,20 +301,20 @@ def damage(*names: str, room: Room, chances: list[Random]) -> Result:
     """A file that a command reads, or has written before, is odd: it ends as if it were not, or refuses to work."""
     chance = chances[0]
     name = chance.choice(names)
-    task, (_, expected) = TASKS[name], room.expected[name]
-    room.fill(*task.reads, *task.finds)
-    victim = chance.choice(sorted(path for path in room.case.glob(task.victims) if path.is_file()))
+    (command, reads, finds, victims, writes), (_, expected) = TASKS[name], room.expected[name]
+    room.fill(*reads, *finds)
+    victim = chance.choice(sorted(path for path in room.case.glob(victims) if path.is_file()))
     is_odd = name == "separate" and chance.random() < 0.5
     odd_weights(chance, victim) if is_odd else odd_file(chance, victim)
     before = files(room.case)
-    ended, faults = room.run(*task.command), []
+    ended, faults = room.run(*command), []
     if ended.code == 0 and name == "separate":
         faults = [wrong(answer := json.loads(line), room, answer["song"]) for line in ended.out.splitlines()]
     after = results(room.case)
     if ended.code == 0 and not is_odd and name != "evaluate":
-        same = all(after.get(path) == content for path, content in expected.items() if path.startswith(task.writes))
+        same = all(after.get(path) == content for path, content in expected.items() if path.startswith(writes))
         faults.append("" if same else "damage unseen")
-    may_change = (task.writes, "cache/") if ended.code == 0 or victim.name != "checkpoint.pt" else ()
+    may_change = (writes, "cache/") if ended.code == 0 or victim.name != "checkpoint.pt" else ()
     return Result(int(ended.code == 0), int(ended.code != 0), [ended.fault, lost(before, room, *may_change), *faults])
 
 
@@ -371,21 +351,6 @@ def corpora(room: Room, chances: list[Random]) -> Result:
     fine = ended.code or not any(whole.get(name) for name in skipped)
     return Result(len(chances) - len(skipped), len(skipped), [
         ended.fault, lost(before, room), "" if fine else "refused though fine"])
-
-
-def options(room: Room, chances: list[Random]) -> Result:
-    """Commands with odd values of their options."""
-    chance = chances[0]
-    task = TASKS[chance.choice(("separate", "train", "prepare", "evaluate"))]
-    room.fill(*task.reads, *task.finds)
-    known, command = COMMANDS[task.command[0]][2], task.command
-    for name in chance.sample(sorted(set(known) - {"songs", "--epochs", "--download"}), chance.choice((1, 1, 2))):
-        value = chance.choice((*WORDS, *known[name].get("choices", ())))
-        command += (name,) if known[name].get("action") == "store_true" else (f"{name}={value}",)
-    before = files(room.case)
-    ended = room.run(*command)
-    return Result(int(ended.code == 0), int(ended.code != 0), [
-        ended.fault, lost(before, room, *((task.writes,) if ended.code == 0 else ()))])
 
 
 def messages(room: Room, chances: list[Random]) -> Result:
@@ -426,14 +391,14 @@ def messages(room: Room, chances: list[Random]) -> Result:
 def kills(room: Room, chances: list[Random]) -> Result:
     """A command is killed at a random moment; the same one again ends well, with the results of one that was not."""
     name = chances[0].choice(sorted(TASKS))
-    task, (seconds, expected) = TASKS[name], room.expected[name]
-    room.fill(*task.reads)
-    before, process = files(room.case), FORK.Process(target=room.run, args=task.command)
+    (command, reads, *_), (seconds, expected) = TASKS[name], room.expected[name]
+    room.fill(*reads)
+    before, process = files(room.case), FORK.Process(target=room.run, args=command)
     process.start()
     process.join(chances[0].uniform(0, seconds))
     process.kill()
     process.join()
-    ended = room.run(*task.command)
+    ended = room.run(*command)
     after = results(room.case)
     different = [path for path in {**after, **expected} if after.get(path, b"") != expected.get(path, b"")]
     return Result(int(ended.code == 0), int(ended.code != 0), [
@@ -443,7 +408,7 @@ def kills(room: Room, chances: list[Random]) -> Result:
 
 KINDS = {"audio": (audio, 6, 6), "weights": (partial(damage, "separate"), 1, 3), "corpora": (corpora, 6, 3),
          "checkpoints": (partial(damage, "train", "finished"), 1, 3), "caches": (partial(damage, "prepare"), 1, 2),
-         "scores": (partial(damage, "evaluate"), 1, 1), "options": (options, 1, 1), "messages": (messages, 25, 1),
+         "scores": (partial(damage, "evaluate"), 1, 1), "messages": (messages, 25, 1),
          "kills": (kills, 1, 4)}
 """How an input of each class is tried, how many together, and the share of the time."""
 
@@ -520,6 +485,8 @@ def share(index: int, n_shares: int, seed: int, end: float, most: int, keep: Pat
 def new_room() -> Iterator[Room]:
     """A room in memory where that can be; it is made in another process, since one that has trained must not fork."""
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    for name in ("filelock", "joblib", "scipy.stats", "torch._dynamo", "dann_lib.training"):
+        importlib.import_module(name)  # so that no child needs a second for them
     with tempfile.TemporaryDirectory(prefix="campaign-", dir=memory) as folder:
         torch.set_num_threads(1)
         with ProcessPoolExecutor(1, FORK) as pool:
