@@ -161,13 +161,16 @@ def _known(song: Original, folder: Path, verify: bool) -> Prepared | None:
     """
     path = prepared_file(folder, song.id)
     try:
-        known = Prepared(**json.loads(read_regular(path.with_suffix(".json"))))
+        noted = json.loads(read_regular(path.with_suffix(".json")))
+        if noted.pop("record", None) not in (None, zlib.crc32(json.dumps(noted).encode())):  # older ones have none
+            return None
+        known = Prepared(**noted)
         n_bytes = HEADER_BYTES + 4 * len(song.signals) * known.n_samples
         whole = known.skipped or path.stat().st_size == known.n_bytes == n_bytes
         types = [list(map(type, vars(record).values())) for record in (known, Prepared([]))]
         fresh = whole and known.stamp == song.stamp and types[0] == types[1]
         return known if fresh and (known.skipped or not verify or _checksum(path) == known.checksum) else None
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -220,7 +223,8 @@ def _write(path: Path, prepared: Prepared, waveforms: np.ndarray | None) -> Prep
             file.write(waveforms.data)
         prepared = replace(prepared, n_bytes=path.stat().st_size, checksum=_checksum(path))
     with atomic_write(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(asdict(prepared)))
+        noted = asdict(prepared)
+        temporary.write_text(json.dumps({**noted, "record": zlib.crc32(json.dumps(noted).encode())}))
     return prepared
 
 

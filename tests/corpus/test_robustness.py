@@ -218,7 +218,7 @@ def test_a_song_that_may_not_be_read_is_tried_again_next_time(tmp_path, monkeypa
 
 @pytest.mark.parametrize("damage", [
     "truncated", "longer", "missing", "everything", "pipe", "{", "[" * 100_000, "[]",
-    '{"train/Band - train 0": 7}', ("n_samples", 7), ("content", None), ("rate_hz", "44.1 kHz"),
+    '{"train/Band - train 0": 7}', ("n_samples", 7), ("content", None), ("rate_hz", "44.1 kHz"), ("rate_hz", 40_100),
 ])
 def test_a_damaged_cache_is_rebuilt(tmp_path, damage):
     root, cache = wav_corpus(tmp_path / "r"), tmp_path / "cache"
