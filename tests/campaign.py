@@ -163,45 +163,26 @@ class Room:
 
 
 def damaged(chance: Random, data: bytes) -> bytes:
-    """A file of which bits, numbers or pieces are changed, most often near its beginning, or the end is cut off."""
+    """A file with other bits, numbers or pieces, most often near its beginning, or cut off."""
     content = bytearray(data)
     for _ in range(chance.choice((1, 1, 1, 2, 4, 16))):
         end = max(1, min(len(content), chance.choice((16, 64, 512, len(content), len(content)))))
         place, size, length = chance.randrange(end), chance.choice((1, 2, 4, 8)), chance.choice((1, 2, 4, 64, 1000))
         number = chance.choice((0, 1, 2**15, 2**31 - 1, 2**31, 2**32 - 1, 1000, 768_000))
-        match chance.randrange(7):
-            case 0:
-                content[place : place + 1] = bytes([(content + b"\0")[place] ^ 1 << chance.randrange(8)])
-            case 1:
-                content[place : place + size] = chance.randbytes(size)
-            case 2:
-                content[place : place + size] = number.to_bytes(8, chance.choice(("little", "big")))[-size:]
-            case 3:
-                del content[chance.randrange(len(content) + 1) :]
-            case 4:
-                del content[place : place + length]
-            case 5:
-                content[place:place] = chance.randbytes(length)
-            case 6:
-                content[place:place] = content[chance.randrange(end) :][:length]
+        flipped = bytes([(content + b"\0")[place] ^ 1 << chance.randrange(8)])
+        new = chance.choice((flipped, flipped, chance.randbytes(size), content[chance.randrange(end) :][:length], b"",
+                             number.to_bytes(8, chance.choice(("little", "big")))[-size:]))
+        content[place : place + chance.choice((len(new),) * 6 + (0, length, len(content)))] = new
     return bytes(content)
 
 
 def odd_file(chance: Random, path: Path) -> None:
     """Put something else in the place of a file: what is damaged, or nothing, a folder, a pipe, a link."""
-    data = path.read_bytes()
+    data = damaged(chance, path.read_bytes())
+    target = chance.choice((path.name, "nowhere", ".", "/dev/zero", ".."))
     path.unlink()
-    match chance.randrange(12):
-        case 0:
-            path.mkdir()
-        case 1:
-            os.mkfifo(path)
-        case 2:
-            path.symlink_to(chance.choice((path.name, "nowhere", ".", "/dev/zero", "..")))
-        case 3:
-            pass
-        case _:
-            path.write_bytes(damaged(chance, data))
+    others = path.mkdir, partial(os.mkfifo, path), partial(path.symlink_to, target), tuple
+    chance.choice((*others, *[partial(path.write_bytes, data)] * 8))()
 
 
 def odd_weights(chance: Random, path: Path) -> None:
@@ -210,18 +191,13 @@ def odd_weights(chance: Random, path: Path) -> None:
     name, value = chance.choice(sorted(tensors)), chance.choice((math.nan, math.inf, 1e38, -1e38, 1e20, 0.0))
     kind = chance.choice((torch.float64, torch.int8, torch.bool, torch.complex64, torch.bfloat16))
     shape = chance.choice(((), (0,), (2, 2), (1, 1, 1, 1, 1)))
-    match chance.randrange(5):
-        case 0:
-            tensors[name] = torch.full_like(tensors[name], value)
-        case 1:
-            tensors[name] = tensors[name].to(kind)
-        case 2:
-            tensors[chance.choice((name, "more"))] = torch.zeros(shape)
-        case 3:
-            option = chance.choice(("channels", "bottleneck", "skips", "bands", "x"))
-            config["network_options"][option] = chance.choice(ODD)
-        case 4:
-            config[chance.choice((*sorted(config), "sources", "order", "x"))] = chance.choice(ODD)
+    option = chance.choice(("channels", "bottleneck", "skips", "bands", "x"))
+    chosen, key, odd = chance.choice((
+        (tensors, name, torch.full_like(tensors[name], value)), (tensors, name, tensors[name].to(kind)),
+        (tensors, chance.choice((name, "more")), torch.zeros(shape)),
+        (config["network_options"], option, chance.choice(ODD)),
+        (config, chance.choice((*sorted(config), "sources", "order", "x")), chance.choice(ODD))))
+    chosen[key] = odd
     save_file(tensors, path, metadata={"config": json.dumps(config)})
 
 
@@ -260,7 +236,8 @@ def wrong(answer: dict[str, Any], room: Room, song: str | None = None) -> str:
     if any(np.ptp(samples) == 0 and abs(samples).max() > 0.9 for samples, _ in stems):
         return "wrong stem: constant full scale"
     if song and not any(answer["n_clipped"].values()):
-        whole, total = soundfile.read(room.case / song, always_2d=True)[0], sum(samples for samples, _ in stems)
+        whole, _ = soundfile.read(os.fsencode(room.case / song), always_2d=True)
+        total = sum(samples for samples, _ in stems)
         if whole.shape != total.shape or abs(whole - total).max() > 1e-3:
             return "wrong stem: the sum is not the song"
     return ""
@@ -331,20 +308,15 @@ def corpora(room: Room, chances: list[Random]) -> Result:
         for file in chance.sample(sorted(path.iterdir()), n_odd):
             odd_file(chance, file)
         whole[name] = n_odd == 0
-        match chance.randrange(20):
-            case 0:
-                stems = damaged(chance, (room.whole / "a.stem.mp4").read_bytes())
-                (path.parent / f"{name}.stem.mp4").write_bytes(stems)
-            case 1:
-                shutil.copy(room.whole / "plain.wav", path / f"{chance.choice(NAMES)}.wav")
-                whole[name] = False
-            case 2:
-                (path.parent / f"{index}").symlink_to(chance.choice((f"{index}", name, ".", "..", "nowhere")))
-            case 3:
-                os.mkfifo(path.parent / f"{index}.stem.mp4")
-            case 4:
-                table = damaged(chance, b"name,split,genre\nsong,train,pop\n")
-                (room.case / "corpus/metadata.csv").write_bytes(table)
+        one, extra = path.parent / f"{index}.stem.mp4", chance.randrange(20)
+        if extra == 0:
+            one.write_bytes(damaged(chance, (room.whole / "a.stem.mp4").read_bytes()))
+        elif extra == 1:
+            one.with_suffix("").symlink_to(chance.choice((f"{index}.stem", name, ".", "..", "nowhere")))
+        elif extra == 2:
+            os.mkfifo(one)
+        elif extra == 3:
+            (path.parents[1] / "metadata.csv").write_bytes(damaged(chance, b"name,split\nsong0,train\n"))
     before = files(room.case)
     ended = room.run("prepare", "--corpus", "corpus", "--json")
     skipped = json.loads(ended.out)["skipped"] if ended.code == 0 else whole
