@@ -382,7 +382,8 @@ def _decoder(command: list[str], song: Path) -> Iterator[tuple[Callable[[int], b
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     # Own session: an interrupt from the keyboard is for us, and must not look like a damaged file.
     with ThreadPoolExecutor(1) as pool, subprocess.Popen(command, **pipes, start_new_session=True) as process:
-        with contextlib.suppress(AttributeError, ProcessLookupError):  # macOS, Windows; ended already
+        # macOS, Windows; ended already, or under a lower limit of the user's own
+        with contextlib.suppress(AttributeError, OSError, ValueError):
             resource.prlimit(process.pid, resource.RLIMIT_AS, (DECODER_BYTES, DECODER_BYTES))
         messages = pool.submit(process.stderr.read)  # at the same time, since a full pipe would stop it
         late: list[float] = []
