@@ -7,6 +7,7 @@ Weights are `safetensors`, with the configuration and a checksum inside. A check
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from dann_lib.baselines import network_of
 from dann_lib.config import TrainingConfig, differences
 from dann_lib.errors import CheckpointError
-from dann_lib.files import atomic_write
+from dann_lib.files import atomic_write, read_regular
 
 HISTORY_COLUMNS = ("epoch", "update", "seconds", "train_loss", "test_loss")
 
@@ -93,8 +94,18 @@ def save_checkpoint(path: Path, state: dict[str, Any], config: TrainingConfig, c
     Raises:
         OutputError: if the file cannot be written; the older checkpoint stays.
     """
+    whole = {**state, "config": config.to_json(), "corpus": corpus}
     with atomic_write(path) as temporary:
-        torch.save({**state, "config": config.to_json(), "corpus": corpus}, temporary)
+        torch.save({**whole, "checksum": _checksum_of(whole)}, temporary)
+
+
+def _checksum_of(state: dict[str, Any]) -> str:
+    """A hash of a checkpoint's content: tensors and plain values, at any depth."""
+    def of_tensor(value: Tensor) -> list[str]:
+        content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        return [str(value.dtype), str(list(value.shape)), hashlib.sha256(content).hexdigest()]
+
+    return hashlib.sha256(json.dumps(state, default=of_tensor).encode()).hexdigest()
 
 
 def load_checkpoint(path: Path, config: TrainingConfig, corpus: str) -> dict[str, Any]:
@@ -105,10 +116,13 @@ def load_checkpoint(path: Path, config: TrainingConfig, corpus: str) -> dict[str
             to another configuration or corpus.
     """
     try:
-        with zipfile.ZipFile(path) as parts:
+        content = read_regular(path)
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
             if damaged := parts.testzip():  # PyTorch writes checksums, and does not look at them
                 raise zipfile.BadZipFile(damaged)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        if state.pop("checksum", None) not in (None, _checksum_of(state)):  # older ones have none
+            raise ValueError
         stored, stored_corpus = TrainingConfig.from_json(state["config"]), state["corpus"]
         history_text(state["history"])
     except Exception as error:  # whatever a damaged file makes of the readers

@@ -86,6 +86,13 @@ def only_process(folder: Path, needed: bool = True) -> Iterator[None]:
         lock.release()
 
 
+def read_regular(path: Path) -> bytes:
+    """Read a file, but no pipe or device, which could let us wait for ever: it counts as missing, with an `OSError`."""
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    return path.read_bytes()
+
+
 def replace_between(path: Path, marks: tuple[str, str], text: str) -> None:
     """Put a text between two marks of a file; without marks or file nothing happens. Errors are of `atomic_write`."""
     old = path.read_text(encoding="utf-8") if path.is_file() else ""

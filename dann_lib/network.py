@@ -49,7 +49,7 @@ class DANN(nn.Module):
         bands: first and last bin where each source's masks are open; everywhere if `None` (report, conclusion).
 
     Raises:
-        ValueError: if a skip is not one of 1, 2, 3, 4, or `channels` has not four entries.
+        ValueError: if a skip is not one of 1, 2, 3, 4, `channels` has not four entries, or `bands` are no pairs.
     """
 
     def __init__(
@@ -85,7 +85,9 @@ class DANN(nn.Module):
             for stage in range(report.N_POOLINGS)
         )
         self.masks = nn.Conv2d(channels[0], n_sources * N_PARTS, 3, padding=1)
-        self.bands = bands
+        if bands is not None and [len(band) for band in bands] != [2] * n_sources:
+            raise ValueError(f"bands are {bands}; expected a first and a last bin for each of {n_sources} sources")
+        self.bands = bands if bands is None else [tuple(map(int, band)) for band in bands]
 
     def has_skip(self, stage: int) -> bool:
         """Whether the decoder sees the encoder's features of `stage`, which is at 1/2^stage of the resolution."""

@@ -28,7 +28,7 @@ from dann_lib.checkpoint import (
 from dann_lib.config import TrainingConfig
 from dann_lib.devices import make_accelerator, memory_format
 from dann_lib.errors import CheckpointError
-from dann_lib.files import atomic_write, only_process
+from dann_lib.files import atomic_write, only_process, read_regular
 from dann_lib.network import apply_masks
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def train(
     if state and _is_over(state["history"], config):
         torch.set_rng_state(state["random"])
         run = _run(config, folder, state)
-        if _is_whole(run, state["history"]):
+        if _is_whole(run, state):
             return run  # without an optimizer, which takes a second to import
     with only_process(folder, needed=os.environ.get("RANK", "0") == "0"):
         accelerator = make_accelerator(device, precision)
@@ -300,12 +300,12 @@ def _run(config: TrainingConfig, folder: Path, state: dict[str, Any]) -> Run:
     return Run(network.eval(), config, pd.DataFrame(state["history"]), folder)
 
 
-def _is_whole(run: Run, history: list[dict[str, float]]) -> bool:
+def _is_whole(run: Run, state: dict[str, Any]) -> bool:
     """Whether the files of a run say what its checkpoint says."""
     try:
         found = load_weights(run.weights)[0].state_dict()
-        TrainingConfig.from_json((run.folder / _CONFIG).read_text())
-        same = (run.folder / _HISTORY).read_bytes() == history_text(history).encode()
+        same = (read_regular(run.folder / _CONFIG) == f"{state['config']}\n".encode()
+                and read_regular(run.folder / _HISTORY) == history_text(state["history"]).encode())
         return same and all(torch.equal(value, found[name]) for name, value in run.network.state_dict().items())
     except (CheckpointError, OSError, ValueError):
         return False

@@ -20,7 +20,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side: threads that wait
 LONG = ("test_notebooks_run", "test_book_browser", "test_reproduce", "test_runner", "test_explore_sound_browser",
         "test_player_browser", "test_lab_browser", "test_training", "test_synthetic")
 
-SLOW = ("test_lesson_", "test_exercises", "test_cli", "test_own_song")
+SLOW = ("test_lesson_", "test_exercises", "test_cli", "test_campaign", "test_own_song")
 """Beginnings of more names of files that `make check` leaves out: they run lessons or commands, or train."""
 
 

@@ -114,6 +114,13 @@ def noise(path: Path, seed: int = 0) -> Path:
     return path
 
 
+def test_a_name_that_is_no_unicode_is_a_name(tmp_path, capsys):
+    song = noise(tmp_path / "song.wav").rename(tmp_path / os.fsdecode(b"\xff.wav"))
+    code, out, err = run(capsys, "separate", song, "--out", tmp_path / "out", "--json")
+    assert code == 0, err
+    assert Path(json.loads(out)["stems"]["bass"]) == tmp_path / "out" / "_" / "bass.wav"
+
+
 def test_songs_of_one_name_keep_apart_and_a_bad_one_stops_no_other(tmp_path, capsys):
     songs = [noise(tmp_path / "a/song.wav", 1), tmp_path / "a/none.wav", noise(tmp_path / "b/song.wav", 2)]
     songs[2].write_bytes(songs[2].read_bytes()[: 22_050])

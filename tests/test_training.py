@@ -319,12 +319,32 @@ def test_a_truncated_checkpoint_is_refused_and_kept(finished, tmp_path):
     assert (folder / "checkpoint.pt").stat().st_size == len(content) // 2
 
 
-@pytest.mark.parametrize("damage", ["no weights", "short weights", "no history", "a row less", "no configuration"])
+def test_a_checkpoint_that_training_did_not_write_is_refused(finished, tmp_path):
+    folder, config = copy_of(finished, tmp_path), replace(CONFIG, epochs=1)
+    file = folder / "checkpoint.pt"
+    whole = torch.load(file, weights_only=True)
+    for key in whole:
+        torch.save({**whole, key: "odd"}, file)
+        with pytest.raises(CheckpointError, match="damaged"):
+            train(tiny_corpus(), config, folder, **QUICK)
+    del whole["checksum"]  # as in older ones
+    torch.save(whole, file)
+    assert_same_run(train(tiny_corpus(), config, folder, **QUICK), finished)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        train(tiny_corpus(), config, folder, **QUICK)
+
+
+@pytest.mark.parametrize("damage", ["no weights", "short weights", "no history", "a row less", "no configuration",
+                                    "another configuration", "pipe: weights", "pipe: history", "pipe: configuration"])
 def test_a_finished_run_is_written_again_where_it_is_not_whole(finished, tmp_path, damage):
     folder = copy_of(finished, tmp_path)
     whole = {path.name: path.read_bytes() for path in folder.iterdir()}
     name = next(name for name in whole if damage.split()[-1][:5] in name or (damage == "a row less" and "csv" in name))
     (folder / name).write_bytes(whole[name][:-30]) if "short" in damage or "row" in damage else (folder / name).unlink()
+    os.mkfifo(folder / name) if "pipe" in damage else None
+    (folder / name).write_text(replace(CONFIG, seed=5).to_json()) if "another" in damage else None
     assert_same_run(train(tiny_corpus(), replace(CONFIG, epochs=1), folder, **QUICK), finished)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
 
@@ -352,6 +372,8 @@ def test_no_flipped_bit_in_a_file_of_a_run_stays_unseen(finished, tmp_path):
     {"network_options": {"channels": [10**9] * 4}}, {"network_options": {**SMALL, "n_sources": 5}}, {"momentum": "a"},
     {"network": "cdae", "network_options": {"skips": [1]}}, {"seed": 2**70}, {"network_options": {"bottleneck": None}},
     *({"sources": [name, "drums", "bass"]} for name in ("../vocals", "/etc/x", "a\0", "", ".", "x" * 61, 3)),
+    {"network_options": {**SMALL, "bands": 3}}, {"network_options": {**SMALL, "bands": [["a", 1]]}},
+    {"network_options": {**SMALL, "bands": [[0, 1]] * 2}},
 ])
 def test_configurations_that_nobody_wrote_are_refused(tmp_path, change):
     file = tmp_path / "weights.safetensors"

@@ -123,7 +123,7 @@ def open_song(song: Path, stream: int | None = None) -> Iterator[Sound]:
     with contextlib.ExitStack() as stack:
         sound = None
         if stream is None and _is_plain_wav(song):
-            with contextlib.suppress(soundfile.LibsndfileError):
+            with contextlib.suppress(soundfile.LibsndfileError, UnicodeEncodeError):  # a name that is no Unicode
                 file = stack.enter_context(soundfile.SoundFile(song))
                 read = partial(file.read, dtype="float32", always_2d=True)
                 blocks = _blocks(read, file.samplerate, file.channels, song)
@@ -382,7 +382,8 @@ def _decoder(command: list[str], song: Path) -> Iterator[tuple[Callable[[int], b
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     # Own session: an interrupt from the keyboard is for us, and must not look like a damaged file.
     with ThreadPoolExecutor(1) as pool, subprocess.Popen(command, **pipes, start_new_session=True) as process:
-        with contextlib.suppress(AttributeError, ProcessLookupError):  # macOS, Windows; ended already
+        # macOS, Windows; ended already, or under a lower limit of the user's own
+        with contextlib.suppress(AttributeError, OSError, ValueError):
             resource.prlimit(process.pid, resource.RLIMIT_AS, (DECODER_BYTES, DECODER_BYTES))
         messages = pool.submit(process.stderr.read)  # at the same time, since a full pipe would stop it
         late: list[float] = []

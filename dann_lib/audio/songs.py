@@ -97,7 +97,7 @@ def separate_songs(
                 if isinstance(folder, Exception):
                     raise folder
                 done = separate_file(song, folder, separator, gains_db=gains_db, file_format=file_format, bits=bits)
-            except (DannError, OSError) as error:
+            except (DannError, OSError, ValueError) as error:
                 text = str(error) if str(song) in str(error) else f"{song}: {error}"
                 yield {"song": str(song), "error": text}, text
                 continue

@@ -26,7 +26,7 @@ from dann_lib import report
 from dann_lib.audio.ffmpeg import ensure_ffmpeg
 from dann_lib.audio.reading import open_signals, signal_files
 from dann_lib.errors import AudioError
-from dann_lib.files import atomic_write, output_errors
+from dann_lib.files import atomic_write, output_errors, read_regular
 
 HEADER_BYTES = 128
 """What `.npy` files begin with."""
@@ -161,14 +161,16 @@ def _known(song: Original, folder: Path, verify: bool) -> Prepared | None:
     """
     path = prepared_file(folder, song.id)
     try:
-        text = path.with_suffix(".json")
-        known = Prepared(**json.loads(text.read_text() if text.is_file() else ""))
+        noted = json.loads(read_regular(path.with_suffix(".json")))
+        if noted.pop("record", None) not in (None, zlib.crc32(json.dumps(noted).encode())):  # older ones have none
+            return None
+        known = Prepared(**noted)
         n_bytes = HEADER_BYTES + 4 * len(song.signals) * known.n_samples
         whole = known.skipped or path.stat().st_size == known.n_bytes == n_bytes
         types = [list(map(type, vars(record).values())) for record in (known, Prepared([]))]
         fresh = whole and known.stamp == song.stamp and types[0] == types[1]
         return known if fresh and (known.skipped or not verify or _checksum(path) == known.checksum) else None
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -188,12 +190,12 @@ def _prepare_all(songs: Sequence[Original], folder: Path, jobs: int | None, prog
     work = Parallel(n_jobs=-1 if jobs is None else jobs, backend="threading", return_as="generator_unordered")(
         delayed(_prepare)(song) for song in songs
     )
-    with warnings.catch_warnings(), contextlib.closing(work):
+    bar = tqdm(work, total=len(songs), desc="preparing songs", unit="song", leave=False, disable=not progress)
+    with warnings.catch_warnings(), contextlib.closing(work), bar:
         warnings.filterwarnings("ignore", "[0-9]+ tasks")  # joblib's, of songs that an error or interruption leaves
         return {
             song: _write(prepared_file(folder, song), prepared, waveforms)
-            for song, prepared, waveforms in tqdm(work, total=len(songs), desc="preparing songs", unit="song",
-                                                  leave=False, disable=not progress)
+            for song, prepared, waveforms in bar
         }
 
 
@@ -221,7 +223,8 @@ def _write(path: Path, prepared: Prepared, waveforms: np.ndarray | None) -> Prep
             file.write(waveforms.data)
         prepared = replace(prepared, n_bytes=path.stat().st_size, checksum=_checksum(path))
     with atomic_write(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(asdict(prepared)))
+        noted = asdict(prepared)
+        temporary.write_text(json.dumps({**noted, "record": zlib.crc32(json.dumps(noted).encode())}))
     return prepared
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import os
 import re
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ import numpy as np
 
 from dann_lib.errors import DannError
 from dann_lib.evaluation.waveforms import Separator, Track
-from dann_lib.files import atomic_write
+from dann_lib.files import atomic_write, read_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,8 @@ def read_scores(path: Path) -> pd.DataFrame:
     types = {**dict.fromkeys(COLUMNS, str), "rate_hz": "int64", "value": "float64"}
     try:
         # A song may be called "NA"; only a value can be missing.
-        table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values={"value": [""]})
+        content = io.BytesIO(read_regular(Path(path)))
+        table = pd.read_csv(content, dtype=types, keep_default_na=False, na_values={"value": [""]})
     except (OSError, ValueError) as error:
         raise DannError(f"{path} cannot be read as a table of scores: {error}") from error
     if tuple(table.columns) != COLUMNS:

@@ -15,7 +15,7 @@ from joblib import Parallel, cpu_count, delayed
 from tqdm.auto import tqdm
 
 from dann_lib.errors import OutputError
-from dann_lib.files import data_folder, output_errors
+from dann_lib.files import data_folder, output_errors, read_regular
 from dann_lib.report import SIGNALS
 from dann_lib.synthetic.compose import compose_song
 from dann_lib.synthetic.score import Song
@@ -104,7 +104,7 @@ def compose_songs(
 def is_complete(root: Path, seed: int = 0) -> bool:
     """Whether `root` holds this version of the corpus for this seed, with every file at its full size."""
     try:
-        stamp = json.loads((Path(root) / _STAMP).read_text(encoding="utf-8"))
+        stamp = json.loads(read_regular(Path(root) / _STAMP))
         sizes = stamp.pop("bytes")
         return stamp == _stamp(seed) and bool(sizes) and all(
             (Path(root) / name).stat().st_size == size for name, size in sizes.items()

@@ -290,6 +290,16 @@ def test_a_library_that_hangs_crashes_or_floods_does_so_elsewhere(tmp_path, monk
         assert len(read_audio(tmp_path / "song.flac")[0]) == len(signals()["mixture"])
 
 
+@pytest.mark.parametrize("error", [PermissionError, ProcessLookupError, ValueError])
+def test_where_a_lower_limit_of_memory_is_set_already_it_stays(tmp_path, monkeypatch, error):
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(reading.resource, "prlimit", refuse)
+    soundfile.write(tmp_path / "song.flac", signals()["mixture"], 44_100)
+    assert len(read_audio(tmp_path / "song.flac")[0]) == len(signals()["mixture"])
+
+
 @pytest.mark.parametrize(("options", "plain"), [
     ({}, True), ({"subtype": "FLOAT"}, True), ({"subtype": "ULAW"}, False), ({"format": "FLAC"}, False),
     ({"format": "RF64"}, False), ({"format": "WAVEX"}, True), ({"format": "AIFF"}, False),

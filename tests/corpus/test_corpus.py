@@ -336,7 +336,7 @@ def _simulated_corpus(tmp_path: Path, n_songs: int, seconds: int) -> tuple[Path,
             header = {"descr": "<f4", "fortran_order": False, "shape": (5, n_samples)}
             np.lib.format.write_array_header_1_0(file, header)
             file.truncate(file.tell() + 20 * n_samples)
-            known.update(n_samples=n_samples, n_bytes=file.tell() + 20 * n_samples)
+            known.update(n_samples=n_samples, n_bytes=file.tell() + 20 * n_samples, record=None)
         track.prepared.with_suffix(".json").write_text(json.dumps(known))
     return corpus.cache, root
 

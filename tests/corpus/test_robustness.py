@@ -226,7 +226,7 @@ def test_a_song_that_may_not_be_read_is_tried_again_next_time(tmp_path, monkeypa
 
 @pytest.mark.parametrize("damage", [
     "truncated", "longer", "missing", "everything", "pipe", "{", "[" * 100_000, "[]",
-    '{"train/Band - train 0": 7}', ("n_samples", 7), ("content", None), ("rate_hz", "44.1 kHz"),
+    '{"train/Band - train 0": 7}', ("n_samples", 7), ("content", None), ("rate_hz", "44.1 kHz"), ("rate_hz", 40_100),
 ])
 def test_a_damaged_cache_is_rebuilt(tmp_path, damage):
     root, cache = wav_corpus(tmp_path / "r"), tmp_path / "cache"
@@ -256,14 +256,15 @@ def test_a_damaged_cache_is_rebuilt(tmp_path, damage):
 
 
 @pytest.mark.parametrize("name", [".lock", "train/Band - train 0.json", "train/Band - train 0.npy"])
-def test_a_folder_in_the_place_of_a_file_of_the_cache_is_told(tmp_path, name):
+def test_a_folder_in_the_place_of_a_file_of_the_cache_is_told(tmp_path, capsys, name):
     root = wav_corpus(tmp_path / "r", 1, 0)
     folder = opened(root, tmp_path / "cache").cache
     shutil.rmtree(folder)
     (folder / name / "something of mine").mkdir(parents=True)
     (folder / ".other.x").mkdir()
-    with pytest.raises(OutputError, match=f"cannot write .*{name}: a folder has the name of this file"):
-        opened(root, tmp_path / "cache")
+    with pytest.raises(OutputError, match=f"cannot write .*{name}: a folder has the name of this file") as error:
+        open_corpus(root, cache=tmp_path / "cache")
+    assert error and capsys.readouterr().err[-1:] in ("", "\r"), "the bar has gone before it is said"
 
 
 @pytest.mark.parametrize("position", [0, 60, -1])

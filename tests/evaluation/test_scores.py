@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,6 +145,9 @@ def test_a_truncated_file_is_computed_again(songs, tmp_path):
         scores = evaluate(songs[:1], {"run": separator}, v4=False, out=tmp_path)
         assert len(scores) == 9
     assert len(separator.asked) == 5
+    stored.unlink()
+    os.mkfifo(stored)
+    assert len(evaluate(songs[:1], {"run": separator}, v4=False, out=tmp_path)) == 9
 
 
 def test_any_name_of_song_makes_a_file_of_its_own(tmp_path):

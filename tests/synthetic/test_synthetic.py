@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -329,6 +330,9 @@ def test_a_complete_corpus_is_left_alone_and_a_damaged_one_is_made_again(two_son
     assert path.read_bytes() == content
     (root / SONGS[1].folder / "mixture.wav").unlink()
     assert build.is_complete(make(root))
+    (stamp := root / build._STAMP).unlink()
+    os.mkfifo(stamp)
+    assert not build.is_complete(root)
     assert remains(tmp_path) == ["songs"]
 
 
