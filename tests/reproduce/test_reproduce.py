@@ -281,6 +281,21 @@ def test_the_readme_says_of_the_curves_what_the_evidence_says(evidence):
     assert (near[0].min(), near[1].max()) == (27, 92)
 
 
+def test_the_readme_says_of_sources_and_duets_what_the_evidence_says(evidence):
+    table = evidence.scores[evidence.scores["metric"] == "sdr"].groupby(["run", "source"])["value"].median()
+    lost = [[table["three-sources" + seed, name] - table["five-sources" + seed, name] for name in ("drums", "bass")]
+            for seed in ("", "-seed1", "-seed2")]
+    assert sorted(max(each) < 0.25 for each in lost) == [False, False, True] and sorted(map(min, lost))[1] > 2.5
+    assert all(table["asked" + seed, source] > 0.5 for seed in ("", "-seed1", "-seed2") for source in ("drums", "bass"))
+    assert {run["updates"] for run in evidence.run("five-sources")["each"] + evidence.run("asked")["each"]} == {800}
+    assert {run["updates"] for run in evidence.run("singers-free")["each"]} == {640}
+    gains = [table[f"singers-free{seed}"].mean() - table["mixture-singers"].mean() for seed in ("", "-seed1", "-seed2")]
+    assert max(map(abs, gains)) < 0.3
+    singers, guitars = (evidence.losses(f"{kind}-free") for kind in ("singers", "guitars"))
+    assert (singers[:, -3:].min(axis=1) > singers[:, :-3].min(axis=1) - 0.03).all()
+    assert (guitars[:, -1] < guitars[:, -3] - 0.1).all()
+
+
 def test_every_claim_has_experiment_criterion_verdict_and_figure(evidence, outcomes):
     with open(evidence.folder / "claims.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
