@@ -73,7 +73,7 @@ outcomes = pd.DataFrame(
     },
     index=[claim.section for claim in of_lesson],
 )
-lessons.table(outcomes, caption="claims on what lies beyond the report, and what would decide")
+lessons.table(outcomes, caption="claims beyond the report, and what would decide")
 
 # %% [markdown]
 # What lies between the two is *same shape, other size*: the effect is there, and smaller. As a rule, with the number
@@ -114,11 +114,9 @@ def planes_of(track, names: tuple[str, ...] = report.SOURCES) -> torch.Tensor:
 def learn(network: DANN, songs: list[torch.Tensor], order: str = "fixed") -> DANN:
     """200 updates, each with four pieces of songs; see step 5 for the order."""
     random = np.random.default_rng(0)
-    optimizer = torch.optim.Adam(network.parameters(), 0.01)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, 200, cycle_momentum=False)
+    optimizer, rate = adam(network)
     for _ in range(200):
-        batch = torch.stack([piece(random, songs) for _ in range(4)])
-        mixture, sources = batch[:, 0], batch[:, 1:]
+        mixture, sources = four_pieces(random, songs)
         masks = network(mixture)
         if order == "free":
             sources = best_order(masks, mixture, sources)
@@ -131,11 +129,22 @@ def learn(network: DANN, songs: list[torch.Tensor], order: str = "fixed") -> DAN
 
 
 # %%
-def piece(random: np.random.Generator, songs: list[torch.Tensor]) -> torch.Tensor:
-    """A song at random, from a random frame on."""
-    song = songs[random.integers(len(songs))]
-    start = random.integers(song.shape[-1] - N_FRAMES)
-    return song[..., start : start + N_FRAMES]
+def four_pieces(random: np.random.Generator, songs: list[torch.Tensor]) -> tuple:
+    """Mixtures and sources of four songs at random, each from a random frame on."""
+    pieces = []
+    for song in (songs[place] for place in random.integers(len(songs), size=4)):
+        start = random.integers(song.shape[-1] - N_FRAMES)
+        pieces.append(song[..., start : start + N_FRAMES])
+    batch = torch.stack(pieces)
+    return batch[:, 0], batch[:, 1:]
+
+
+# %% jupyter={"source_hidden": true}
+def adam(network: DANN) -> tuple:
+    """The optimiser, and one cycle of its rate (lesson 5)."""
+    optimizer = torch.optim.Adam(network.parameters(), 0.01)
+    cycle = torch.optim.lr_scheduler.OneCycleLR
+    return optimizer, cycle(optimizer, 0.01, total_steps=200, cycle_momentum=False)
 
 
 def fresh(n_sources: int) -> DANN:
@@ -157,17 +166,15 @@ with ThreadPoolExecutor(2) as pool:
 @torch.inference_mode()
 def loss_on(network: DANN, songs: list[torch.Tensor]) -> float:
     """Mean loss in dB over songs; lower is better."""
-    each = [snr_loss(network(song[None, 0]), song[None, 0], song[None, 1:]) for song in songs]
-    return torch.cat(each).mean().item()
+    pairs = [(song[None, 0], song[None, 1:]) for song in songs]
+    losses = [snr_loss(network(mixture), mixture, truth) for mixture, truth in pairs]
+    return torch.cat(losses).mean().item()
 
 
-names = [f"{len(few)} songs", f"{len(many)} songs"]
+kinds = {"on the first two songs": few, "on songs that neither has seen": unseen}
 ends = pd.DataFrame(
-    {
-        "on the first two songs": [loss_on(network, few) for network in by_songs],
-        "on songs that neither has seen": [loss_on(network, unseen) for network in by_songs],
-    },
-    index=names,
+    {kind: [loss_on(net, songs) for net in by_songs] for kind, songs in kinds.items()},
+    index=[f"{len(few)} songs", f"{len(many)} songs"],
 )
 lessons.table(ends, "{:.2f} dB", "loss after 200 updates, by what was learned from")
 
@@ -195,8 +202,9 @@ lessons.reference("data")
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
 lessons.quick_check(
     "Why equal updates, and not equal passes over the songs?",
-    f"A pass over {len(many)} songs has {len(many) / len(few):.0f} times as many updates"
-    f" as one over {len(few)}. A network that is updated more often has learned more,"
+    f"A pass over {len(many)} songs has {len(many) / len(few):.0f} times as many"
+    f" updates as one over {len(few)}. A network that is updated more often has learned"
+    " more,"
     " whatever it is shown; you could not tell what helped.",
 )
 
@@ -219,11 +227,13 @@ def share_below(waveform: np.ndarray) -> np.ndarray:
 
 
 training = corpus.select("train")
-bin_hz = report.SAMPLE_RATE / report.N_FFT
 shares = {
-    source: np.mean([share_below(np.array(track.signal(source))) for track in training], axis=0)
-    for source in report.SOURCES
+    name: np.mean([share_below(song.signal(name).copy()) for song in training], axis=0)
+    for name in report.SOURCES
 }
+
+# %%
+bin_hz = report.SAMPLE_RATE / report.N_FFT
 bands = bands_of(training)  # first and last bin of each source
 in_hz = {
     source: tuple(round(end * bin_hz) for end in band)
@@ -231,7 +241,7 @@ in_hz = {
 }
 
 # %% jupyter={"source_hidden": true}
-ends_hz = ", ".join(f"{source} {low} to {high} Hz" for source, (low, high) in in_hz.items())
+ends_hz = ", ".join(f"{name} {low} to {high} Hz" for name, (low, high) in in_hz.items())
 hz = bin_hz * np.arange(report.N_BINS)
 figures.curves(
     {source: (hz, 100 * share) for source, share in shares.items()},
@@ -254,7 +264,7 @@ closed.bands = bands
 @torch.inference_mode()
 def separate(network: DANN, signals: np.ndarray) -> np.ndarray:
     """Waveforms (source, sample) of the first of some signals."""
-    planes = spectrogram.stft(torch.from_numpy(signals[:1].copy()))  # (1, part, freq, frame)
+    planes = spectrogram.stft(torch.from_numpy(signals[:1].copy()))
     estimates = apply_masks(network(planes * run.config.gain), planes)[0]
     return spectrogram.istft(estimates, signals.shape[-1]).numpy()
 
@@ -266,8 +276,8 @@ for track in corpus.select("test"):
     both = {"as it is": run.network, "closed outside the bands": closed}
     heard = {name: separate(network, signals) for name, network in both.items()}
     scored.append([sdr_sir_sar(each, signals[1:]).sdr for each in heard.values()])
-table = pd.DataFrame(np.median(scored, axis=0), index=list(both), columns=report.SOURCES)
-lessons.table(table, "{:.1f} dB", "SDR of lesson 5's network, median over the test songs")
+table = pd.DataFrame(np.median(scored, axis=0), list(both), report.SOURCES)
+lessons.table(table, "{:.1f} dB", "SDR of lesson 5's network, median over test songs")
 
 # %%
 player.tracks(
@@ -276,8 +286,8 @@ player.tracks(
         "bass, mask closed outside its band": heard["closed outside the bands"][2],
         "true bass": signals[3],
     },
-    description="The bass of the last test song: what is above its band is gone, the hits"
-    " of the drums as well as the attacks of the bass.",
+    description="The bass of the last test song: what is above its band is gone, hits"
+    " of the drums as well as attacks of the bass.",
 )
 
 # %% jupyter={"source_hidden": true}
@@ -286,9 +296,9 @@ bands_help = bool(change.mean() > 0)
 Markdown(
     "*What to notice.* Closing changes"
     f" {', '.join(f'{source} by {value:+.1f} dB' for source, value in change.items())}."
-    " Outside its band a source has next to nothing to lose. What it has to gain is what"
-    " the network lets through there: the more it has learned itself where an instrument"
-    " plays, the less is left to close."
+    " Outside its band a source has next to nothing to lose. What it has to gain is"
+    " what the network lets through there: the more it has learned itself where an"
+    " instrument plays, the less is left to close."
 )
 
 # %% [markdown]
@@ -402,6 +412,7 @@ def heard_of(planes: torch.Tensor) -> np.ndarray:
     return spectrogram.istft(whole, (planes.shape[-1] - 1) * report.HOP).numpy()
 
 
+# %%
 @torch.inference_mode()
 def gain_db(network: DANN, planes: torch.Tensor) -> float:
     """SDR in the better order, less that of the mixture; mean of the two guitars."""
@@ -420,7 +431,7 @@ gains = pd.DataFrame(
     },
     index=[song.name for song in songs[20:]],
 )
-lessons.table(gains, "{:+.1f} dB", "improvement of the SDR on the mixture, unseen duets")
+lessons.table(gains, "{:+.1f} dB", "improvement on the mixture's SDR, unseen duets")
 
 # %%
 best = int(gains["any order"].argmax())
@@ -430,12 +441,11 @@ with torch.inference_mode():
         name: heard_of(apply_masks(network(shown[None, 0]), shown[None, 0])[0])
         for name, network in {"any order": free, "fixed order": fixed}.items()
     }
+
+# %%
+outputs = [(name, output) for name in found for output in (0, 1)]
 player.tracks(
-    {
-        f"{name}, output {i + 1}": found[name][i, passage]
-        for name in found
-        for i in (0, 1)
-    },
+    {f"{name}, output {i + 1}": found[name][i, passage] for name, i in outputs},
     description=f"The two outputs of both networks in {songs[20 + best].name}, up to"
     " 1.1 kHz. Do the two outputs of a network differ?",
 )
@@ -525,9 +535,9 @@ lessons.quick_check(
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
 lessons.quick_check(
-    "Two singers, fixed order of the outputs, true order by chance. What does the network"
-    " learn? (a) To separate them, but more slowly. (b) Nothing, its loss does not fall."
-    " (c) Half of the mixture, twice.",
+    "Two singers, fixed order of the outputs, true order by chance. What does the"
+    " network learn? (a) To separate them, but more slowly. (b) Nothing, its loss does"
+    " not fall. (c) Half of the mixture, twice.",
     "**(c)** The mean of both answers is the safest one: a loss of"
     f" {10 * np.log10(0.5):.1f} dB for equal levels. (b) That is lower than the 0 dB of"
     " silence, so the loss does fall. (a) In half of the songs what it has learned is"
@@ -536,12 +546,14 @@ lessons.quick_check(
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
 lessons.quick_check(
-    "Masks are closed outside an instrument's band. What can that never do? (a) Let less"
-    " of the other instruments through. (b) Take something from the instrument itself."
+    "Masks are closed outside an instrument's band. What can that never do? (a) Let"
+    " less of the other instruments through. (b) Take something from the instrument"
+    " itself."
     " (c) Separate two instruments within the band.",
     "**(c)** Inside the band nothing changes; the bass has"
-    f" {in_hz['bass'][0]} to {in_hz['bass'][1]} Hz here, where drums play too. (a) It does"
-    " just that, above and below. (b) Up to 1 % of its energy at either end is outside"
+    f" {in_hz['bass'][0]} to {in_hz['bass'][1]} Hz here, where drums play too. (a) It"
+    " does just that, above and below. (b) Up to 1 % of its energy at either end is"
+    " outside"
     " the band in most songs, and more in some.",
 )
 
@@ -552,17 +564,22 @@ lessons.quick_check(
 # and a check that explains what is wrong.
 
 # %%
+import dataclasses
 from collections.abc import Mapping
+from itertools import permutations
 
 import numpy as np
 import torch
 
+# %%
 from dann_lib import report, spectrogram
-from dann_lib.config import TrainingConfig
+from dann_lib.config import MODERN, TrainingConfig
 from dann_lib.corpus import open_corpus
 from dann_lib.course import exercises
 from dann_lib.course.exercises import beyond
-from dann_lib.reproduce.claims import Claim
+from dann_lib.reproduce.claims import Claim, Condition, Rule
+from dann_lib.reproduce.evidence import Evidence
+from dann_lib.reproduce.findings import Finding
 from dann_lib.training import snr_loss
 
 # %%
@@ -602,14 +619,14 @@ def band(power: np.ndarray, share: float) -> tuple[int, int]:
 # %% tags=["example", "8.1", "nbval-check-output"]
 exercises.aim("08_beyond", "8.1", lambda: (
     {
-        source: [round(each * report.SAMPLE_RATE / report.N_FFT) for each in band(power, 0.01)]
+        source: [round(hz * end) for end in band(power, 0.01)]
+        for hz in [report.SAMPLE_RATE / report.N_FFT]
         for source, power in powers.items()
     }
 ))
 
 # %% tags=["self-check"]
 beyond.check_band(band)
-
 
 # %% [markdown]
 # ### 8.2 · The loss in any order
@@ -625,6 +642,10 @@ beyond.check_band(band)
 # </details>
 
 # %%
+print(*permutations(("a", "b", "c")))
+
+
+# %%
 def free_loss(
     masks: torch.Tensor, mixture: torch.Tensor, sources: torch.Tensor
 ) -> torch.Tensor:
@@ -636,7 +657,7 @@ def free_loss(
 exercises.aim("08_beyond", "8.2", lambda: (
     [
         round(free_loss(masks, torch.ones(1, 2, 4, 4), truth).item(), 2)
-        for truth in [torch.arange(2.0)[None, :, None, None, None].expand(1, 2, 2, 4, 4)]
+        for truth in [torch.arange(2.0).view(1, 2, 1, 1, 1).expand(1, 2, 2, 4, 4)]
         for masks in (truth, truth.flip(1), 0.5 * torch.ones_like(truth))
     ]
 ))
@@ -678,13 +699,26 @@ exercises.aim("08_beyond", "8.3", lambda: (
 # %% tags=["self-check"]
 beyond.check_verdict(verdict)
 
-
 # %% [markdown]
 # ### 8.4 · Open end: a claim of your own
 #
 # Which sentence about separation do you believe, and could be wrong? Write it as a claim: the one number that decides,
 # a rule with a relevant size, and what each verdict would mean; and the runs that test it, which differ in one thing.
 # `lessons.train_live(corpus, config, "my-" + name)` trains one; `python -m dann_lib evaluate` scores it.
+
+# %%
+sure = Condition("above {:g}", 0, of="interval")
+print(Rule((sure, Condition("{:g} or more", 1)), (sure,)))
+
+
+def later(evidence: Evidence) -> Finding:
+    """Computes the number from what was measured; to be written with the runs."""
+    raise FileNotFoundError(evidence.folder)
+
+
+# Two runs that differ in one thing:
+pair = {"as it is": MODERN, "short": dataclasses.replace(MODERN, n_chunk_frames=44)}
+
 
 # %%
 def proposal() -> tuple[Claim, Mapping[str, TrainingConfig]]:
