@@ -382,8 +382,8 @@ def kills(room: Room, chances: list[Random]) -> Result:
 
 KINDS = {"audio": (audio, 6, 6), "weights": (partial(damage, "separate"), 1, 3), "corpora": (corpora, 6, 3),
          "checkpoints": (partial(damage, "train", "finished"), 1, 3), "caches": (partial(damage, "prepare"), 1, 2),
-         "scores": (partial(damage, "evaluate"), 1, 1), "messages": (messages, 25, 1),
-         "kills": (kills, 1, 4)}
+         "scores": (partial(damage, "evaluate"), 1, 1), "messages": (messages, 25, 2),
+         "kills": (kills, 1, 3)}
 """How an input of each class is tried, how many together, and the share of the time."""
 
 Case = tuple[str, int, int]
