@@ -68,21 +68,29 @@ def only_process(folder: Path, needed: bool = True) -> Iterator[None]:
     """
     if not needed:
         return (yield)
-    from filelock import SoftFileLock, Timeout  # of which a file says who has it
+    from filelock import FileLock, Timeout  # the system's own, which ends with the process, however that ends
 
+    owner = folder / ".lock"
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = SoftFileLock(folder / ".lock", timeout=1)
+        lock = FileLock(owner, timeout=1)
         try:
             lock.acquire()
         except Timeout:
-            raise OutputError(f"process {lock.pid} is writing in {folder}; wait for it, or choose another folder; if "
-                              f"there is no such process, remove {folder / '.lock'}") from None
+            number = ""
+            with contextlib.suppress(OSError):  # Windows lets nobody read it
+                number = read_regular(owner).decode(errors="replace")
+            who = f"process {number}" if number else "another process"
+            raise OutputError(f"{who} is writing in {folder}; wait for it, or choose another folder") from None
     try:
+        with contextlib.suppress(OSError):
+            owner.write_text(str(os.getpid()))
         for path in folder.glob(f"{UNFINISHED}*"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         yield
     finally:
+        with contextlib.suppress(OSError):
+            owner.unlink()  # who waits for it looks whether it is still there
         lock.release()
 
 

@@ -366,6 +366,8 @@ def kills(room: Room, chances: list[Random]) -> Result:
     (command, reads, *_), (seconds, expected) = TASKS[name], room.expected[name]
     room.fill(*reads)
     before, process = files(room.case), FORK.Process(target=room.run, args=command)
+    if room.keep.name:
+        room.run(*command)
     process.start()
     process.join(chances[0].uniform(0, seconds))
     process.kill()
@@ -374,14 +376,14 @@ def kills(room: Room, chances: list[Random]) -> Result:
     after = results(room.case)
     different = [path for path in {**after, **expected} if after.get(path, b"") != expected.get(path, b"")]
     return Result(int(ended.code == 0), int(ended.code != 0), [
-        ended.fault, lost(before, room), "refused after a kill" if ended.code else "",
+        ended.fault, lost(before, room), f"refused after a kill: {ended.err[-300:]}" if ended.code else "",
         f"different after a kill: {different[0]}" if different else ""])
 
 
 KINDS = {"audio": (audio, 6, 6), "weights": (partial(damage, "separate"), 1, 3), "corpora": (corpora, 6, 3),
          "checkpoints": (partial(damage, "train", "finished"), 1, 3), "caches": (partial(damage, "prepare"), 1, 2),
-         "scores": (partial(damage, "evaluate"), 1, 1), "messages": (messages, 25, 1),
-         "kills": (kills, 1, 4)}
+         "scores": (partial(damage, "evaluate"), 1, 1), "messages": (messages, 25, 2),
+         "kills": (kills, 1, 3)}
 """How an input of each class is tried, how many together, and the share of the time."""
 
 Case = tuple[str, int, int]
@@ -442,10 +444,11 @@ def share(index: int, n_shares: int, seed: int, end: float, most: int, keep: Pat
                 found = [each for each in list(tried(room, seed, alone)) if each[1].faults] or [(case, result)]
                 for each, (_, _, faults) in found:
                     if faults:
-                        table[kind][faults[0]] += 1
+                        table[kind][faults[0].split(": ")[0]] += 1
                         room.keep = keep / "-".join(map(str, each))
                         room.keep.parent.mkdir(parents=True, exist_ok=True)
                         list(tried(room, seed, [each]))
+                        (room.keep / "faults.txt").write_text("\n".join(faults))
                         room.keep = Path()
             spent[kind] += time.perf_counter() - start
             if most < 20:
