@@ -65,9 +65,7 @@ class TrainingConfig:
                 raise ValueError(f"the source {name!r} cannot be a file's name; use up to 60 letters and digits")
         object.__setattr__(self, "sources", tuple(self.sources))
         # Tuples as lists, as they come back from JSON, so that equal configurations compare equal.
-        options = self.network_options.items()
-        lists = {name: list(value) if isinstance(value, tuple) else value for name, value in options}
-        object.__setattr__(self, "network_options", lists)
+        object.__setattr__(self, "network_options", json.loads(json.dumps(self.network_options)))
 
     def to_json(self) -> str:
         """The configuration as one line of JSON; choices that came later are left out where they are as before."""

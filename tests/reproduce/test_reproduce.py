@@ -179,7 +179,7 @@ def test_the_controlled_corpora_have_equal_numbers_of_songs_and_instruments(synt
 
 def test_the_bands_are_those_of_the_training_songs(musdb_path):
     corpus = open_corpus(musdb_path, progress=False)
-    assert measuring.bands_of(corpus.select("train")) == [*BANDS]
+    assert measuring.bands_of(corpus.select("train")) == [*map(tuple, BANDS)]
 
 
 # --- the stored evidence
@@ -279,6 +279,22 @@ def test_the_readme_says_of_the_curves_what_the_evidence_says(evidence):
     assert (trains[:, 90:].mean(axis=1) < trains[:, 30:40].mean(axis=1)).all()
     near = [1 + (tests <= (1 + margin) * tests.min(axis=1, keepdims=True)).argmax(axis=1) for margin in (0.02, 0.005)]
     assert (near[0].min(), near[1].max()) == (27, 92)
+
+
+def test_the_readme_says_of_data_and_bands_what_the_evidence_says(evidence):
+    table = evidence.scores[(evidence.scores["metric"] == "sdr") & (evidence.scores["rate_hz"] == report.SAMPLE_RATE)]
+    medians, seeds = table.groupby(["run", "source"])["value"].median(), ("", "-seed1", "-seed2")
+    names = ("data-real", "data-both", "data-composed", "bands")
+    runs = {name: [medians[name + seed] for seed in seeds] for name in names}
+    begun = {name: sum(each["drums"] > -1 for each in three) for name, three in runs.items()}
+    assert begun == {"data-real": 2, "data-both": 2, "data-composed": 3, "bands": 3}
+    assert all((each["drums"] > -1) == (each["bass"] > -2) for three in runs.values() for each in three)
+    vocals = {name: [each["vocals"] for each in three] for name, three in runs.items()}
+    assert max(vocals["data-composed"]) < min(min(three) for name, three in vocals.items() if name != "data-composed")
+    assert {one["updates"] for name in runs for one in evidence.run(name)["each"]} == {480}
+    fair = table[table["run"].isin([name + seed for name in ("data-real", "bands") for seed in ("", "-seed2")])]
+    means = fair.groupby([fair["run"].str.partition("-seed")[0], "song"])["value"].mean()
+    assert (means["bands"] - means["data-real"]).median() < 0
 
 
 def test_the_readme_says_of_sources_and_duets_what_the_evidence_says(evidence):
