@@ -138,8 +138,10 @@ class Asked(DANN):
     def forward(self, spectrogram: Tensor) -> Tensor:
         """Masks of all sources, `(batch, source, part, freq, frame)` of `(batch, part, freq, frame)`."""
         check_spectrogram(spectrogram)
-        asked = spectrogram.repeat_interleave(self.n_questions, dim=0)          # (batch * source, part, freq, frame)
-        return super().forward(asked).flatten(0, 1).unflatten(0, (-1, self.n_questions))
+        # (batch * source, part, freq, frame)
+        asked = spectrogram.repeat_interleave(self.n_questions, dim=0)
+        masks = super().forward(asked).flatten(0, 1)
+        return masks.unflatten(0, (-1, self.n_questions))
 
 
 class _Question(nn.Module):

@@ -162,9 +162,12 @@ def best_order(masks: Tensor, mixture: Tensor, sources: Tensor) -> Tensor:
     Returns:
         `(batch, source, part, freq, frame)`.
     """
-    orders = torch.tensor(list(itertools.permutations(range(sources.shape[1]))), device=sources.device)
-    losses = torch.stack([snr_loss(masks, mixture, sources[:, order]).sum(dim=1) for order in orders])
-    chosen = orders[losses.argmin(dim=0)]  # losses: (order, batch), chosen: (batch, source)
+    every = list(itertools.permutations(range(sources.shape[1])))
+    orders = torch.tensor(every, device=sources.device)         # (order, source)
+    losses = torch.stack([
+        snr_loss(masks, mixture, sources[:, order]).sum(dim=1) for order in orders
+    ])                                                          # (order, batch)
+    chosen = orders[losses.argmin(dim=0)]                       # (batch, source)
     return sources[torch.arange(len(sources))[:, None], chosen]
 
 
