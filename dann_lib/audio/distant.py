@@ -10,7 +10,7 @@ import sys
 
 import soundfile
 
-HEADER = struct.Struct("=4q")
+HEADER = "=4q"
 """Rate in Hz, channels, samples that are held, samples that the file's header announces."""
 
 BLOCK_BYTES = 2**20
@@ -34,7 +34,7 @@ def _send(path: str) -> None:
     with soundfile.SoundFile(path) as file:
         if not is_readable(file):
             raise TypeError
-        sys.stdout.buffer.write(HEADER.pack(file.samplerate, file.channels, file.frames, announced(file)))
+        sys.stdout.buffer.write(struct.pack(HEADER, file.samplerate, file.channels, file.frames, announced(file)))
         size = max(1, BLOCK_BYTES // (4 * file.channels))
         while block := file.buffer_read(size, dtype="float32"):
             sys.stdout.buffer.write(block)

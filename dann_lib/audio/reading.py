@@ -332,12 +332,12 @@ def _side_by_side(sounds: Iterable[Sound]) -> Iterator[np.ndarray]:
 def _at_a_distance(song: Path) -> Iterator[Sound | None]:
     """What libsndfile reads in another process; None if it refuses the file."""
     with _decoder([sys.executable, "-I", distant.__file__, str(song)], song) as (read, failure):
-        head = read(distant.HEADER.size)
-        if len(head) < distant.HEADER.size:
+        head = read(struct.calcsize(distant.HEADER))
+        if len(head) < struct.calcsize(distant.HEADER):
             failure()
             yield None
         else:
-            rate_hz, n_channels, n_held, n_announced = distant.HEADER.unpack(head)
+            rate_hz, n_channels, n_held, n_announced = struct.unpack(distant.HEADER, head)
             blocks = _blocks(_samples(read, failure, n_channels, "=f4"), rate_hz, n_channels, song)
             yield Sound(rate_hz, n_channels, n_held, n_announced, blocks)
 

@@ -274,7 +274,7 @@ def test_the_still_picture_gives_way_and_is_printed(silent):
     page = silent.page
     assert not page.locator("[data-still]").is_visible()
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert page.locator("[data-still] img").is_visible()
+    assert page.locator("[data-still] img").first.is_visible()
     assert not page.locator("iframe").is_visible()
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.locator("iframe").wait_for(state="visible")
@@ -282,7 +282,7 @@ def test_the_still_picture_gives_way_and_is_printed(silent):
 
 
 def test_without_scripts_the_still_picture_stands_there(silent_songs, open_page):
-    picture = open_page(silent_songs._repr_html_(), java_script_enabled=False).locator("[data-still] img")
+    picture = open_page(silent_songs._repr_html_(), java_script_enabled=False).locator("[data-still] img").first
     assert picture.is_visible()
     assert silent_songs.still.description in picture.get_attribute("alt")
 
