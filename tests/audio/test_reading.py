@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
 import subprocess
 import sys
 import warnings
@@ -272,7 +273,7 @@ def test_a_decoder_that_is_given_up_leaves_no_process(tmp_path):
     assert set(psutil.Process().children()) <= before
 
 
-HEADER = f"sys.stdout.buffer.write({distant.HEADER.pack(44_100, 1, 9, 9)!r} + bytes(36)); sys.stdout.flush(); "
+HEADER = f"sys.stdout.buffer.write({struct.pack(distant.HEADER, 44_100, 1, 9, 9)!r} + bytes(36)); sys.stdout.flush(); "
 
 
 @pytest.mark.parametrize(("harm", "message"), [
