@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -13,6 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
+
+
+def arguments_of(target: str) -> list[str]:
+    """With what Python is started by `make TARGET`."""
+    recipe = subprocess.run(["make", "--dry-run", "--old-file=.venv/.installed", "VENV=.venv", target], cwd=REPOSITORY,
+                            capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]})
+    return shlex.split(recipe.stdout.splitlines()[-1])[1:]
 
 
 @contextlib.contextmanager

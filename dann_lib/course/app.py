@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import webbrowser
-from pathlib import Path
 from typing import Any
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
@@ -16,7 +15,9 @@ from tornado.web import HTTPError
 from traitlets.config import Config
 from voila.app import Voila
 
-PAGE = Path(__file__).parents[2] / "notebooks" / "own_song.ipynb"
+from dann_lib.course.lesson_files import NOTEBOOKS
+
+PAGE = NOTEBOOKS / "own_song.ipynb"
 
 MOST_KERNELS = 4
 """Pages that can be open at the same time; each has a kernel, which takes up to a gigabyte."""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import shlex
 import socket
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import soundfile
-from serving import REPOSITORY, serving
+from serving import REPOSITORY, arguments_of, serving
 from tornado.web import HTTPError
 
 from dann_lib.course import app
@@ -24,12 +21,9 @@ from dann_lib.course import app
 @pytest.fixture(scope="module")
 def address(chromium, tmp_path_factory) -> Iterator[str]:
     """Of the app, started as the Makefile starts it, on a free port."""
-    recipe = subprocess.run(["make", "--dry-run", "--old-file=.venv/.installed", "VENV=.venv", "app"], cwd=REPOSITORY,
-                            capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]})
-    command = shlex.split(recipe.stdout.splitlines()[-1])[1:]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with serving([*command, f"--port={port}", "--no-browser"], tmp_path_factory.mktemp("app") / "log.txt",
+    with serving([*arguments_of("app"), f"--port={port}", "--no-browser"], tmp_path_factory.mktemp("app") / "log.txt",
                  REPOSITORY) as address:
         yield address
 

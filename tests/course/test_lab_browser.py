@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import numpy as np
 import pytest
 import soundfile
 from playing import play_for_a_moment
-from serving import REPOSITORY, serving
+from serving import REPOSITORY, arguments_of, serving
 
 from dann_lib import player
 
@@ -59,9 +58,7 @@ def lab(tmp_path_factory) -> Iterator[tuple[str, Path]]:
 
 def test_it_opens_lesson_1_and_lists_each_lesson_once(tmp_path):
     """As the Makefile starts it; what it is asked here a browser asks as well."""
-    recipe = subprocess.run(["make", "--dry-run", "--old-file=.venv/.installed", "VENV=.venv", "lab"], cwd=REPOSITORY,
-                            capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]})
-    command = [*shlex.split(recipe.stdout.splitlines()[-1])[1:], "--no-browser", "--allow-root", "--ip=127.0.0.1",
+    command = [*arguments_of("lab"), "--no-browser", "--allow-root", "--ip=127.0.0.1",
                "--port=0", "--IdentityProvider.token="]
     with serving(command, tmp_path / "log.txt", REPOSITORY, JUPYTER_CONFIG_DIR=str(tmp_path)) as address:
         with urllib.request.urlopen(address) as opened:
