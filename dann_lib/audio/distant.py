@@ -25,14 +25,10 @@ def announced(file: soundfile.SoundFile) -> int:
     return max(file.frames, round(file.frames * promised / max(held, 1)))
 
 
-def is_readable(file: soundfile.SoundFile) -> bool:
-    """Not text that libsndfile takes for bare samples, nor a FLAC of unknown length, whose end it cannot find."""
-    return file.format != "RAW" and file.frames < 2**62
-
-
 def _send(path: str) -> None:
     with soundfile.SoundFile(path) as file:
-        if not is_readable(file):
+        # Text that libsndfile takes for bare samples, or a FLAC of unknown length, whose end it cannot find.
+        if file.format == "RAW" or file.frames >= 2**62:
             raise TypeError
         sys.stdout.buffer.write(struct.pack(HEADER, file.samplerate, file.channels, file.frames, announced(file)))
         size = max(1, BLOCK_BYTES // (4 * file.channels))

@@ -386,10 +386,10 @@ def _decoder(command: list[str], song: Path) -> Iterator[tuple[Callable[[int], b
         with contextlib.suppress(AttributeError, OSError, ValueError):
             resource.prlimit(process.pid, resource.RLIMIT_AS, (DECODER_BYTES, DECODER_BYTES))
         messages = pool.submit(process.stderr.read)  # at the same time, since a full pipe would stop it
-        late: list[float] = []
+        late = threading.Event()
 
         def end() -> None:
-            late.append(PATIENCE_S)
+            late.set()
             process.kill()
 
         def read(size: int) -> bytes:
@@ -401,9 +401,9 @@ def _decoder(command: list[str], song: Path) -> Iterator[tuple[Callable[[int], b
                 timer.cancel()
 
         def failure() -> str:
-            if late:
-                raise AudioError(f"{song} is no audio that can be read (nothing came for {late[0]:.0f} s); use another "
-                                 f"copy, or {READABLE}")
+            if late.is_set():
+                raise AudioError(f"{song} is no audio that can be read (nothing came for {PATIENCE_S:.0f} s); use "
+                                 f"another copy, or {READABLE}")
             return _failure(process, messages, song)
 
         try:
