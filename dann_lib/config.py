@@ -96,8 +96,9 @@ def differences(found: TrainingConfig, expected: TrainingConfig) -> list[str]:
             for name in left if name not in ignored and left[name] != right[name]]
 
 
-MODERN = TrainingConfig(optimizer="adam", learning_rate=3e-3, schedule="one-cycle", loss="snr", remix=True,
-                        batch_size=4)
+MODERN = TrainingConfig(
+    optimizer="adam", learning_rate=3e-3, schedule="one-cycle", loss="snr", remix=True, batch_size=4
+)
 """Today's training of the same network: Adam, one cycle of the learning rate, a loss in dB, remixed songs, and
 small batches.
 

@@ -15,7 +15,17 @@ from dann_lib.errors import DannError
 from dann_lib.figures import Drawing
 from dann_lib.files import output_errors
 from dann_lib.reproduce.evidence import Evidence
-from dann_lib.reproduce.experiments import ALL_GENRES, MAIN_RUNS, MODERN_RUN, NETWORKS, REPORT_RUN, SKIPS, skips_title
+from dann_lib.reproduce.experiments import (
+    ALL_GENRES,
+    EXPERIMENTS,
+    MAIN_RUNS,
+    MODERN_RUN,
+    NETWORKS,
+    ORDERS,
+    REPORT_RUN,
+    SKIPS,
+    skips_title,
+)
 from dann_lib.reproduce.findings import composed_scores, gain_curves, genre_losses, median, pauses, spread
 from dann_lib.synthetic.duets import DUETS
 
@@ -185,8 +195,8 @@ def _instruments_apart(evidence: Evidence) -> Drawing:
 def _duets(evidence: Evidence) -> Drawing:
     rows = {f"two {kind}, {title}": median((evidence.per_song(f"{kind}-{name}") - evidence.per_song(f"mixture-{kind}"))
                                            .mean(axis=1))
-            for kind in DUETS for name, title in (("free", "any order"), ("fixed", "fixed order"),
-                                                  ("remixed", "any order, remixed"))}
+            for kind in DUETS
+            for name, title in zip(ORDERS, ("any order", "fixed order", "any order, remixed"), strict=True)}
     return figures.intervals(
         rows, "improvement on the mixture (dB)", "What networks add to the mixture's SDR in songs for two singers "
                                                  "and for two guitars with different melodies: medians over "
@@ -210,8 +220,8 @@ DRAWINGS: Mapping[str, tuple[Callable[[Evidence], Drawing], tuple[str, ...]]] = 
     "genre": (_genre, (ALL_GENRES,)),
     "background": (_background, (REPORT_RUN,)),
     "reverberation": (_reverberation, (MODERN_RUN,)),
-    "data": (_data, ("data-real", "data-composed", "data-both", "bands")),
-    "instruments_apart": (_instruments_apart, ("three-sources", "five-sources", "asked")),
-    "duets": (_duets, tuple(f"{kind}-{name}" for kind in DUETS for name in ("free", "fixed", "remixed"))),
+    "data": (_data, (*EXPERIMENTS["data"], *EXPERIMENTS["bands"])),
+    "instruments_apart": (_instruments_apart, tuple(EXPERIMENTS["instruments-apart"])),
+    "duets": (_duets, tuple(EXPERIMENTS["duets"])),
 }
 """Name of each file in `data/reference/figures/`, without its ending → its drawing, and the runs that it shows."""

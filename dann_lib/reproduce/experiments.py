@@ -25,13 +25,16 @@ GAINS = (1.0, 30.0, 300.0, 1000.0, 3000.0)
 
 Songs = Literal["corpus", "all genres", "without electro", "real", "composed", "both", "apart", "singers", "guitars"]
 ALL_GENRES, WITHOUT_ELECTRO = "embedded-all-genres", "embedded-without-electro"
+ORDERS = ("free", "fixed", "remixed")
+"""How networks learn from duets: with any order of the estimates, with a fixed one, with any from remixed duets."""
+
 SONGS: dict[str, Songs] = {
     ALL_GENRES: "all genres", WITHOUT_ELECTRO: "without electro",
     "data-real": "real", "data-composed": "composed", "data-both": "both", "bands": "real",
     **dict.fromkeys(("three-sources", "five-sources", "asked"), "apart"),
-    **{f"{kind}-{name}": kind for kind in ("singers", "guitars") for name in ("free", "fixed", "remixed")},
+    **{f"{kind}-{name}": kind for kind in DUETS for name in ORDERS},
 }
-"""What runs learn from (see `learning.songs_of`); all others learn from the corpus asked for."""
+"""What runs learn from (see `songs.songs_of`); all others learn from the corpus asked for."""
 
 BANDS = ((38, 861), (8, 827), (9, 103))
 """First and last bin of vocals, drums and bass; `measuring.bands_of` found them on the training songs."""
@@ -52,7 +55,7 @@ EXPERIMENTS: dict[str, dict[str, TrainingConfig]] = {
                           "asked": replace(MODERN, sources=FIVE, network="asked")},
     "duets": {f"{kind}-{name}": replace(MODERN, sources=PLACES, remix=name == "remixed",
                                         order="fixed" if name == "fixed" else "free")
-              for kind in DUETS for name in ("free", "fixed", "remixed")},
+              for kind in DUETS for name in ORDERS},
 }
 """Experiment → name of each run → how it is trained, in the order in which they are started.
 
@@ -79,7 +82,7 @@ class TrainingRun:
 
     @property
     def songs(self) -> Songs:
-        """What it learns from: "corpus" for the corpus asked for, else a part of the embedded one."""
+        """What it learns from (`SONGS`); "corpus" for the corpus asked for."""
         return SONGS.get(self.name, "corpus")
 
     @property
@@ -131,7 +134,7 @@ _BEYOND = {
     "instruments-apart": Length(5, batch_size=2, n_chunk_frames=22),
     "duets": Length(8, batch_size=2, n_chunk_frames=44),
 }
-"""Of what the conclusion proposes; an epoch of the first two has 240 chunks of 7 s (`learning.songs_of`)."""
+"""Of what the conclusion proposes; an epoch of the first two has 240 chunks of 7 s (`songs.songs_of`)."""
 
 EXCERPTS = Budget({
     "report": Length(100, seeds=(0, 1)),

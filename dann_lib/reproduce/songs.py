@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from dann_lib.files import atomic_write
 from dann_lib.reproduce.experiments import Songs
 from dann_lib.synthetic.build import VERSION
 from dann_lib.synthetic.compose import compose_song
-from dann_lib.synthetic.duets import PLACES, render_duet
+from dann_lib.synthetic.duets import DUETS, PLACES, render_duet
 from dann_lib.synthetic.render import APART, render_song
 from dann_lib.synthetic.styles import STYLES
 
@@ -102,12 +103,10 @@ def songs_of(songs: Songs, corpus_name: str, folder: Path, n_songs: int) -> Corp
                        for song in range(len(real))], folder, "train", progress=False)
         learned = {"real": real * 3, "composed": new * 3, "both": real * 2 + new}[songs]
         rest = corpus.select("valid") + corpus.select("test")
-    elif songs == "apart":
-        learned = compose(apart(FIRST_TO_LEARN, n_songs), folder, "train", progress=False)
-        rest = compose(apart(FIRST_TO_CHOOSE, n_songs // 4), folder, "valid", progress=False)
     else:
-        learned = compose(duets(songs, FIRST_TO_LEARN, n_songs), folder, "train", progress=False)
-        rest = compose(duets(songs, FIRST_TO_CHOOSE, n_songs // 4), folder, "valid", progress=False)
+        written = partial(duets, songs) if songs in DUETS else apart
+        learned = compose(written(FIRST_TO_LEARN, n_songs), folder, "train", progress=False)
+        rest = compose(written(FIRST_TO_CHOOSE, n_songs // 4), folder, "valid", progress=False)
     names = " ".join((corpus.fingerprint, songs, str(VERSION), *(track.name for track in learned + rest)))
     return replace(corpus, tracks=learned + rest, fingerprint=sha256(names.encode()).hexdigest())
 
@@ -127,10 +126,8 @@ def part_of(corpus: Corpus, songs: Songs) -> Corpus:
     """The songs that a controlled run learns from: twelve of the embedded corpus, the same numbers of instruments.
 
     "all genres" has three training songs of each genre, "without electro" four of each of the other
-    three; validation songs are learned from too, so that twelve are left. "corpus" is everything.
+    three; validation songs are learned from too, so that twelve are left.
     """
-    if songs == "corpus":
-        return corpus
     left_out = {"rock": 4, "pop": 5, "metal": 7, "electro": 8}
     learned = [track for track in corpus.tracks if track.split != "test"]
     chosen = [track for track in learned if (
@@ -143,7 +140,7 @@ def part_of(corpus: Corpus, songs: Songs) -> Corpus:
 
 def _render(composition: Composition, path: Path) -> None:
     genre, n_instruments, seed, kind = composition
-    signals = (render_duet(kind, genre, seed) if kind in ("singers", "guitars")
+    signals = (render_duet(kind, genre, seed) if kind in DUETS
                else render_song(compose_song(genre, n_instruments, seed), STEMS[kind]))
     stereo = np.stack([signals[name] for name in ("mixture", *STEMS[kind])])   # (signal, sample, channel)
     mono = np.ascontiguousarray(stereo.mean(axis=-1).T)                        # (sample, signal)
