@@ -106,3 +106,10 @@ Found on the validation songs of the 7-second excerpts: 40 epochs in batches of 
 of 16 do; (3) makes careful masks with a high SIR and a low SAR, and after it ten epochs of `snr` add 0.7 dB of SDR to
 the vocals and 0.6 dB to the bass, in the mean.
 """
+
+BEST = dataclasses.replace(MODERN, network_options={
+    "kernels": (3, 3, 3, 3), "channels": (8, 24, 64, 64), "bottleneck": 32, "across": (0, 64, 64, 32)})
+"""The same training of a DANN of equal size, whose weights lie in layers across all bins in place of large kernels.
+
+The network of `separate`: with composed drums, bass and accompaniment among its songs (`reproduce.songs.songs_of`).
+"""

@@ -47,9 +47,12 @@ class DANN(nn.Module):
         bottleneck: feature maps at 1/16 resolution.
         n_sources: number of sources.
         bands: first and last bin where each source's masks are open; everywhere if `None` (report, conclusion).
+        kernels: bins and frames of the kernels of the four stages.
+        across: units of the layer `AcrossBins` of each stage, 0 for a stage without; all without if empty.
 
     Raises:
-        ValueError: if a skip is not one of 1, 2, 3, 4, `channels` has not four entries, or `bands` are no pairs.
+        ValueError: if a skip is not one of 1, 2, 3, 4, `channels`, `kernels` or `across` have not four entries, or
+            `bands` are no pairs.
     """
 
     def __init__(
@@ -59,19 +62,24 @@ class DANN(nn.Module):
         bottleneck: int = 24,
         n_sources: int = len(report.SOURCES),
         bands: Sequence[Sequence[int]] | None = None,
+        kernels: Sequence[int] = (3, 3, 5, 5),
+        across: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.skips = tuple(sorted(set(skips)))
         if unknown := [skip for skip in self.skips if skip not in range(1, report.N_POOLINGS + 1)]:
             raise ValueError(f"there is no skip connection {unknown}; choose among 1, 2, 3 and 4")
-        if len(channels) != report.N_POOLINGS:
-            raise ValueError(f"channels has {len(channels)} entries, expected {report.N_POOLINGS}")
+        across = across or (0,) * report.N_POOLINGS
+        for name, each in {"channels": channels, "kernels": kernels, "across": across}.items():
+            if len(each) != report.N_POOLINGS:
+                raise ValueError(f"{name} has {len(each)} entries, expected {report.N_POOLINGS}")
         self.n_sources = n_sources
         inputs = (N_PARTS, *channels)
         self.encoder = nn.ModuleList(
             nn.Sequential(
-                convolution(inputs[stage], inputs[stage + 1], _kernel(stage)),
-                convolution(inputs[stage + 1], inputs[stage + 1], _kernel(stage)),
+                convolution(inputs[stage], inputs[stage + 1], kernels[stage]),
+                convolution(inputs[stage + 1], inputs[stage + 1], kernels[stage]),
+                *_across(stage, channels, across),
             )
             for stage in range(report.N_POOLINGS)
         )
@@ -80,8 +88,8 @@ class DANN(nn.Module):
         below = (*channels[1:], bottleneck)
         self.decoder = nn.ModuleList(
             convolution(
-                below[stage] + (channels[stage] if self.has_skip(stage) else 0), channels[stage], _kernel(stage)
-            )
+                below[stage] + (channels[stage] if self.has_skip(stage) else 0), channels[stage], kernels[stage]
+            ).extend(_across(stage, channels, across))
             for stage in range(report.N_POOLINGS)
         )
         self.masks = nn.Conv2d(channels[0], n_sources * N_PARTS, 3, padding=1)
@@ -118,6 +126,35 @@ class DANN(nn.Module):
             features = self.decoder[stage](features)
         masks = self.masks(features).unflatten(1, (self.n_sources, N_PARTS))
         return masks if self.bands is None else masks * _opened(self.bands, masks)
+
+
+class AcrossBins(nn.Module):
+    """What a frame of a feature map is, seen in all its bins at once, is added to it (Choi et al., 2020,
+    arXiv:1912.02591).
+
+    The harmonics of a tone lie all over the spectrum, further apart than a kernel reaches. Two fully connected layers
+    with few units between them see each frame of each map alone, by weights that all of them share.
+
+    Args:
+        n_bins: of the maps; no other number can be passed.
+        n_maps: feature maps, each of which is normalised.
+        n_units: between the two layers.
+    """
+
+    def __init__(self, n_bins: int, n_maps: int, n_units: int) -> None:
+        super().__init__()
+        self.inward = nn.Linear(n_bins, n_units, bias=False)
+        self.outward = nn.Linear(n_units, n_bins, bias=False)
+        self.norms = nn.ModuleList(nn.GroupNorm(n_maps, n_maps) for _ in range(2))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features `(batch, map, freq, frame)` of equal shape; a `ValueError` if they have other bins."""
+        if features.shape[-2] != self.inward.in_features:
+            raise ValueError(f"{features.shape[-2]} bins; this network was built for {self.inward.in_features}")
+        units = self.inward(features.transpose(-2, -1))             # (batch, map, frame, unit)
+        units = functional.relu(self.norms[0](units))
+        added = self.outward(units).transpose(-2, -1)               # (batch, map, freq, frame)
+        return features + functional.relu(self.norms[1](added))
 
 
 def apply_masks(masks: Tensor, mixture: Tensor) -> Tensor:
@@ -188,5 +225,6 @@ def _opened(bands: Sequence[Sequence[int]], masks: Tensor) -> Tensor:
     return torch.stack([(first <= bins) & (bins <= last) for first, last in bands])[:, None].to(masks.dtype)
 
 
-def _kernel(stage: int) -> int:
-    return 3 if stage < 2 else 5
+def _across(stage: int, channels: Sequence[int], units: Sequence[int]) -> list[nn.Module]:
+    """The layer across all bins of a stage, if it has one."""
+    return [AcrossBins(report.N_BINS // 2**stage, channels[stage], units[stage])] if units[stage] else []

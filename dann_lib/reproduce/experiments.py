@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from dann_lib import report
-from dann_lib.config import MODERN, TrainingConfig
+from dann_lib.config import BEST, MODERN, TrainingConfig
 from dann_lib.synthetic.duets import DUETS, PLACES
 
-REPORT_RUN, MODERN_RUN = "dann-report", "dann-modern"
-MAIN_RUNS = (REPORT_RUN, MODERN_RUN)
+REPORT_RUN, MODERN_RUN, BEST_RUN = "dann-report", "dann-modern", "dann-best"
+MAIN_RUNS = (REPORT_RUN, MODERN_RUN, BEST_RUN)
 """The runs whose weights are kept, and which are scored with BSS Eval v4 and at 44.1 kHz."""
 
 SKIPS: dict[str, tuple[int, ...]] = {
@@ -23,13 +23,14 @@ NETWORKS = ("dann", "feedforward", "autoencoder", "cdae")
 GAINS = (1.0, 30.0, 300.0, 1000.0, 3000.0)
 """Factors that are compared; 1 is no gain."""
 
-Songs = Literal["corpus", "all genres", "without electro", "real", "composed", "both", "apart", "singers", "guitars"]
+Songs = Literal["corpus", "helped", "all genres", "without electro", "real", "composed", "both", "apart", "singers", "guitars"]
 ALL_GENRES, WITHOUT_ELECTRO = "embedded-all-genres", "embedded-without-electro"
 ORDERS = ("free", "fixed", "remixed")
 """How networks learn from duets: with any order of the estimates, with a fixed one, with any from remixed duets."""
 
 SONGS: dict[str, Songs] = {
     ALL_GENRES: "all genres", WITHOUT_ELECTRO: "without electro",
+    BEST_RUN: "helped", "step-composed": "helped", "step-across": "helped",
     "data-real": "real", "data-composed": "composed", "data-both": "both", "bands": "real",
     **dict.fromkeys(("three-sources", "five-sources", "asked"), "apart"),
     **{f"{kind}-{name}": kind for kind in DUETS for name in ORDERS},
@@ -56,6 +57,11 @@ EXPERIMENTS: dict[str, dict[str, TrainingConfig]] = {
     "duets": {f"{kind}-{name}": replace(MODERN, sources=PLACES, remix=name == "remixed",
                                         order="fixed" if name == "fixed" else "free")
               for kind in DUETS for name in ORDERS},
+    "best": {BEST_RUN: BEST},
+    "ladder-large-batches": {"step-adam": replace(MODERN, loss="l1", remix=False)},
+    "ladder": {"step-batches": replace(MODERN, loss="l1", remix=False), "step-remix": replace(MODERN, loss="l1"),
+               "step-loss": MODERN},
+    "ladder-composed": {"step-composed": MODERN, "step-across": BEST},
 }
 """Experiment → name of each run → how it is trained, in the order in which they are started.
 
@@ -136,6 +142,14 @@ _BEYOND = {
 }
 """Of what the conclusion proposes; an epoch of the first two has 240 chunks of 7 s (`songs.songs_of`)."""
 
+_LADDER = {
+    "ladder-large-batches": Length(20, n_chunk_frames=44),
+    "ladder": Length(20, batch_size=4, n_chunk_frames=44),
+    "ladder-composed": Length(5, batch_size=4, n_chunk_frames=44),
+}
+"""Equal computation: 400 updates with 4 chunks, or 100 with 16; an epoch has 80 chunks of real songs, and 240 more of
+composed ones where these help."""
+
 EXCERPTS = Budget({
     "report": Length(100, seeds=(0, 1)),
     "modern": Length(130, batch_size=4, seeds=(0,)),
@@ -143,7 +157,7 @@ EXCERPTS = Budget({
     "gains": Length(12, seeds=(0, 1)),
     "networks": Length(12, batch_size=4, seeds=(0,)),
     "genre": Length(30, batch_size=2, seeds=(0, 1), n_chunk_frames=22),
-    **_BEYOND,
+    **_BEYOND, "best": Length(52, batch_size=4, n_chunk_frames=61), **_LADDER,
 })
 """The 7-second excerpts on two processor cores.
 
@@ -155,13 +169,14 @@ hyper-parameters does not.
 FULL = Budget({
     "report": Length(200), "modern": Length(200, batch_size=4), "skips": Length(100), "gains": Length(10),
     "networks": Length(50), "genre": Length(30, batch_size=2, n_chunk_frames=22), **_BEYOND,
+    "best": Length(200, batch_size=4), **_LADDER,
 }, beyond=100)
 """MUSDB18 or MUSDB18-HQ, as in the report: some 2000 chunks, 100 epochs and more; for a machine with a GPU."""
 
 EMBEDDED = Budget(
     {"report": Length(2, batch_size=2, seeds=(0,)), "modern": Length(2, batch_size=2, seeds=(0, 1)),
      "skips": Length(1, batch_size=2, seeds=(0, 1)),
-     **dict.fromkeys(("gains", "networks", "genre"), Length(1, batch_size=4, seeds=(0,))),
+     **dict.fromkeys(("gains", "networks", "genre", "best", *_LADDER), Length(1, batch_size=4, seeds=(0,))),
      **dict.fromkeys(_BEYOND, Length(1, batch_size=4, seeds=(0,), n_chunk_frames=44))},
     composed=1, beyond=8, dann={"channels": (4, 8, 16, 16), "bottleneck": 12}, trends=False, v4=False,
 )

@@ -28,8 +28,8 @@ from dann_lib.synthetic.styles import STYLES
 FIRST_TO_SCORE, FIRST_TO_CHOOSE, FIRST_TO_LEARN = 5000, 7000, 9000
 """Seeds of composed songs begin here, for scores, for validation and for training; the embedded corpus' are below."""
 
-STEMS = {"song": report.STEMS, "apart": APART, "singers": PLACES, "guitars": PLACES}
-"""What is composed → its stems: the usual ones, instruments apart, or two of the same type."""
+STEMS = {"song": report.STEMS, "band": report.STEMS[1:], "apart": APART, "singers": PLACES, "guitars": PLACES}
+"""What is composed → its stems: the usual ones, those without the singer, instruments apart, or two of the same type."""
 
 
 class Composition(NamedTuple):
@@ -83,7 +83,8 @@ def songs_of(songs: Songs, corpus_name: str, folder: Path, n_songs: int) -> Corp
 
     "real", "composed" and "both" are a corpus whose training songs are listed three times, as many composed songs
     three times in their place, or its own twice and the composed ones once: epochs of equal length, with the same
-    held-out songs. "apart" are composed songs with guitar and keys apart, "singers" and "guitars" are duets.
+    held-out songs. "helped" is the corpus with composed drums, basses and accompaniments, half as many again as it has
+    songs: remixing draws from both, and singers from the corpus alone. "apart" are composed songs with guitar and keys apart, "singers" and "guitars" are duets.
 
     Args:
         songs: one of `experiments.Songs`.
@@ -96,11 +97,13 @@ def songs_of(songs: Songs, corpus_name: str, folder: Path, n_songs: int) -> Corp
     corpus = open_corpus(corpus_name, progress=False)
     if songs == "corpus":
         return corpus
-    genres = tuple(STYLES)
-    if songs in ("real", "composed", "both"):
+    if songs == "helped":
+        real = corpus.select("train")
+        learned = real + compose(mixed(FIRST_TO_LEARN, len(real) * 3 // 2, "band"), folder, "train", progress=False)
+        rest = corpus.select("valid") + corpus.select("test")
+    elif songs in ("real", "composed", "both"):
         real = corpus.select("train")[:n_songs]
-        new = compose([Composition(genres[song % 4], 4 + song // 4 % 5, FIRST_TO_LEARN + song)
-                       for song in range(len(real))], folder, "train", progress=False)
+        new = compose(mixed(FIRST_TO_LEARN, len(real)), folder, "train", progress=False)
         learned = {"real": real * 3, "composed": new * 3, "both": real * 2 + new}[songs]
         rest = corpus.select("valid") + corpus.select("test")
     else:
@@ -109,6 +112,12 @@ def songs_of(songs: Songs, corpus_name: str, folder: Path, n_songs: int) -> Corp
         rest = compose(written(FIRST_TO_CHOOSE, n_songs // 4), folder, "valid", progress=False)
     names = " ".join((corpus.fingerprint, songs, str(VERSION), *(track.name for track in learned + rest)))
     return replace(corpus, tracks=learned + rest, fingerprint=sha256(names.encode()).hexdigest())
+
+
+def mixed(first_seed: int, n_songs: int, kind: str = "song") -> list[Composition]:
+    """All genres, with four to eight instruments."""
+    genres = tuple(STYLES)
+    return [Composition(genres[song % 4], 4 + song // 4 % 5, first_seed + song, kind) for song in range(n_songs)]
 
 
 def apart(first_seed: int, n_songs: int) -> list[Composition]:
@@ -141,8 +150,9 @@ def part_of(corpus: Corpus, songs: Songs) -> Corpus:
 def _render(composition: Composition, path: Path) -> None:
     genre, n_instruments, seed, kind = composition
     signals = (render_duet(kind, genre, seed) if kind in DUETS
-               else render_song(compose_song(genre, n_instruments, seed), STEMS[kind]))
-    stereo = np.stack([signals[name] for name in ("mixture", *STEMS[kind])])   # (signal, sample, channel)
+               else render_song(compose_song(genre, n_instruments, seed), APART if kind == "apart" else report.STEMS))
+    stems = [signals[name] for name in STEMS[kind]]
+    stereo = np.stack([np.sum(stems, axis=0), *stems])                         # (signal, sample, channel)
     mono = np.ascontiguousarray(stereo.mean(axis=-1).T)                        # (sample, signal)
     low = soxr.resample(mono, report.SONG_RATE, report.SAMPLE_RATE).T
     with atomic_write(path) as temporary, open(temporary, "wb") as file:
