@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dann_lib import report
-from dann_lib.config import MODERN, TrainingConfig
+from dann_lib.config import PRESETS, TrainingConfig
 from dann_lib.errors import CheckpointError, DannError, OutputError
-from dann_lib.files import data_folder, reference_folder
+from dann_lib.files import data_folder, shipped_weights
 
 EPILOG = """
 the whole way, on the songs that come with the course:
@@ -100,9 +100,11 @@ def train(options: argparse.Namespace) -> None:
 
     chosen = {name: value for name, value in vars(options).items()
               if value is not None and hasattr(TrainingConfig, name)}
+    preset = PRESETS[options.preset]
+    chosen["network_options"] = preset.network_options if options.network == preset.network else {}
     if options.skips is not None:
-        chosen["network_options"] = {"skips": options.skips}
-    config = dataclasses.replace(MODERN if options.preset == "modern" else TrainingConfig(), **chosen)
+        chosen["network_options"] = chosen["network_options"] | {"skips": options.skips}
+    config = dataclasses.replace(preset, **chosen)
     run = train(open_corpus(options.corpus), config, options.folder, device=options.device,
                 precision=options.precision, restart=options.restart)
     if int(os.environ.get("RANK", 0)) > 0:
@@ -135,8 +137,8 @@ def separate(options: argparse.Namespace) -> int:
 
 
 def newest_weights() -> Path:
-    """The weights that `separate` takes: the modern reference run's, else one's own newest, else `CheckpointError`."""
-    reference = reference_folder() / "weights" / "dann-modern.safetensors"
+    """The weights that `separate` takes: those that came with the code, else one's own newest, else `CheckpointError`."""
+    reference = shipped_weights()
     own = sorted((data_folder() / "runs").glob("*/weights.safetensors"), key=lambda path: path.stat().st_mtime)
     if not reference.is_file() and not own:
         raise CheckpointError("no weights were named and none were trained; run: python -m dann_lib train")
@@ -294,8 +296,9 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, dict[
         **CORPUS,
         "--folder": {"type": Path, "default": data_folder() / "runs" / "dann",
                      "help": "where weights, checkpoint and history go; a run in it is gone on with"},
-        "--preset": {"choices": ("report", "modern"), "default": "report",
-                     "help": "report: SGD as in II.c; modern: Adam, one cycle, a loss in dB, remixed songs"},
+        "--preset": {"choices": tuple(PRESETS), "default": "report",
+                     "help": "report: SGD as in II.c; modern: Adam, one cycle, a loss in dB, remixed songs; best: the "
+                             "same with layers across all bins"},
         "--network": {"default": TrainingConfig.network, "help": "dann, asked, autoencoder, feedforward or cdae"},
         "--sources": {"nargs": "+", "metavar": "STEM",
                       "help": f"what to separate: stems of the corpus (default: {' '.join(report.SOURCES)})"},

@@ -113,3 +113,6 @@ BEST = dataclasses.replace(MODERN, network_options={
 
 The network of `separate`: with composed drums, bass and accompaniment among its songs (`reproduce.songs.songs_of`).
 """
+
+PRESETS = {"report": TrainingConfig(), "modern": MODERN, "best": BEST}
+"""Configurations by name, as the command line takes them."""

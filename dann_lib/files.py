@@ -31,6 +31,11 @@ def data_folder() -> Path:
     return Path(os.environ.get("DANN_DATA") or Path(__file__).resolve().parents[1] / "data")
 
 
+def shipped_weights() -> Path:
+    """The network that `separate`, the panel and lesson 7 take: the last one of `reproduce.experiments.MAIN_RUNS`."""
+    return reference_folder() / "weights" / "dann-best.safetensors"
+
+
 def reference_folder() -> Path:
     """The folder of the stored results, which comes with the code: `data/reference`."""
     return Path(__file__).resolve().parents[1] / "data" / "reference"

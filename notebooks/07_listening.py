@@ -43,7 +43,7 @@ from dann_lib import figures, player, report, spectrogram
 from dann_lib.course import lessons, live
 from dann_lib.corpus import open_corpus
 from dann_lib.evaluation import oracles, rate_ceiling, sdr_sir_sar
-from dann_lib.files import data_folder, reference_folder
+from dann_lib.files import data_folder, shipped_weights
 from dann_lib.reproduce import Evidence
 from dann_lib.reproduce.findings import pauses
 from dann_lib.separation import Separator
@@ -204,13 +204,14 @@ figures.bars(quieter, "level of the estimate relative to the truth (dB)", form="
 #
 # ## 3. How good could it be?
 #
-# The same song with two others: the **reference network**, the same DANN, trained on real songs for half an
-# hour, which has never heard a song of this kind; and the ideal ratio mask of lesson 6, which knows the truth.
+# The same song with two others: the **reference network**, a DANN of the same size, trained for three quarters of an
+# hour on real songs and on drums, basses and accompaniments composed like these, but on no singer of this kind; and
+# the ideal ratio mask of lesson 6, which knows the truth.
 #
-# **Predict:** real songs are more varied than ours, but different. Which of the two networks is better here?
+# **Predict:** which of the two networks is better here, and for which source is that least sure?
 
 # %%
-weights = reference_folder() / "weights" / "dann-modern.safetensors"
+weights = shipped_weights()
 reference = Separator.load(weights, "cpu", "float32")
 all_estimates = {
     "your DANN": estimates,
@@ -788,13 +789,13 @@ from dann_lib.corpus import open_corpus
 from dann_lib.evaluation import sdr_sir_sar
 from dann_lib.evaluation.oracles import part_masks
 from dann_lib.course.exercises import hearing
-from dann_lib.files import reference_folder
+from dann_lib.files import shipped_weights
 from dann_lib.separation import Separator
 
 # %%
 track = open_corpus("synthetic").select("test")[2]
 mixture, *true_stems = np.array(track.waveforms)  # five signals at 8.82 kHz
-weights = reference_folder() / "weights" / "dann-modern.safetensors"
+weights = shipped_weights()
 dann = Separator.load(weights, "cpu", "float32")
 estimates = dann.separate_waveform(mixture)
 passage = slice(0, 22_050)  # 2.5 s at 8.82 kHz

@@ -14,11 +14,10 @@
 
 # %%
 from dann_lib.course import lessons
-from dann_lib.files import reference_folder
+from dann_lib.files import shipped_weights
 from dann_lib.course.own_song import own_song
 
-shipped = reference_folder() / "weights" / "dann-modern.safetensors"
-weights = {"trained on 80 real songs": shipped}
+weights = {"trained on 80 real songs, and composed ones": shipped_weights()}
 yours = lessons.live_folder("05") / "weights.safetensors"
 if yours.is_file():
     weights["trained by you in lesson 5"] = yours

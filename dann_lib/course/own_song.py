@@ -25,7 +25,7 @@ from dann_lib.audio.reading import SongFacts, look_through
 from dann_lib.audio.songs import safe_name, stem_folder
 from dann_lib.audio.stems import Separated, separate_file
 from dann_lib.errors import AudioError, DannError
-from dann_lib.files import data_folder, reference_folder
+from dann_lib.files import data_folder, shipped_weights
 from dann_lib.separation import Separator
 
 PIECE_BYTES = 2**22
@@ -47,7 +47,7 @@ def own_song(weights: Mapping[str, Path] | None = None, folder: Path | None = No
         weights: name → weights to choose among; the shipped network if `None`.
         folder: where the stems go, in a folder with the song's name; `data/separated` if `None`.
     """
-    shipped = {"reference network": reference_folder() / "weights" / "dann-modern.safetensors"}
+    shipped = {"reference network": shipped_weights()}
     return OwnSong(weights or shipped, Path(folder or data_folder() / "separated"))
 
 

@@ -46,7 +46,7 @@ def reproduce(
         OutputError: if a folder cannot be written.
     """
     from dann_lib.corpus import open_corpus
-    from dann_lib.reproduce import drawing, ledger, measuring, scoring
+    from dann_lib.reproduce import drawing, ladder, ledger, measuring, scoring
     from dann_lib.reproduce.learning import Machine, train_all
     from dann_lib.separation import Separator
 
@@ -63,6 +63,8 @@ def reproduce(
     outcomes = ledger.ledger(evidence)
     ledger.write_claims(outcomes, out)
     if out == reference_folder():
-        replace_between(out.parents[1] / "README.md", ledger.MARKS, ledger.markdown(outcomes, "data/reference"))
+        readme = out.parents[1] / "README.md"
+        replace_between(readme, ledger.MARKS, ledger.markdown(outcomes, "data/reference"))
+        replace_between(readme, ladder.MARKS, ladder.markdown(evidence))
     drawing.draw_all(evidence)
     return evidence

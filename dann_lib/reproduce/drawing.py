@@ -14,11 +14,12 @@ from dann_lib import figures, report
 from dann_lib.errors import DannError
 from dann_lib.figures import Drawing
 from dann_lib.files import output_errors
+from dann_lib.reproduce import ladder
 from dann_lib.reproduce.evidence import Evidence
 from dann_lib.reproduce.experiments import (
     ALL_GENRES,
+    BEST_RUN,
     EXPERIMENTS,
-    MAIN_RUNS,
     MODERN_RUN,
     NETWORKS,
     ORDERS,
@@ -203,6 +204,15 @@ def _duets(evidence: Evidence) -> Drawing:
                                                  "composed duets with 95 % intervals, mean of the seeds.")
 
 
+def _ladder(evidence: Evidence) -> Drawing:
+    rows = {step.title if step.kept else f"left out: {step.title}": ladder.gained(evidence, step)
+            for step in ladder.STEPS + ladder.TRIALS if step.before}
+    return figures.intervals(
+        rows, "gain on the step before (dB)", "What each step adds to the SDR on the validation songs: median over the "
+                                              "songs of the mean of sources and seeds, with 95 % intervals. What was "
+                                              "left out is compared with the step that it would have followed.")
+
+
 DRAWINGS: Mapping[str, tuple[Callable[[Evidence], Drawing], tuple[str, ...]]] = {
     "figure_5": (lambda evidence: figures.figure_5(_skip_histories(evidence, "none", "1", "1+2+3")),
                  ("skips-none", "skips-1", "skips-1+2+3")),
@@ -211,10 +221,11 @@ DRAWINGS: Mapping[str, tuple[Callable[[Evidence], Drawing], tuple[str, ...]]] = 
     "figure_8": (lambda evidence: figures.figure_8(evidence.histories(REPORT_RUN)), (REPORT_RUN,)),
     "figure_9": (partial(_figure_9, run=REPORT_RUN), (REPORT_RUN,)),
     "figure_9_modern": (partial(_figure_9, run=MODERN_RUN), (MODERN_RUN,)),
+    "figure_9_best": (partial(_figure_9, run=BEST_RUN), (BEST_RUN,)),
     "skips": (_skips, ("skips-none",)),
     "gains": (_gains, ("gain-1", "gain-300")),
     "networks": (_networks, tuple(f"network-{name}" for name in NETWORKS)),
-    "treatment": (_treatment, MAIN_RUNS),
+    "treatment": (_treatment, (REPORT_RUN, MODERN_RUN)),
     "resolution": (_resolution, ()),
     "instruments": (_instruments, (ALL_GENRES,)),
     "genre": (_genre, (ALL_GENRES,)),
@@ -223,5 +234,6 @@ DRAWINGS: Mapping[str, tuple[Callable[[Evidence], Drawing], tuple[str, ...]]] = 
     "data": (_data, (*EXPERIMENTS["data"], *EXPERIMENTS["bands"])),
     "instruments_apart": (_instruments_apart, tuple(EXPERIMENTS["instruments-apart"])),
     "duets": (_duets, tuple(EXPERIMENTS["duets"])),
+    "ladder": (_ladder, tuple(step.run for step in ladder.STEPS[:-1])),
 }
 """Name of each file in `data/reference/figures/`, without its ending → its drawing, and the runs that it shows."""

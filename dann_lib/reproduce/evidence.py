@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dann_lib.corpus import Corpus
 
 MANIFEST, SCORES, MEASUREMENTS, CLAIMS_FILE = "manifest.json", "scores.csv", "measurements.csv", "claims.csv"
+TRIALS = "trials.csv"
 
 LARGEST_BYTES = 20_000_000
 """Stored results are part of a clone, and stay below this."""
@@ -68,6 +69,13 @@ class Evidence:
         return read_scores(self.folder / SCORES)
 
     @cached_property
+    def trials(self) -> pd.DataFrame:
+        """The same of what was tried and left out (`ladder.TRIALS`); part of the results that came with the code."""
+        from dann_lib.evaluation import read_scores
+
+        return read_scores(self.folder / TRIALS)
+
+    @cached_property
     def measurements(self) -> pd.DataFrame:
         """`experiment, case, song, source, quantity, unit, value`; see `measuring`."""
         import pandas as pd
@@ -103,7 +111,8 @@ class Evidence:
         Raises:
             DannError: if there are no such scores.
         """
-        table = self.scores[self.scores["run"].str.fullmatch(rf"{re.escape(name)}(-seed\d+)?")]
+        scores = self.trials if name.startswith("trial-") else self.scores
+        table = scores[scores["run"].str.fullmatch(rf"{re.escape(name)}(-seed\d+)?")]
         table = table[table["rate_hz"] == rate_hz]
         wanted = table[table["metric"] == metric]
         if not len(wanted):

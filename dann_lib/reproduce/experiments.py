@@ -12,7 +12,12 @@ from dann_lib.synthetic.duets import DUETS, PLACES
 
 REPORT_RUN, MODERN_RUN, BEST_RUN = "dann-report", "dann-modern", "dann-best"
 MAIN_RUNS = (REPORT_RUN, MODERN_RUN, BEST_RUN)
-"""The runs whose weights are kept, and which are scored with BSS Eval v4 and at 44.1 kHz."""
+LONGER = "step-longer"
+"""The runs whose weights are kept, and which are scored with BSS Eval v4 and at 44.1 kHz; the last one is shipped, and
+scored on the validation songs too, as the last step of the ladder, `LONGER`."""
+
+LADDER = ("ladder-large-batches", "ladder", "ladder-composed")
+"""Experiments whose runs are steps of the ladder (`ladder.STEPS`), scored on the validation songs."""
 
 SKIPS: dict[str, tuple[int, ...]] = {
     "none": (), "1": (1,), "2": (2,), "3": (3,), "2+3": (2, 3), "1+2+3": (1, 2, 3), "1+2+3+4": (1, 2, 3, 4),
@@ -23,7 +28,8 @@ NETWORKS = ("dann", "feedforward", "autoencoder", "cdae")
 GAINS = (1.0, 30.0, 300.0, 1000.0, 3000.0)
 """Factors that are compared; 1 is no gain."""
 
-Songs = Literal["corpus", "helped", "all genres", "without electro", "real", "composed", "both", "apart", "singers", "guitars"]
+Songs = Literal["corpus", "helped", "all genres", "without electro", "real", "composed", "both", "apart", "singers",
+                "guitars"]
 ALL_GENRES, WITHOUT_ELECTRO = "embedded-all-genres", "embedded-without-electro"
 ORDERS = ("free", "fixed", "remixed")
 """How networks learn from duets: with any order of the estimates, with a fixed one, with any from remixed duets."""
@@ -142,13 +148,10 @@ _BEYOND = {
 }
 """Of what the conclusion proposes; an epoch of the first two has 240 chunks of 7 s (`songs.songs_of`)."""
 
-_LADDER = {
-    "ladder-large-batches": Length(20, n_chunk_frames=44),
-    "ladder": Length(20, batch_size=4, n_chunk_frames=44),
-    "ladder-composed": Length(5, batch_size=4, n_chunk_frames=44),
-}
-"""Equal computation: 400 updates with 4 chunks, or 100 with 16; an epoch has 80 chunks of real songs, and 240 more of
-composed ones where these help."""
+_LADDER = dict(zip(LADDER, (Length(20, n_chunk_frames=44), Length(20, batch_size=4, n_chunk_frames=44),
+                            Length(5, batch_size=4, n_chunk_frames=44)), strict=True))
+"""Equal computation: 400 updates with 4 chunks, or 100 with 16. An epoch of 7-second excerpts has 80 chunks, and 240
+more of composed songs where these help."""
 
 EXCERPTS = Budget({
     "report": Length(100, seeds=(0, 1)),

@@ -21,7 +21,7 @@ from dann_lib.errors import DannError
 from dann_lib.files import atomic_write
 from dann_lib.reproduce import processes
 from dann_lib.reproduce.experiments import Budget, TrainingRun, plan
-from dann_lib.reproduce.songs import songs_of
+from dann_lib.reproduce.songs import n_helpers, songs_of
 
 if TYPE_CHECKING:
     from dann_lib.corpus import Corpus
@@ -187,8 +187,8 @@ def _seconds_of_songs(run: TrainingRun, seconds: Mapping[str, float], budget: Bu
     """Seconds of music that an epoch learns from, and of what is held out (see `songs.songs_of`)."""
     if run.songs == "corpus":
         return seconds["train"], seconds[run.config.held_out]
-    if run.songs == "helped":  # half as many composed ones again as there are songs of 7 s or longer
-        return 2.5 * seconds["train"], seconds[run.config.held_out]
+    if run.songs == "helped":
+        return seconds["train"] + n_helpers(budget.beyond) * COMPOSED_S, seconds[run.config.held_out]
     if run.songs in ("real", "composed", "both"):
         return 3 * seconds["train"], seconds["valid"]
     if run.songs in ("all genres", "without electro"):

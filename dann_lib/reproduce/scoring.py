@@ -1,6 +1,6 @@
-"""The scores of the reproduction: main runs, oracles and ablation on the test songs, controlled runs on composed ones.
+"""The scores of the reproduction: main runs, oracles and ablation on the test songs, the ladder on validation songs.
 
-In composed songs one thing changes, by composition, and nothing else (report, III.b).
+Controlled runs are scored on composed songs, in which one thing changes and nothing else (report, III.b).
 """
 
 from __future__ import annotations
@@ -18,7 +18,17 @@ import pandas as pd
 
 from dann_lib import report
 from dann_lib.evaluation import evaluate, oracles, sdr_sir_sar
-from dann_lib.reproduce.experiments import BANDS, FIVE, MAIN_RUNS, MODERN_RUN, Budget, TrainingRun
+from dann_lib.reproduce.experiments import (
+    BANDS,
+    BEST_RUN,
+    FIVE,
+    LADDER,
+    LONGER,
+    MAIN_RUNS,
+    MODERN_RUN,
+    Budget,
+    TrainingRun,
+)
 from dann_lib.reproduce.measuring import PhaseKept, treatment
 from dann_lib.reproduce.songs import FIRST_TO_SCORE, Composition, apart, compose, duets
 from dann_lib.separation import Separator
@@ -47,9 +57,12 @@ def score_all(
     """
     songs, out, high = corpus.select("test"), folder / "scores", report.SONG_RATE
     known = oracles(high)
-    at = {songs: _separators([run for run in runs if run.songs == songs and run.experiment != "gains"], folder)
-          for songs in dict.fromkeys(run.songs for run in runs)}
-    trained = at["corpus"]
+    scored = [run for run in runs if run.experiment != "gains" and run.experiment not in LADDER]
+    at = {songs: _separators([run for run in scored if run.songs == songs], folder)
+          for songs in dict.fromkeys(run.songs for run in scored)}
+    trained = at["corpus"] | at["helped"]
+    steps = _separators([run for run in runs if run.experiment in LADDER], folder) | {
+        name.replace(BEST_RUN, LONGER): separator for name, separator in at["helped"].items()}
     main = {name: known[name] for name in FRAME} | {name: trained[name] for name in MAIN_RUNS}
     more: dict[str, Any] = {name: known[name] for name in MORE_ORACLES}
     others = {name: each for name, each in trained.items() if name not in MAIN_RUNS}
@@ -70,6 +83,7 @@ def score_all(
         evaluate(songs, more | others, out=out, v4=False, progress=progress),
         evaluate(songs, main, out=out, rate_hz=high, v4=budget.v4, progress=progress),
         evaluate(songs, at_high_rate, out=out, rate_hz=high, v4=False, progress=progress),
+        evaluate(corpus.select("valid"), steps, out=out, v4=False, progress=progress),
         evaluate(composed, at["all genres"] | at["without electro"], out=out, v4=False, progress=progress),
         evaluate(with_keys, of_three, out=out, v4=False, progress=progress),
         evaluate(with_keys, of_five, out=out, v4=False, sources=FIVE, progress=progress),

@@ -29,7 +29,7 @@ FIRST_TO_SCORE, FIRST_TO_CHOOSE, FIRST_TO_LEARN = 5000, 7000, 9000
 """Seeds of composed songs begin here, for scores, for validation and for training; the embedded corpus' are below."""
 
 STEMS = {"song": report.STEMS, "band": report.STEMS[1:], "apart": APART, "singers": PLACES, "guitars": PLACES}
-"""What is composed → its stems: the usual ones, those without the singer, instruments apart, or two of the same type."""
+"""What is composed → its stems: the usual ones, all but the singer's, instruments apart, or two of the same type."""
 
 
 class Composition(NamedTuple):
@@ -83,14 +83,15 @@ def songs_of(songs: Songs, corpus_name: str, folder: Path, n_songs: int) -> Corp
 
     "real", "composed" and "both" are a corpus whose training songs are listed three times, as many composed songs
     three times in their place, or its own twice and the composed ones once: epochs of equal length, with the same
-    held-out songs. "helped" is the corpus with composed drums, basses and accompaniments, half as many again as it has
-    songs: remixing draws from both, and singers from the corpus alone. "apart" are composed songs with guitar and keys apart, "singers" and "guitars" are duets.
+    held-out songs. "helped" is the corpus and composed drums, basses and accompaniments: remixing draws these from
+    both, and singers from the corpus. "apart" are composed songs with guitar and keys apart, "singers" and "guitars"
+    are duets.
 
     Args:
         songs: one of `experiments.Songs`.
         corpus_name: of the corpus that is reproduced on.
         folder: where composed songs are kept.
-        n_songs: of the conclusion's experiments (`Budget.beyond`).
+        n_songs: of the conclusion's experiments (`Budget.beyond`); the helpers are half as many again.
     """
     if songs in ("all genres", "without electro"):
         return part_of(open_corpus("synthetic", progress=False), songs)
@@ -98,8 +99,8 @@ def songs_of(songs: Songs, corpus_name: str, folder: Path, n_songs: int) -> Corp
     if songs == "corpus":
         return corpus
     if songs == "helped":
-        real = corpus.select("train")
-        learned = real + compose(mixed(FIRST_TO_LEARN, len(real) * 3 // 2, "band"), folder, "train", progress=False)
+        helpers = compose(mixed(FIRST_TO_LEARN, n_helpers(n_songs), "band"), folder, "train", progress=False)
+        learned = corpus.select("train") + helpers
         rest = corpus.select("valid") + corpus.select("test")
     elif songs in ("real", "composed", "both"):
         real = corpus.select("train")[:n_songs]
@@ -112,6 +113,11 @@ def songs_of(songs: Songs, corpus_name: str, folder: Path, n_songs: int) -> Corp
         rest = compose(written(FIRST_TO_CHOOSE, n_songs // 4), folder, "valid", progress=False)
     names = " ".join((corpus.fingerprint, songs, str(VERSION), *(track.name for track in learned + rest)))
     return replace(corpus, tracks=learned + rest, fingerprint=sha256(names.encode()).hexdigest())
+
+
+def n_helpers(n_songs: int) -> int:
+    """How many composed songs help so many real ones: of five drummers that remixing can draw, three are composed."""
+    return n_songs * 3 // 2
 
 
 def mixed(first_seed: int, n_songs: int, kind: str = "song") -> list[Composition]:

@@ -33,13 +33,13 @@ from dann_lib.corpus import open_corpus
 from dann_lib.evaluation import sdr_sir_sar
 from dann_lib.evaluation.oracles import part_masks
 from dann_lib.course.exercises import hearing
-from dann_lib.files import reference_folder
+from dann_lib.files import shipped_weights
 from dann_lib.separation import Separator
 
 # %%
 track = open_corpus("synthetic").select("test")[2]
 mixture, *true_stems = np.array(track.waveforms)  # five signals at 8.82 kHz
-weights = reference_folder() / "weights" / "dann-modern.safetensors"
+weights = shipped_weights()
 dann = Separator.load(weights, "cpu", "float32")
 estimates = dann.separate_waveform(mixture)
 passage = slice(0, 22_050)  # 2.5 s at 8.82 kHz
