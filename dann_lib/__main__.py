@@ -137,7 +137,7 @@ def separate(options: argparse.Namespace) -> int:
 
 
 def newest_weights() -> Path:
-    """The weights that `separate` takes: those that came with the code, else one's own newest, else `CheckpointError`."""
+    """The weights that `separate` takes: the shipped ones, else one's own newest, else `CheckpointError`."""
     reference = shipped_weights()
     own = sorted((data_folder() / "runs").glob("*/weights.safetensors"), key=lambda path: path.stat().st_mtime)
     if not reference.is_file() and not own:

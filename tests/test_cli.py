@@ -19,6 +19,7 @@ from dann_lib.__main__ import COMMANDS, MEASUREMENTS, main, newest_weights
 from dann_lib.baselines import NETWORKS
 from dann_lib.files import reference_folder
 from dann_lib.reproduce import processes
+from dann_lib.reproduce.experiments import MAIN_RUNS
 
 
 def run(capsys, *arguments: object) -> tuple[int, str, str]:
@@ -234,7 +235,7 @@ def test_the_module_runs_from_any_folder(tmp_path):
 
 
 def test_without_weights_it_separates_with_the_network_that_comes_with_the_course():
-    assert newest_weights() == reference_folder() / "weights" / "dann-modern.safetensors"
+    assert newest_weights() == reference_folder() / "weights" / f"{MAIN_RUNS[-1]}.safetensors"
 
 
 def test_a_band_trains_on_stems_of_its_own(tmp_path, capsys):

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from dann_lib import report
-from dann_lib.baselines import NETWORKS, build
-from dann_lib.network import DANN, apply_masks, convolution, n_parameters, up_sample
+from dann_lib.baselines import NETWORKS, build, network_of
+from dann_lib.config import BEST
+from dann_lib.network import DANN, AcrossBins, apply_masks, convolution, n_parameters, up_sample
 
 
 def test_equation_1_max_pooling_takes_the_highest_value():
@@ -101,6 +102,8 @@ def test_masks_are_finite_and_depend_neither_on_the_level_nor_on_the_batch():
     (lambda: build("unet"), "no network 'unet'"),
     (lambda: DANN(skips=(5,)), "no skip connection"),
     (lambda: DANN(channels=(8, 8)), "expected 4"),
+    (lambda: DANN(kernels=(3,)), "kernels has 1 entries, expected 4"),
+    (lambda: DANN(across=(0, 8, 8, 8))(torch.zeros(1, 2, 64, 16)), "built for 512"),
     (lambda: DANN()(torch.zeros(1, 3, 64, 64)), "2 parts"),
     (lambda: DANN()(torch.zeros(1, 2, 64, 15)), "at least 32 by 16"),
     (lambda: build("feedforward")(torch.zeros(1, 2, 64, 15)), "built for 1025"),
@@ -109,6 +112,19 @@ def test_masks_are_finite_and_depend_neither_on_the_level_nor_on_the_batch():
 def test_wrong_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_layer_across_bins_sees_each_frame_of_each_map_as_a_whole():
+    layer, features = AcrossBins(n_bins=9, n_maps=3, n_units=4), torch.randn(2, 3, 9, 7)
+    norm = nn.functional.instance_norm
+    units = norm(torch.einsum("ub,nmbt->nmtu", layer.inward.weight, features)).relu()
+    added = norm(torch.einsum("bu,nmtu->nmbt", layer.outward.weight, units)).relu()
+    torch.testing.assert_close(layer(features), features + added, atol=1e-5, rtol=1e-4)
+
+
+def test_the_best_network_is_of_the_size_of_the_report_s():
+    best = n_parameters(network_of(BEST))
+    assert best == pytest.approx(n_parameters(DANN()), rel=0.02) and best < 550_000
 
 
 def test_masks_are_closed_outside_their_bands():

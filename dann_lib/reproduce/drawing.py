@@ -206,7 +206,7 @@ def _duets(evidence: Evidence) -> Drawing:
 
 def _ladder(evidence: Evidence) -> Drawing:
     rows = {step.title if step.kept else f"left out: {step.title}": ladder.gained(evidence, step)
-            for step in ladder.STEPS + ladder.TRIALS if step.before}
+            for step in ladder.steps(evidence) if step.before}
     return figures.intervals(
         rows, "gain on the step before (dB)", "What each step adds to the SDR on the validation songs: median over the "
                                               "songs of the mean of sources and seeds, with 95 % intervals. What was "

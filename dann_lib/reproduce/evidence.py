@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dann_lib.corpus import Corpus
 
 MANIFEST, SCORES, MEASUREMENTS, CLAIMS_FILE = "manifest.json", "scores.csv", "measurements.csv", "claims.csv"
-TRIALS = "trials.csv"
+TRIALS_FILE = "trials.csv"
 
 LARGEST_BYTES = 20_000_000
 """Stored results are part of a clone, and stay below this."""
@@ -73,7 +73,7 @@ class Evidence:
         """The same of what was tried and left out (`ladder.TRIALS`); part of the results that came with the code."""
         from dann_lib.evaluation import read_scores
 
-        return read_scores(self.folder / TRIALS)
+        return read_scores(self.folder / TRIALS_FILE)
 
     @cached_property
     def measurements(self) -> pd.DataFrame:

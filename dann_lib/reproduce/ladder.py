@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dann_lib.reproduce.evidence import Evidence
+from dann_lib.reproduce.evidence import TRIALS_FILE, Evidence
 from dann_lib.reproduce.findings import Interval, median
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ TRIALS = (
 """What was tried in the same way and left out; their scores are kept in `trials.csv`, their code is not."""
 
 
+def steps(evidence: Evidence) -> tuple[Step, ...]:
+    """What the evidence holds: the steps, and the trials where they came with it."""
+    return STEPS + (TRIALS if (evidence.folder / TRIALS_FILE).is_file() else ())
+
+
 def table(evidence: Evidence) -> pd.DataFrame:
     """A row for each step: its title, median SDR (5) of each source, what it gains in dB with an interval over songs.
 
@@ -52,11 +57,11 @@ def table(evidence: Evidence) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    for step in STEPS + TRIALS:
+    for step in steps(evidence):
         scores = evidence.per_song(step.run)
         gain = gained(evidence, step) if step.before else (float("nan"),) * 3
         rows.append({**scores.median(), **dict(zip(("gain", "low", "high"), gain, strict=True))})
-    return pd.DataFrame(rows, index=pd.Index([step.title for step in STEPS + TRIALS], name="step"))
+    return pd.DataFrame(rows, index=pd.Index([step.title for step in steps(evidence)], name="step"))
 
 
 def gained(evidence: Evidence, step: Step) -> Interval:
@@ -66,9 +71,8 @@ def gained(evidence: Evidence, step: Step) -> Interval:
 
 def markdown(evidence: Evidence) -> str:
     """The ladder as a table of the README."""
-    rows = table(evidence)
     lines = ["| | vocals | drums | bass | gain (dB) |", "|---|---|---|---|---|"]
-    for step, (title, row) in zip(STEPS + TRIALS, rows.iterrows(), strict=True):
+    for step, (title, row) in zip(steps(evidence), table(evidence).iterrows(), strict=True):
         gain = f"{row['gain']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]" if step.before else ""
         name = ("+ " if step.before else "") + title if step.kept else f"*{title}: left out*"
         lines.append(f"| {name} | {row['vocals']:.1f} | {row['drums']:.1f} | {row['bass']:.1f} | {gain} |"

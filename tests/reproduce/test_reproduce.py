@@ -18,24 +18,28 @@ import soundfile
 from dann_lib import report
 from dann_lib.__main__ import main
 from dann_lib.baselines import network_of
+from dann_lib.batches import Chunks
 from dann_lib.config import TrainingConfig
 from dann_lib.corpus import Corpus, open_corpus
 from dann_lib.devices import make_accelerator
 from dann_lib.errors import DannError, OutputError
 from dann_lib.evaluation import METRICS, evaluate, gap_closed
-from dann_lib.files import reference_folder
+from dann_lib.files import reference_folder, shipped_weights
 from dann_lib.network import n_parameters
-from dann_lib.reproduce import Budget, budget_for, drawing, findings, ledger, measuring, plan, reproduce
+from dann_lib.reproduce import Budget, budget_for, drawing, findings, ladder, ledger, measuring, plan, reproduce
 from dann_lib.reproduce import evidence as stored
 from dann_lib.reproduce.claims import CLAIMS, SUMS, VERDICTS
 from dann_lib.reproduce.drawing import DRAWINGS
 from dann_lib.reproduce.evidence import Evidence, publish
 from dann_lib.reproduce.experiments import (
     BANDS,
+    BEST_RUN,
     EMBEDDED,
     EXCERPTS,
     EXPERIMENTS,
     FULL,
+    LADDER,
+    LONGER,
     MAIN_RUNS,
     REPORT_RUN,
     SKIPS,
@@ -53,7 +57,10 @@ from dann_lib.reproduce.songs import (
     compose,
     duets,
     file_of,
+    mixed,
+    n_helpers,
     part_of,
+    songs_of,
 )
 from dann_lib.separation import Separator
 from dann_lib.synthetic.styles import STYLES
@@ -110,6 +117,7 @@ def reproduced(tmp_path_factory, few_songs) -> tuple[Evidence, Path]:
     songs += [Composition(genre, 4, FIRST_TO_LEARN + song) for song, genre in enumerate(STYLES)]
     for first, n_songs in ((FIRST_TO_LEARN, 8), (FIRST_TO_CHOOSE, 2), (FIRST_TO_SCORE, 2)):
         songs += [*apart(first, n_songs), *duets("singers", first, n_songs), *duets("guitars", first, n_songs)]
+    songs += mixed(FIRST_TO_LEARN, n_helpers(8), "band")
     random = np.random.default_rng(0)
     for song in songs:
         path = file_of(song, folder / "runs" / "composed")
@@ -136,7 +144,7 @@ def test_the_plan_has_every_experiment_of_the_report():
     networks = [run.config for run in runs if run.experiment == "networks"]
     assert {config.network for config in networks} == {"dann", "feedforward", "autoencoder", "cdae"}
     assert len({replace(config, network="dann", seed=0).to_json() for config in networks}) == 1
-    beyond = [run for run in runs if run.experiment in ("data", "bands", "instruments-apart", "duets")]
+    beyond = [run for run in runs if run.experiment in ("data", "bands", "instruments-apart", "duets", "best", *LADDER)]
     assert all(sum(run.name == name for run in beyond) == 3 for name in {run.name for run in beyond}), "three seeds"
     assert len({run.file_stem for run in runs}) == len(runs)
 
@@ -153,8 +161,26 @@ def test_the_main_run_has_the_hyper_parameters_of_the_report(budget):
 def test_nothing_is_chosen_on_the_test_songs():
     for run in plan(EXCERPTS):
         assert run.config.train_on == "train"
-        if run.config.patience is not None or run.experiment in ("gains", "modern", "networks"):
+        if run.config.patience is not None or run.experiment in ("gains", "modern", "networks", "best", *LADDER):
             assert run.config.held_out == "valid"
+
+
+def test_a_step_of_the_ladder_changes_one_thing():
+    """Or two, where as many chunks are learned from in smaller batches, or the last step learns for longer."""
+    runs = {run.name: run for run in plan(EXCERPTS) if run.config.seed == 0}
+    runs[LONGER] = runs[BEST_RUN]
+    chunks = {"corpus": 80, "helped": 80 + 2 * n_helpers(80)}  # of 44 frames, an epoch
+    changed, computed = {}, {}
+    for step in ladder.STEPS:
+        now = vars(runs[step.run].config) | {"songs": runs[step.run].songs}
+        computed[step.run] = chunks[now["songs"]] * now.pop("epochs")
+        if step.before:
+            before = vars(runs[step.before].config) | {"songs": runs[step.before].songs}
+            changed[step.run] = {name for name, value in now.items() if value != before[name]}
+    assert changed == {
+        "step-batches": {"batch_size"}, "step-remix": {"remix"}, "step-loss": {"loss"}, "step-composed": {"songs"},
+        "step-across": {"network_options"}, LONGER: {"n_chunk_frames"}}
+    assert len({n for name, n in computed.items() if name != LONGER}) == 1, "as many chunks each"
 
 
 @pytest.mark.parametrize(("kind", "hours", "budget"), [
@@ -175,6 +201,21 @@ def test_the_controlled_corpora_have_equal_numbers_of_songs_and_instruments(synt
     genres = {songs: {song["genre"] for song in chosen} for songs, chosen in learned.items()}
     assert genres["all genres"] - genres["without electro"] == {"electro"}
     assert len({part.fingerprint for part in (corpus, *parts.values())}) == 3
+
+
+def test_composed_bands_help_with_everything_but_singers(tmp_path, few_songs):
+    corpus = open_corpus(few_songs, progress=False)
+    helped = songs_of("helped", str(few_songs), tmp_path, 2)
+    added = [track for track in helped.select("train") if track not in corpus.select("train")]
+    assert len(added) == n_helpers(2) == 3
+    for track in added:
+        mixture, *stems = track.waveforms
+        assert track.signals == ("mixture", "drums", "bass", "other")
+        assert np.abs(mixture - np.sum(stems, axis=0)).max() < 1e-4, "nobody sings in it"
+    chunks = Chunks(helped.select("train"), 44)
+    counts = {stem: len(tracks) for stem, tracks in chunks.with_stem.items()}
+    assert counts == {"vocals": 4, "drums": 7, "bass": 7, "other": 7}
+    assert helped.select("valid") == corpus.select("valid") and helped.fingerprint != corpus.fingerprint
 
 
 def test_the_bands_are_those_of_the_training_songs(musdb_path):
@@ -515,8 +556,8 @@ def test_an_experiment_that_is_repeated_gives_the_stored_losses(evidence, real_s
 
 def test_the_shipped_weights_give_the_stored_scores(evidence, real_songs):
     songs = real_songs.select("test")[:4]
-    separator = Separator.load(evidence.folder / "weights" / "dann-modern.safetensors", "cpu", "float32")
-    fresh = evaluate(songs, {"dann-modern": separator}, v4=False, jobs=1, progress=False)
+    separator = Separator.load(shipped_weights(), "cpu", "float32")
+    fresh = evaluate(songs, {BEST_RUN: separator}, v4=False, jobs=1, progress=False)
     keys = ["run", "song", "source", "rate_hz", "metric"]
     both = fresh.merge(evidence.scores, on=keys, suffixes=("", "_stored"))
     assert len(both) == len(fresh) == 4 * 3 * 3
