@@ -200,6 +200,15 @@ def test_space_and_size_are_thought_of_before_computing(share, tmp_path, monkeyp
         assert soundfile.read(done.stems["vocals"])[0].shape == (44_100,)
 
 
+def test_space_is_needed_for_as_many_stems_as_there_are(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "song.wav", np.zeros(500_000), 44_100)
+    monkeypatch.setattr("dann_lib.audio.stems.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0))
+    for names, megabytes in ((report.SOURCES[:1], 2), (report.SOURCES, 4), (("a", "b", "c", "d", "e"), 6)):
+        separator = Separator.of(Share(), TrainingConfig(sources=names), "cpu", "float32")
+        with pytest.raises(OutputError, match=f"would take {megabytes} MB"):  # 1 MB a stem, the rest is one
+            separate_file(tmp_path / "song.wav", tmp_path / "stems", separator, progress=False)
+
+
 @pytest.mark.parametrize("gain", [np.nan, np.inf, -np.inf, 31, 1e6, -101])
 def test_gains_that_are_none_are_refused(share, tmp_path, gain):
     soundfile.write(tmp_path / "song.wav", noise(4410, 1), 44_100)

@@ -260,7 +260,7 @@ def _new_stems(
 
     with only_process(folder):
         n_bytes = source.frames * source.channels * bits // 8  # of a stem; 0 if the length is not known
-        needed, free = len(report.STEMS) * n_bytes // SMALLER[file_format], shutil.disk_usage(folder).free
+        needed, free = len(stems) * n_bytes // SMALLER[file_format], shutil.disk_usage(folder).free
         if needed > free:
             raise OutputError(f"the stems in {folder} would take {needed / 1e6:.0f} MB, and the disk has "
                               f"{free / 1e6:.0f} MB left; free some space or choose another folder")
