@@ -209,6 +209,16 @@ def test_space_is_needed_for_as_many_stems_as_there_are(tmp_path, monkeypatch):
             separate_file(tmp_path / "song.wav", tmp_path / "stems", separator, progress=False)
 
 
+@pytest.mark.skipif(os.name != "posix" or sys.platform == "darwin", reason="names of files are text there")
+def test_a_folder_may_have_a_name_that_is_no_text(share, tmp_path):
+    soundfile.write(tmp_path / "song.wav", noise(44_100, 1), 44_100)
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    done = separate_file(tmp_path / "song.wav", folder, share, progress=False)
+    assert {path.name for path in folder.iterdir()} == {f"{name}.wav" for name in done.stems}
+    sound, _ = soundfile.read(os.fsencode(done.stems["vocals"]))
+    assert sound.shape == (44_100,) and np.abs(sound).max() > 0
+
+
 @pytest.mark.parametrize("gain", [np.nan, np.inf, -np.inf, 31, 1e6, -101])
 def test_gains_that_are_none_are_refused(share, tmp_path, gain):
     soundfile.write(tmp_path / "song.wav", noise(4410, 1), 44_100)

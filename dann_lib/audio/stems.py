@@ -269,8 +269,9 @@ def _new_stems(
             hidden = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
         try:
             for name in stems:
-                files[name] = soundfile.SoundFile(hidden / f"{name}.{file_format}", "w", source.samplerate,
-                                                  source.channels, SUBTYPES[bits], format=kind)
+                path = hidden / f"{name}.{file_format}"  # soundfile takes text that is UTF-8 alone
+                files[name] = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path, "w",
+                                                  source.samplerate, source.channels, SUBTYPES[bits], format=kind)
             yield files, finished
         finally:
             for file in files.values():
