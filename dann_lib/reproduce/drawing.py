@@ -28,7 +28,7 @@ from dann_lib.reproduce.experiments import (
     skips_title,
 )
 from dann_lib.reproduce.findings import composed_scores, gain_curves, genre_losses, median, pauses, spread
-from dann_lib.synthetic.duets import DUETS
+from dann_lib.synthetic.score import DUETS
 
 
 def draw(evidence: Evidence, name: str) -> Drawing:

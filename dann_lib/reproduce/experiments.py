@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from dann_lib import report
 from dann_lib.config import BEST, MODERN, TrainingConfig
-from dann_lib.synthetic.duets import DUETS, PLACES
+from dann_lib.synthetic.score import DUETS, PLACES
 
 REPORT_RUN, MODERN_RUN, BEST_RUN = "dann-report", "dann-modern", "dann-best"
 MAIN_RUNS = (REPORT_RUN, MODERN_RUN, BEST_RUN)

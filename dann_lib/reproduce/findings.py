@@ -14,7 +14,7 @@ import numpy as np
 from dann_lib import report
 from dann_lib.reproduce.evidence import Evidence
 from dann_lib.reproduce.experiments import ALL_GENRES, MODERN_RUN, NETWORKS, REPORT_RUN, WITHOUT_ELECTRO
-from dann_lib.synthetic.duets import DUETS
+from dann_lib.synthetic.score import DUETS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -32,7 +32,7 @@ from dann_lib.reproduce.experiments import (
 from dann_lib.reproduce.measuring import PhaseKept, treatment
 from dann_lib.reproduce.songs import FIRST_TO_SCORE, Composition, apart, compose, duets
 from dann_lib.separation import Separator
-from dann_lib.synthetic.duets import DUETS, PLACES
+from dann_lib.synthetic.score import DUETS, PLACES
 from dann_lib.synthetic.styles import STYLES
 
 if TYPE_CHECKING:

@@ -21,8 +21,9 @@ from dann_lib.files import atomic_write
 from dann_lib.reproduce.experiments import Songs
 from dann_lib.synthetic.build import VERSION
 from dann_lib.synthetic.compose import compose_song
-from dann_lib.synthetic.duets import DUETS, PLACES, render_duet
-from dann_lib.synthetic.render import APART, render_song
+from dann_lib.synthetic.duets import render_duet
+from dann_lib.synthetic.render import render_song
+from dann_lib.synthetic.score import APART, DUETS, PLACES
 from dann_lib.synthetic.styles import STYLES
 
 FIRST_TO_SCORE, FIRST_TO_CHOOSE, FIRST_TO_LEARN = 5000, 7000, 9000

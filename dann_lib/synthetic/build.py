@@ -16,9 +16,9 @@ from tqdm.auto import tqdm
 
 from dann_lib.errors import OutputError
 from dann_lib.files import data_folder, output_errors, read_regular
-from dann_lib.report import SIGNALS
+from dann_lib.report import SIGNALS, STEMS
 from dann_lib.synthetic.compose import compose_song
-from dann_lib.synthetic.score import Song
+from dann_lib.synthetic.score import APART, Song
 from dann_lib.synthetic.songs import SONGS, Entry
 from dann_lib.synthetic.styles import STYLES
 
@@ -89,7 +89,7 @@ def compose_songs(
         folder: gets a folder for each song; a corpus is a folder with `train` and `test`.
         n_songs: how many.
         first_seed: of the first song, the next one has the next; those of the embedded corpus are below 1000.
-        apart: with stems for guitar and keys (`render.APART`) in place of MUSDB18's.
+        apart: with stems for guitar and keys (`score.APART`) in place of MUSDB18's.
         progress: whether to show a progress bar.
         jobs: processes that render at once; by default one per core.
 
@@ -131,7 +131,7 @@ def _render_all(folder: Path, seed: int, progress: bool, jobs: int | None) -> No
 
 
 def _write_all(songs: Mapping[Path, Song], apart: bool, progress: bool, jobs: int | None) -> None:
-    from dann_lib.synthetic.render import APART, STEMS, write_song
+    from dann_lib.synthetic.render import write_song
 
     work = Parallel(n_jobs=max(1, min(jobs or cpu_count(), len(songs))), return_as="generator_unordered")(
         delayed(write_song)(folder, song, APART if apart else STEMS) for folder, song in songs.items()

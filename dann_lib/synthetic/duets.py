@@ -9,15 +9,9 @@ import numpy as np
 from dann_lib.synthetic.compose import compose_song
 from dann_lib.synthetic.melody import sing
 from dann_lib.synthetic.sampler import play
-from dann_lib.synthetic.score import Song, SungNote, pick, random_for
+from dann_lib.synthetic.score import DUETS, PLACES, Song, SungNote, pick, random_for
 from dann_lib.synthetic.styles import STYLES
 from dann_lib.synthetic.voice import sing_melody
-
-DUETS = ("singers", "guitars")
-"""Types of which there can be two."""
-
-PLACES = ("first", "second")
-"""Of the two in a song; which of them has which is chance, as nothing in the sound says it."""
 
 _GUITAR_PROGRAM = 27
 """General MIDI: electric guitar, clean."""
@@ -31,7 +25,7 @@ def render_duet(kind: str, genre: str, seed: int) -> dict[str, np.ndarray]:
     Both guitars have the same sound; the singers have each a voice of the genre, which can be the same.
 
     Args:
-        kind: one of `DUETS`.
+        kind: one of `score.DUETS`.
         genre: "rock", "pop", "metal" or "electro".
         seed: any whole number from 0; the same seed gives the same duet.
 

@@ -29,10 +29,6 @@ _VOCAL_ROOM = 0.16
 _ROOM_SECONDS = {"rock": 0.45, "pop": 0.6, "metal": 0.4, "electro": 0.7}
 
 
-APART = ("vocals", "drums", "bass", "guitar", "keys", "other")
-"""Stems of a song whose instruments are rendered apart."""
-
-
 def render_song(song: Song, stems: Sequence[str] = STEMS) -> dict[str, np.ndarray]:
     """Render a song to a mixture and its stems.
 

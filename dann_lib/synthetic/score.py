@@ -26,6 +26,15 @@ PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10), "phrygian": (0, 1, 3, 5, 7, 8, 10)}
 """Semitones above the tonic."""
 
+APART = ("vocals", "drums", "bass", "guitar", "keys", "other")
+"""Stems of a song whose instruments are rendered apart."""
+
+DUETS = ("singers", "guitars")
+"""Types of which there can be two in a song."""
+
+PLACES = ("first", "second")
+"""Of these two; which of them has which is chance, as nothing in the sound says it."""
+
 # Beat, beats, pitch and velocity of a note as it is written, before a player has touched it.
 Event = tuple[float, float, int, float]
 

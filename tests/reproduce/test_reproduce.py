@@ -6,6 +6,8 @@ import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -293,6 +295,12 @@ def test_the_shipped_weights_load_and_separate(evidence, run):
 
 
 # --- the ledger
+
+
+def test_who_reads_verdicts_waits_for_no_heavy_package():
+    heavy = ("torch", "scipy", "pandas", "matplotlib")
+    code = f"import dann_lib.reproduce.ledger, sys; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_the_stored_ledger_follows_from_the_stored_evidence(evidence, outcomes, tmp_path):

@@ -21,10 +21,11 @@ from dann_lib.corpus import open_corpus
 from dann_lib.errors import DannError, OutputError
 from dann_lib.report import DOWNSAMPLING, HOP, N_FFT, N_FRAMES, SIGNALS, SONG_RATE, STEMS
 from dann_lib.synthetic import SONGS, build, compose_entry, compose_song, compose_songs, make_corpus, render
-from dann_lib.synthetic.duets import DUETS, PLACES, render_duet
+from dann_lib.synthetic.duets import render_duet
 from dann_lib.synthetic.harmony import parse_numeral, voice_chords
-from dann_lib.synthetic.render import APART, write_song
+from dann_lib.synthetic.render import write_song
 from dann_lib.synthetic.rhythm_section import DRUM_KEYS, TOMS
+from dann_lib.synthetic.score import APART, DUETS, PLACES
 
 GENRES = ("rock", "pop", "metal", "electro")
 
