@@ -418,7 +418,7 @@ lessons.quick_check(
 
 # %% [markdown]
 # Does DANN do that? **Predict:** whose masks for the two parts differ more, those of your run or those of the
-# reference network, which has learned for half an hour? The level of the reversed part follows from the masks,
+# reference network, which has learned for much longer? The level of the reversed part follows from the masks,
 # bin by bin, weighted with the energy of the mixture:
 
 
