@@ -23,9 +23,9 @@ import numpy as np
 import soundfile
 
 from dann_lib import report
-from dann_lib.config import MODERN, TrainingConfig
+from dann_lib.config import MODERN
 from dann_lib.corpus import open_corpus
-from dann_lib.files import replace_between
+from dann_lib.files import replace_between, shipped_weights
 from dann_lib.reproduce.processes import in_a_process, machine, medians, peak_memory, take_turns
 
 MARKS = ("<!-- bench: written by `python -m dann_lib bench --readme README.md` -->", "<!-- end of the bench -->")
@@ -172,10 +172,9 @@ def _separate(song_seconds: float, runs: int, precision: str | None) -> dict[str
     import torch
 
     from dann_lib.audio.stems import separate_file
-    from dann_lib.baselines import build
     from dann_lib.separation import Separator
 
-    separator = Separator.of(build("dann"), TrainingConfig(), "cpu", precision)
+    separator = Separator.load(shipped_weights(), "cpu", precision)
     with tempfile.TemporaryDirectory() as folder:
         song = Path(folder) / "song.wav"
         with soundfile.SoundFile(song, "w", report.SONG_RATE, 2) as file:

@@ -65,6 +65,14 @@ _STYLE = {
 }
 
 
+_DARK = "var(--jp-shadow-base-lightness,0)"
+"""The one number that JupyterLab's themes differ in: 0 in the light, 32 in the dark; elsewhere nobody sets it."""
+
+_IN_DARK = {"dann-lines": f"invert(calc({_DARK}*0.028)) hue-rotate(calc({_DARK}*5.625deg))",
+            "dann-map": f"brightness(calc(1 - {_DARK}*0.005))"}
+"""What a figure looks like in the dark: lines turn light on a dark ground, colours keep their hue, maps are dimmed."""
+
+
 @dataclass(frozen=True)
 class Drawing:
     """A figure and what it shows in words, for those who cannot see it, and for those who do not see it yet.
@@ -125,7 +133,8 @@ class Drawing:
         images = "".join(
             f'<img alt="{text if number == 1 else f"the same figure, panel {number} of {len(panels)}"}" '
             f'src="data:image/png;base64,{base64.b64encode(_encode(panel)).decode()}" '
-            f'style="flex:0 1 {panel.width}px;min-width:0;background:white">' for number, panel in enumerate(panels, 1))
+            f'style="flex:0 1 {panel.width}px;min-width:0;background:white;filter:{_IN_DARK[kind]}">'
+            for number, panel in enumerate(panels, 1))
         box = f'<div class="dann-panels {kind}" style="display:flex;align-items:start">{images}</div>'
         return (f'<figure style="margin:0.5em 0">{box}<figcaption style="max-width:44em">{text}</figcaption></figure>')
 

@@ -193,6 +193,17 @@ def test_a_live_player_works_in_the_notebooks_page(lab, open_notebook):
         "getComputedStyle(document.querySelector('.dann')).backgroundColor === 'rgb(22, 25, 29)'")
 
 
+def test_figures_turn_dark_with_the_page(lab, open_notebook):
+    code = "from dann_lib import figures\nfigures.bars({'a': 1}, 'dB')"
+    notebook = open_notebook(write(lab[1], "figure.ipynb", code))
+    notebook.command("notebook:run-cell-and-select-next")
+    notebook.page.locator(".dann-lines img").wait_for()
+    for theme, expected in (("Dark", "invert(0.896) hue-rotate(180deg)"), ("Light", "invert(0) hue-rotate(0deg)")):
+        notebook.command("apputils:change-theme", theme=f"JupyterLab {theme}")
+        notebook.page.wait_for_function("expected => getComputedStyle(document.querySelector('.dann-lines img'))"
+                                        ".filter === expected", arg=expected)
+
+
 def test_in_a_notebook_that_is_not_trusted_the_description_is_read(lab, open_notebook):
     path = lab[1] / "notebooks" / write(lab[1], "stored.ipynb", "frame").removeprefix("notebooks/")
     notebook = nbformat.read(path, as_version=4)
