@@ -154,12 +154,12 @@ _LADDER = dict(zip(LADDER, (Length(20, n_chunk_frames=44), Length(20, batch_size
 more of composed songs where these help."""
 
 EXCERPTS = Budget({
-    "report": Length(100, seeds=(0, 1)),
-    "modern": Length(130, batch_size=4, seeds=(0,)),
+    "report": Length(100),
+    "modern": Length(130, batch_size=4),
     "skips": Length(18, batch_size=4),
-    "gains": Length(12, seeds=(0, 1)),
-    "networks": Length(12, batch_size=4, seeds=(0,)),
-    "genre": Length(30, batch_size=2, seeds=(0, 1), n_chunk_frames=22),
+    "gains": Length(12),
+    "networks": Length(12, batch_size=4),
+    "genre": Length(30, batch_size=2, n_chunk_frames=22),
     **_BEYOND, "best": Length(52, batch_size=4, n_chunk_frames=61), **_LADDER,
 })
 """The 7-second excerpts on two processor cores.
