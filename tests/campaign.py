@@ -130,8 +130,8 @@ class Room:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
 
-    def run(self, *command: str) -> Ended:
-        """Run a command of the command line in the folder, in this process."""
+    def run(self, *command: str, number: int = 1) -> Ended:
+        """Run a command of the command line in the folder, in this process; `number` parts those that run at once."""
         if self.keep.name:
             subprocess.run(["cp", "-a", self.case, self.keep], check=True)
             (self.keep / "command.txt").write_bytes(os.fsencode(f"python -m dann_lib {shlex.join(command)}\n"))
@@ -139,7 +139,7 @@ class Room:
         os.chdir(self.case)
         os.environ["DANN_CACHE"], tempfile.tempdir = str(self.case / "cache"), str(self.path)
         usual, texts = [os.dup(1), os.dup(2)], []
-        with open(self.path / "out", "w+b") as out, open(self.path / "err", "w+b") as err:
+        with open(self.path / f"out{number}", "w+b") as out, open(self.path / f"err{number}", "w+b") as err:
             os.dup2(out.fileno(), 1), os.dup2(err.fileno(), 2)
             try:
                 code = main(list(command))
@@ -149,8 +149,8 @@ class Room:
                 print(f"Traceback: {error!r}", file=sys.stderr)
                 code = 70
             sys.stdout.flush(), sys.stderr.flush()
-            for number, stream in enumerate(usual, 1):
-                os.dup2(stream, number), os.close(stream)
+            for place, stream in enumerate(usual, 1):
+                os.dup2(stream, place), os.close(stream)
             for file in (out, err):
                 file.seek(0)
                 texts.append(file.read().decode(errors="replace"))
@@ -373,17 +373,60 @@ def kills(room: Room, chances: list[Random]) -> Result:
     process.kill()
     process.join()
     ended = room.run(*command)
-    after = results(room.case)
-    different = [path for path in {**after, **expected} if after.get(path, b"") != expected.get(path, b"")]
     return Result(int(ended.code == 0), int(ended.code != 0), [
         ended.fault, lost(before, room), f"refused after a kill: {ended.err[-300:]}" if ended.code else "",
-        f"different after a kill: {different[0]}" if different else ""])
+        different(expected, room, "after a kill")])
+
+
+def pairs(room: Room, chances: list[Random]) -> Result:
+    """The same command twice at once: one ends well, the other too or with a sentence, and nothing else is left.
+
+    Or two songs of one name at once, of which neither may take the other's place.
+    """
+    name = chances[0].choice((*sorted(TASKS), "separate"))
+    (command, reads, *_), (seconds, expected) = TASKS[name], room.expected[name]
+    room.fill(*reads)
+    song = chances[0].choice(("plain.wav", "more/plain.wav")) if name == "separate" else ""
+    if song:
+        command = (*SEPARATE, "plain.wav")
+        (room.case / "more").mkdir()
+        shutil.copy2(room.case / "float.wav", room.case / "more/plain.wav")
+    before = files(room.case)
+    if room.keep.name:
+        room.run(*command)
+    here, there = FORK.Pipe(duplex=False)
+    process = FORK.Process(target=lambda: there.send(room.run(*command[:-1], song or command[-1], number=2)))
+    process.start()
+    there.close()
+    time.sleep(chances[0].uniform(0, seconds))
+    ended = [room.run(*command), here.recv()]
+    process.join()
+    n_well = sum(each.code == 0 for each in ended)
+    faults = [*(each.fault for each in ended), lost(before, room)]
+    faults.append("" if n_well else f"both refused: {ended[0].err[-300:]}")
+    if song:
+        lines = [json.loads(line) for each in ended for line in each.out.splitlines()]
+        answers = [answer for answer in lines if "stems" in answer]
+        faults += [wrong(answer, room, answer["song"]) for answer in answers]
+        folders = {Path(answer["stems"]["vocals"]).parent for answer in answers}
+        same = song == "plain.wav" or len(folders) == n_well
+        faults.append("" if same else "wrong stem: one song in the place of another")
+    else:
+        faults.append(different(expected, room, "after two at once"))
+    return Result(n_well, 2 - n_well, faults)
+
+
+def different(expected: dict[str, Any], room: Room, when: str) -> str:
+    """Whether there are other results than those of a command that was alone."""
+    after = results(room.case)
+    paths = [path for path in {**after, **expected} if after.get(path, b"") != expected.get(path, b"")]
+    return f"different {when}: {paths[0]}" if paths else ""
 
 
 KINDS = {"audio": (audio, 6, 6), "weights": (partial(damage, "separate"), 1, 3), "corpora": (corpora, 6, 3),
          "checkpoints": (partial(damage, "train", "finished"), 1, 3), "caches": (partial(damage, "prepare"), 1, 2),
          "scores": (partial(damage, "evaluate"), 1, 1), "messages": (messages, 25, 2),
-         "kills": (kills, 1, 3)}
+         "kills": (kills, 1, 3), "pairs": (pairs, 1, 2)}
 """How an input of each class is tried, how many together, and the share of the time."""
 
 Case = tuple[str, int, int]
@@ -436,7 +479,7 @@ def share(index: int, n_shares: int, seed: int, end: float, most: int, keep: Pat
         while time.time() < end and firsts:
             kind = min(firsts, key=lambda kind: spent[kind] / KINDS[kind][2])
             start, size = time.perf_counter(), KINDS[kind][1]
-            n_batches = min(most, 1 if kind == "kills" else 20)  # what has been trained in a process stays in it
+            n_batches = min(most, 1 if kind in ("kills", "pairs") else 20)  # what was trained in a process stays in it
             cases = [(kind, size * number, size) for number in itertools.islice(firsts[kind], n_batches)]
             for case, result in list(tried(room, seed, cases)):  # a list, so that the room is free for others
                 table[kind].update({"inputs": size, "well": result.well, "refused": result.refused})
@@ -490,7 +533,7 @@ def repeat(seed: int, kept: str) -> int:
     kind, first, count = kept.split("-")
     with new_room() as room:
         ((_, result),) = tried(room, seed, [(kind, int(first), int(count))])
-        print(*((room.path / name).read_text(errors="replace") for name in ("out", "err")), result, sep="\n")
+        print(*((room.path / name).read_text(errors="replace") for name in ("out1", "err1")), result, sep="\n")
     return int(bool(result.faults))
 
 

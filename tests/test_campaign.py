@@ -47,4 +47,4 @@ def test_a_campaign_finds_what_is_broken_and_nothing_else(tmp_path, state, fault
     assert done.returncode == bool(faults), done.stdout + done.stderr
     assert [fault for fault in faults if fault not in done.stdout] == [], done.stdout
     kept = {path.name.split("-")[0] for path in tmp_path.glob("kept/*")}
-    assert kept - {"kills"} == ({"audio", "checkpoints", "corpora", "scores"} if faults else set())
+    assert kept - {"kills", "pairs"} == ({"audio", "checkpoints", "corpora", "scores"} if faults else set())

@@ -234,7 +234,7 @@ def _write(
     scaled = samples * np.float32(gain * full_scale)
     n_clipped = 0
     if not max(scaled.max(initial=0.0), -scaled.min(initial=0.0)) <= full_scale:  # or no number
-        check_sound(samples, f"the stem {Path(file.name).stem}")
+        check_sound(samples, f"the stem {Path(os.fsdecode(file.name)).stem}")
         n_clipped = int(np.count_nonzero(np.abs(scaled) > full_scale))
         np.clip(scaled, -full_scale, full_scale, out=scaled)
     np.rint(scaled, out=scaled)
@@ -295,7 +295,7 @@ def _write_errors(files: dict[str, soundfile.SoundFile]) -> Iterator[None]:
     try:
         yield
     except (soundfile.LibsndfileError, AssertionError) as error:
-        folder = Path(next(iter(files.values())).name).parent.parent
+        folder = Path(os.fsdecode(next(iter(files.values())).name)).parent.parent
         free = shutil.disk_usage(folder).free
         reason = os.strerror(errno.ENOSPC).lower() if free < 2**20 else str(error) or "the stem was cut short"
         raise OutputError(f"cannot write the stems in {folder}: {reason}; choose another folder") from error

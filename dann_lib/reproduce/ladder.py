@@ -35,7 +35,7 @@ STEPS = (
 """Each stands on the one before it, at equal computation but for the last."""
 
 TRIALS = (
-    Step("average of the weights", "trial-average", "step-across", kept=False),
+    Step("moving average of the weights", "trial-average", "step-across", kept=False),
     Step("masks that share the mixture among four", "trial-shared", "step-across", kept=False),
     Step("composed singers too", "trial-singers", "step-across", kept=False),
     Step("whole song at once, not chunks of 5 s", "trial-whole", "step-across", kept=False),
