@@ -592,9 +592,9 @@ table = pd.DataFrame(ratios, index=report.SOURCES)
 lessons.table(table, "{:.1f} dB", "SDR in this song (lesson 6); higher is better")
 
 # %% [markdown]
-# *What to notice.* Before training, random masks let a garbled mixture through. After half a minute the
+# *What to notice.* Before training, random masks let a garbled mixture through. After a quarter of a minute the
 # network has begun to tell drums from the rest, and it is careful: where it is not sure it says little, as
-# (3) rewards. Twelve songs and half a minute do not make a good separator. They make one that has understood
+# (3) rewards. Twelve songs and a quarter of a minute do not make a good separator. They make one that has understood
 # the task. And look at the sources one by one: one loss over all three does not help each of them alike.
 #
 # ## 7. Overfitting on purpose

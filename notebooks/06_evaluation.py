@@ -23,7 +23,7 @@
 # 6. to test a claim with data, and to say "cannot tell" when that is the answer.
 #
 # **What you need**: about 25 s on two processor cores, 1 GB of memory, headphones. It uses the run of lesson
-# 5, and trains it if it is not there (half a minute more).
+# 5, and trains it if it is not there (a quarter of a minute more).
 #
 # **What of the report is rebuilt**: section III with equations (4) to (7) and figure 9.
 #
@@ -1018,7 +1018,7 @@ lessons.reference("genre")
 #
 # ## The report says / we find
 #
-# Your run: DANN after half a minute of training on twelve songs, scored on eight; one seed.
+# Your run: DANN after a quarter of a minute of training on twelve songs, scored on eight; one seed.
 
 
 # %% jupyter={"source_hidden": true}

@@ -21,7 +21,7 @@
 # 5. to say what this system cannot do, and which part of it is to blame.
 #
 # **What you need**: about 10 s on two processor cores, 1 GB of memory, headphones: this lesson is one for the
-# ears. It uses the run of lesson 5, and trains it if it is not there (half a minute more).
+# ears. It uses the run of lesson 5, and trains it if it is not there (a quarter of a minute more).
 #
 # **What of the report is rebuilt**: the post-treatment of section II.b, the listening test of III.b.
 #
@@ -657,7 +657,7 @@ player.audio(
 )
 
 # %% [markdown]
-# *What to notice.* Do not expect much: this network has seen twelve synthetic songs for half a minute. The
+# *What to notice.* Do not expect much: this network has seen twelve synthetic songs for a quarter of a minute. The
 # reference network is better with real music; give `separate_file` the Separator `reference` above in place of
 # `separator`. Or train one yourself, which takes an hour or more:
 #
@@ -703,7 +703,7 @@ Markdown(
 # %% [markdown]
 # ## The report says / we find
 #
-# Your run: one song, DANN after half a minute of training.
+# Your run: one song, DANN after a quarter of a minute of training.
 
 # %% jupyter={"source_hidden": true}
 ceiling = rate_ceiling(track)

@@ -22,7 +22,7 @@
 # 6. to improve a network step by step, and to leave out what does not help.
 #
 # **What you need**: about 40 s on two processor cores, 1 GB of memory, headphones. No network. It uses the run of
-# lesson 5, and trains it if it is not there (half a minute more).
+# lesson 5, and trains it if it is not there (a quarter of a minute more).
 #
 # **What of the report is rebuilt**: its conclusion, which nobody had tried yet.
 #
@@ -474,8 +474,8 @@ Markdown(
 
 # %% [markdown]
 # The reference run trains the whole DANN on 80 duets, for two singers and for two guitars, with three seeds. And it
-# asks about **remixing**, the best trick of lesson 5: it draws the two voices from different songs, so that they are
-# neither in the same key nor in the same rhythm. **Predict:** does that help here, too?
+# asks about **remixing**, with which lesson 5 makes many songs of few: it draws the two voices from different songs, so
+# that they are neither in the same key nor in the same rhythm. **Predict:** does that help here?
 
 # %%
 lessons.reference("duets")
@@ -513,12 +513,14 @@ lessons.table(by_step, "{:.1f} dB", f"Median SDR of {n_songs} validation songs")
 # %% jupyter={"source_hidden": true}
 kept = [step.title for step in ladder.STEPS if step.before]
 gains_of = steps.loc[kept]
-most, unsure = gains_of["gain"].idxmax(), gains_of.index[gains_of["low"] <= 0]
+most, costs = gains_of["gain"].idxmax(), gains_of.index[gains_of["high"] < 0]
 tried = [step.title for step in ladder.TRIALS]
 helpful = [title for title in tried if steps.loc[title, "low"] > 0]
 Markdown(
     f"*What to notice.* *{most}* gives most, {gains_of['gain'].max():.1f} dB."
-    f" Not sure, as their intervals reach 0: {', '.join(unsure) or 'none'}."
+    f" Costs something after so few updates: {', '.join(costs) or 'none'}. But composed"
+    " songs have no singer, so that they need remixing; and whether it costs anything"
+    " after 2600 updates was not tried."
     " The last rows were tried in the same way and are not part of the network:"
     f" {', '.join(tried)}. Of these, sure to help: {', '.join(helpful) or 'none'}."
     " That is no proof against them: each has helped others, in larger networks"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dann_lib.figures import Drawing
     from dann_lib.training import Run
 
-LIVE = TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=5, held_out="test")
+LIVE = TrainingConfig(n_chunk_frames=22, batch_size=2, epochs=4, held_out="test")
 """The run of figure 8 in lesson 5: the whole of DANN with the report's SGD, momentum and gain.
 
 Lessons 6 to 8 evaluate and hear it. The embedded corpus has few songs. Chunks of 22 in place of 88 frames, in batches

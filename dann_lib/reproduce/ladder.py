@@ -37,8 +37,7 @@ STEPS = (
 TRIALS = (
     Step("moving average of the weights", "trial-average", "step-across", kept=False),
     Step("masks that share the mixture among four", "trial-shared", "step-across", kept=False),
-    Step("composed singers too", "trial-singers", "step-across", kept=False),
-    Step("whole song at once, not chunks of 5 s", "trial-whole", "step-across", kept=False),
+    Step("whole excerpt at once, not chunks of 5 s", "trial-whole", "step-across", kept=False),
 )
 """What was tried in the same way and left out; their scores are kept in `trials.csv`, their code is not."""
 
@@ -75,6 +74,6 @@ def markdown(evidence: Evidence) -> str:
     for step, (title, row) in zip(steps(evidence), table(evidence).iterrows(), strict=True):
         gain = f"{row['gain']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]" if step.before else ""
         name = ("+ " if step.before else "") + title if step.kept else f"*{title}: left out*"
-        lines.append(f"| {name} | {row['vocals']:.1f} | {row['drums']:.1f} | {row['bass']:.1f} | {gain} |"
+        lines.append(f"| {name} | {row['vocals']:z.1f} | {row['drums']:z.1f} | {row['bass']:z.1f} | {gain} |"
                      .replace("-", "−"))
     return "\n".join(lines)

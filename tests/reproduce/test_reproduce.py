@@ -289,8 +289,8 @@ def test_the_readme_says_of_the_main_runs_what_the_evidence_says(evidence):
     text = " ".join(README.read_text(encoding="utf-8").split())
     best, modern, report_s = ("{}, {} and {} %".format(*gaps(evidence, run)) for run in reversed(MAIN_RUNS))
     assert f"That is {best} of the way from the untouched mixture to an ideal ratio mask" in text
-    assert f"training alone reaches {modern}, with its own training {report_s} (means of three, one and two" in text
-    assert [len(evidence.run(run)["seeds"]) for run in reversed(MAIN_RUNS)] == [3, 1, 2]
+    assert f"training alone reaches {modern}, with its own training {report_s} (means of three seeds each)" in text
+    assert [len(evidence.run(run)["seeds"]) for run in MAIN_RUNS] == [3, 3, 3]
     at_rate = evidence.scores[evidence.scores["rate_hz"] == report.SAMPLE_RATE]
     scored = at_rate[(at_rate["run"] == BEST_RUN) & (at_rate["metric"] == "sdr")]
     medians = scored.groupby("source")["value"].median()[list(report.SOURCES)].map("{:.1f}".format)
@@ -306,6 +306,11 @@ def test_the_readme_shows_the_ladder(evidence):
     for step, (_, row) in zip(ladder.STEPS + ladder.TRIALS, rows.iterrows(), strict=True):
         assert row[list(report.SOURCES)].notna().all()
         assert row[["gain", "low", "high"]].notna().all() == bool(step.before)
+    gains = {step.run: row["gain"] for step, (_, row) in zip(ladder.STEPS, rows.iterrows(), strict=False)}
+    assert max(gains, key=gains.get) == LONGER and round(gains["step-remix"], 1) == -1.5
+    assert rows.loc[[step.title for step in ladder.TRIALS], "high"].max() < 0, "what was left out costs something"
+    shared = rows.loc["masks that share the mixture among four"] - rows.loc["layers across all bins"]
+    assert shared["vocals"] > 0 > max(shared["drums"], shared["bass"])
     labels = {f"{step.run}{seed}" for step in ladder.STEPS for seed in ("", "-seed1", "-seed2")}
     stored_ones = evidence.scores[evidence.scores["run"].isin(labels)].groupby("run")["song"].nunique()
     assert set(stored_ones.index) == labels and (stored_ones == 14).all(), "three seeds, all validation songs"

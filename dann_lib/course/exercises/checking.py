@@ -180,7 +180,8 @@ def explained(error: Exception) -> str:
     lines = [frame.line for frame in traceback.extract_tb(error.__traceback__)
              if not any(folder in frame.filename for folder in ours)]
     where = f" in the line “{lines[-1]}”" if lines and lines[-1] else ""
-    return f"Your code stops with {type(error).__name__}: {error}{where}."
+    said = f": {error}" if str(error) else ""
+    return f"Your code stops with {type(error).__name__}{said}{where}."
 
 
 def say_what_is_missing(shell: Any, kind: type[NameError], error: NameError, trace: Any, tb_offset: Any = None) -> None:
