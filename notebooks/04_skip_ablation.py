@@ -27,6 +27,8 @@
 # in time](05_training_overfitting.ipynb)
 
 # %%
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import torch
@@ -257,26 +259,32 @@ lessons.quick_check(
 
 
 # %%
-def learn_by_heart(skips: tuple[int, ...], seed: int) -> tuple[DANN, np.ndarray]:
-    """A network that has seen one piece 100 times, and its loss each time."""
+def fresh(skips: tuple[int, ...], seed: int) -> DANN:
     torch.manual_seed(seed)
-    network, losses = DANN(skips, **SMALL), []
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+    return DANN(skips, **SMALL)
+
+
+def learn_by_heart(network: DANN) -> np.ndarray:
+    """Let a network see one piece 100 times; its loss each time."""
+    optimizer, losses = torch.optim.Adam(network.parameters(), lr=0.01), []
     for _ in range(100):
         loss = l1_loss(network(piece), piece, truth)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    return network, np.array(losses)
+    return np.array(losses)
 
 
 # %%
-torch.set_num_threads(1)  # maps this small are not worth a second core
-networks, losses = {}, {}  # name → of each seed
-for name, skips in tqdm(VARIANTS.items(), unit="network"):
-    runs = [learn_by_heart(skips, seed) for seed in (0, 1, 2)]
-    networks[name], losses[name] = zip(*runs, strict=True)
+networks = {
+    name: [fresh(skips, seed) for seed in (0, 1, 2)] for name, skips in VARIANTS.items()
+}
+every = [network for of_seeds in networks.values() for network in of_seeds]
+torch.set_num_threads(1)  # maps this small are not worth two cores for one network
+with ThreadPoolExecutor(2) as pool:
+    curves = [*tqdm(pool.map(learn_by_heart, every), total=len(every), unit="network")]
+losses = {name: curves[3 * place :][:3] for place, name in enumerate(networks)}
 
 # %% jupyter={"source_hidden": true}
 ends = {name: np.array(each)[:, -1] for name, each in losses.items()}

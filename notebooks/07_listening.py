@@ -663,7 +663,7 @@ player.audio(
 #
 # ```text
 # python -m dann_lib prepare  --corpus /music/musdb18
-# python -m dann_lib train    --corpus /music/musdb18 --preset modern --folder data/runs/mine
+# python -m dann_lib train    --corpus /music/musdb18 --preset best --folder data/runs/mine
 # python -m dann_lib separate my_song.mp3 --weights data/runs/mine/weights.safetensors
 # python -m dann_lib evaluate --corpus /music/musdb18 --weights data/runs/mine/weights.safetensors
 # ```

@@ -515,14 +515,16 @@ kept = [step.title for step in ladder.STEPS if step.before]
 gains_of = steps.loc[kept]
 most, costs = gains_of["gain"].idxmax(), gains_of.index[gains_of["high"] < 0]
 tried = [step.title for step in ladder.TRIALS]
-helpful = [title for title in tried if steps.loc[title, "low"] > 0]
+sure, large = steps.loc[tried, "low"] > 0, steps.loc[tried, "gain"] > 0.1
+helpful = sure.index[sure & large]
 Markdown(
     f"*What to notice.* *{most}* gives most, {gains_of['gain'].max():.1f} dB."
     f" Costs something after so few updates: {', '.join(costs) or 'none'}. But composed"
     " songs have no singer, so that they need remixing; and whether it costs anything"
     " after 2600 updates was not tried."
     " The last rows were tried in the same way and are not part of the network:"
-    f" {', '.join(tried)}. Of these, sure to help: {', '.join(helpful) or 'none'}."
+    f" {', '.join(tried)}. Of these, sure to help, and by a tenth of a dB:"
+    f" {', '.join(helpful) or 'none'}."
     " That is no proof against them: each has helped others, in larger networks"
     " or after longer training."
 )
@@ -542,12 +544,12 @@ lessons.show_source(AcrossBins.forward)
 harmonic_hz = 200
 apart_bins = harmonic_hz / (report.SAMPLE_RATE / report.N_FFT)
 sizes = {name: n_parameters(network_of(config)) for name, config in PRESETS.items()}
-print(f"Harmonics of {harmonic_hz} Hz are {apart_bins:.0f} bins apart. Weights: {sizes}")
+print(f"Harmonics of {harmonic_hz} Hz: {apart_bins:.0f} bins apart. Weights: {sizes}")
 
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
 lessons.quick_check(
-    f"{len(steps)} rows, {n_songs} songs. Why not choose on the 50 test songs, where intervals"
-    " would be shorter?",
+    f"{len(steps)} rows, {n_songs} songs. Why not choose on the 50 test songs, where"
+    " intervals would be shorter?",
     "Of many rows some do well by luck on any set of songs. Scores on the songs that"
     " chose them keep that luck in; songs that chose nothing are free of it. The test"
     " songs are asked once, at the end.",

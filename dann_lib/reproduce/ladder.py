@@ -38,6 +38,7 @@ TRIALS = (
     Step("moving average of the weights", "trial-average", "step-across", kept=False),
     Step("masks that share the mixture among four", "trial-shared", "step-across", kept=False),
     Step("whole excerpt at once, not chunks of 5 s", "trial-whole", "step-across", kept=False),
+    Step("shares by magnitude after it (Wiener filter)", "trial-wiener", "step-longer", kept=False),
 )
 """What was tried in the same way and left out; their scores are kept in `trials.csv`, their code is not."""
 

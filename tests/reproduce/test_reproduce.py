@@ -308,7 +308,7 @@ def test_the_readme_shows_the_ladder(evidence):
         assert row[["gain", "low", "high"]].notna().all() == bool(step.before)
     gains = {step.run: row["gain"] for step, (_, row) in zip(ladder.STEPS, rows.iterrows(), strict=False)}
     assert max(gains, key=gains.get) == LONGER and round(gains["step-remix"], 1) == -1.5
-    assert rows.loc[[step.title for step in ladder.TRIALS], "high"].max() < 0, "what was left out costs something"
+    assert rows.loc[[step.title for step in ladder.TRIALS], "high"].max() < 0.1, "what was left out adds nothing much"
     shared = rows.loc["masks that share the mixture among four"] - rows.loc["layers across all bins"]
     assert shared["vocals"] > 0 > max(shared["drums"], shared["bass"])
     labels = {f"{step.run}{seed}" for step in ladder.STEPS for seed in ("", "-seed1", "-seed2")}
