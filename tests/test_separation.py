@@ -253,7 +253,7 @@ except OutputError as error:
 def run_child(script: str, *arguments: str | Path) -> subprocess.CompletedProcess:
     paths = os.pathsep.join(map(str, (Path(__file__).parent, Path(__file__).parents[1])))
     return subprocess.run([sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": paths}, timeout=500)
+                          env={**os.environ, "PYTHONPATH": paths}, timeout=600)
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path):

@@ -244,7 +244,7 @@ def test_two_processes_learn_what_one_learns(tmp_path):
         [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
          "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "29611",
          str(script), str(tmp_path / "two")],
-        check=True, env=environment, timeout=300,
+        check=True, env=environment, timeout=600,
     )
     two, _ = load_weights(tmp_path / "two" / "weights.safetensors")
     for name, value in weights(one).items():

@@ -41,7 +41,7 @@ def run_hidden(code: str, *arguments: str | Path, **variables: str) -> subproces
     paths = {"PATH": os.devnull, "PYTHONPATH": str(Path(__file__).parents[2])}
     environment = {**os.environ, **paths, **variables}
     return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], env=environment, text=True,
-                          capture_output=True, timeout=120, check=False)
+                          capture_output=True, timeout=600, check=False)
 
 
 def test_musdb_and_corpus_work_without_a_system_ffmpeg(tmp_path):

@@ -308,7 +308,7 @@ except OutputError as error:
     print(error)
 """
     process = run_python(code, root, tmp_path / "cache")
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     assert output.startswith("cannot write ")
     assert "9 long.npy: the file would be larger than the system allows" in output
@@ -347,7 +347,7 @@ def test_an_interrupted_preparation_goes_on_where_it_stopped(tmp_path, how):
     while len(list((tmp_path / "cache").rglob("*.npy"))) < 3 and process.poll() is None:
         time.sleep(0.01)
     os.killpg(process.pid, how)
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     assert process.returncode != 0
     (folder,) = (tmp_path / "cache").iterdir()
     done = [path for path in folder.rglob("[!.]*.npy") if path.with_suffix(".json").exists()]
@@ -384,7 +384,7 @@ print(len(count), corpus.fingerprint)
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    outputs = [process.communicate(timeout=60) for process in processes]
+    outputs = [process.communicate(timeout=600) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     counts, fingerprints = zip(*(output.split() for output, _ in outputs), strict=True)
     assert sum(map(int, counts)) == 16

@@ -32,7 +32,6 @@ def test_a_song_is_separated_on_a_page_that_only_this_machine_serves(chromium, a
     path = tmp_path / "tune.wav"
     soundfile.write(path, np.random.default_rng(0).uniform(-0.3, 0.3, (3 * 22_050, 2)), 22_050)
     context = chromium.new_context()
-    context.set_default_timeout(400_000)
     asked = []
 
     def answer(route: object) -> None:

@@ -24,7 +24,6 @@ from serving import REPOSITORY, arguments_of, serving
 from dann_lib import player
 
 LESSONS = sorted(path.stem for path in (REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-RUN_MS = 400_000
 MAKE = """import numpy as np
 from dann_lib import player
 noise = 0.1 * np.random.default_rng(0).standard_normal((2, 4 * 8820))
@@ -79,7 +78,6 @@ class Lab:
 
     def __init__(self, page: Any, address: str) -> None:
         self.page, self.said = page, []
-        page.set_default_timeout(RUN_MS)
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
         page.goto(f"{address}/lab?reset")

@@ -260,7 +260,7 @@ def test_interrupting_leaves_the_finished_pages_and_no_kernel(tmp_path):
     while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 130
     assert "interrupted" in errors and "Traceback" not in errors
     assert (tmp_path / "out" / "01_quick.html").exists()

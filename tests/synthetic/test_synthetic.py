@@ -361,7 +361,7 @@ def test_two_processes_at_once_make_one_corpus(tmp_path):
     )
     root = tmp_path / "songs"
     runs = [subprocess.Popen([sys.executable, "-c", script, str(root)]) for _ in range(2)]
-    assert [run.wait(timeout=240) for run in runs] == [0, 0]
+    assert [run.wait(timeout=600) for run in runs] == [0, 0]
     assert remains(tmp_path) == ["songs"]
 
 
