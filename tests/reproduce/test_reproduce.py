@@ -43,6 +43,7 @@ from dann_lib.reproduce.experiments import (
     LADDER,
     LONGER,
     MAIN_RUNS,
+    MODERN_RUN,
     REPORT_RUN,
     SKIPS,
     Length,
@@ -355,11 +356,20 @@ def test_the_readme_says_of_the_curves_what_the_evidence_says(evidence):
         losses = evidence.losses(f"skips-{name}", "train_loss")
         assert losses.shape == (3, 18) and (losses[:, 1:] < evidence.silence("train", report.GAIN)).all()
     tests, trains = (evidence.losses(REPORT_RUN, column) for column in ("test_loss", "train_loss"))
-    assert tests.shape == (2, 100)
+    assert tests.shape == (3, 100)
     assert (tests[:, 70:].mean(axis=1) < tests[:, 30:50].mean(axis=1)).all(), "no test loss turns"
     assert (trains[:, 90:].mean(axis=1) < trains[:, 30:40].mean(axis=1)).all()
     near = [1 + (tests <= (1 + margin) * tests.min(axis=1, keepdims=True)).argmax(axis=1) for margin in (0.02, 0.005)]
     assert (near[0].min(), near[1].max()) == (27, 92)
+
+
+def test_the_readme_says_of_sir_and_sar_what_the_evidence_says(evidence):
+    at_rate = evidence.scores[evidence.scores["rate_hz"] == report.SAMPLE_RATE]
+    medians = at_rate.groupby(["run", "metric", "source"])["value"].median().unstack("source")[list(report.SOURCES)]
+    above = {run: [(medians.loc[run + seed, "sir"] > medians.loc[run + seed, "sar"]).tolist()
+                   for seed in ("", "-seed1", "-seed2")] for run in MAIN_RUNS}
+    assert above[REPORT_RUN] == [[True, True, True], [True, False, False], [True, False, False]]
+    assert all(map(all, above[MODERN_RUN] + above[BEST_RUN]))
 
 
 def test_the_readme_says_of_data_and_bands_what_the_evidence_says(evidence):
