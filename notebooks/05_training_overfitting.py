@@ -551,7 +551,7 @@ lessons.table(
 )
 
 # %% [markdown]
-# *What to notice.* With one seed it has left silence behind, with the other hardly: where SGD ends after so few
+# *What to notice.* With one seed it has left silence behind, with the others hardly: where SGD ends after so few
 # updates is a matter of luck, and one run of yours says as little. (Try it: `dataclasses.replace(lessons.LIVE,
 # seed=1)`. Or today's usual training, Adam with a learning rate that rises and falls again: `optimizer="adam",
 # learning_rate=1e-3, schedule="one-cycle"`.) Lessons 6 and 7 take your run as it is: a seed that is chosen by the
