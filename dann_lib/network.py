@@ -149,11 +149,12 @@ class AcrossBins(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features `(batch, map, freq, frame)` of equal shape; a `ValueError` if they have other bins."""
-        if features.shape[-2] != self.inward.in_features:
-            raise ValueError(f"{features.shape[-2]} bins; this network was built for {self.inward.in_features}")
-        units = self.inward(features.transpose(-2, -1))             # (batch, map, frame, unit)
+        found, known = features.shape[-2], self.inward.in_features
+        if found != known:
+            raise ValueError(f"{found} bins; this network was built for {known}")
+        units = self.inward(features.transpose(-2, -1))      # (batch, map, frame, unit)
         units = functional.relu(self.norms[0](units))
-        added = self.outward(units).transpose(-2, -1)               # (batch, map, freq, frame)
+        added = self.outward(units).transpose(-2, -1)        # (batch, map, freq, frame)
         return features + functional.relu(self.norms[1](added))
 
 

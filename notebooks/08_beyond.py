@@ -546,6 +546,11 @@ apart_bins = harmonic_hz / (report.SAMPLE_RATE / report.N_FFT)
 sizes = {name: n_parameters(network_of(config)) for name, config in PRESETS.items()}
 print(f"Harmonics of {harmonic_hz} Hz: {apart_bins:.0f} bins apart. Weights: {sizes}")
 
+# %% [markdown]
+# *What to notice.* A kernel has to be handed on from layer to layer until two harmonics meet; these layers see all of
+# them at once. They stand in place of large kernels, so that the network with them (`best`) has fewer weights than the
+# one without (`modern`).
+
 # %% jupyter={"source_hidden": true} tags=["remove-input"]
 lessons.quick_check(
     f"{len(steps)} rows, {n_songs} songs. Why not choose on the 50 test songs, where"

@@ -71,7 +71,7 @@ def test_text_and_notebook_are_a_pair(name):
     try:
         compare_notebooks(notebook, text, fmt=FORMAT)
     except NotebookDifference as difference:
-        pytest.fail(f"{difference}\nstore it again: python -m dann_lib course --write {name}")
+        pytest.fail(f"{difference}\nstore it again: python -m dann_lib course --write notebooks/{name}.py")
 
 
 @each_notebook
