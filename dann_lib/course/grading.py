@@ -244,7 +244,9 @@ def _watched(pid: int, gigabytes: float, over: threading.Event) -> Iterator[None
     family, done = [psutil.Process(pid)], threading.Event()
 
     def look() -> None:
-        while not done.wait(0.05):
+        ended = False
+        while not ended:
+            ended = done.wait(0.05)  # and a last time at the end: on a busy machine a limit of time can come first
             with suppress(psutil.Error):
                 family[1:] = family[0].children(recursive=True)
                 if sum(each.memory_info().rss for each in family) > gigabytes * 1e9:
