@@ -492,6 +492,7 @@ lessons.table(pd.DataFrame(tens, index=ends), "{:.1f}", "losses of the reference
 
 # %%
 lowest_losses = losses["test"].min(axis=1, keepdims=True)  # (seed, 1)
+names = [f"seed {seed}" for seed in range(len(lowest_losses))]
 plateau = {
     f"within {percent} % of the lowest": 1 + np.argmax(
         losses["test"] <= (1 + percent / 100) * lowest_losses, axis=1
@@ -499,7 +500,7 @@ plateau = {
     for percent in (2, 1, 0.5)
 }
 lessons.table(
-    pd.DataFrame(plateau, index=[f"seed {seed}" for seed in range(3)]).T,
+    pd.DataFrame(plateau, index=names).T,
     caption="first epoch with such a test loss",
 )
 
@@ -543,7 +544,6 @@ lessons.quick_check(
 
 # %%
 seeds = evidence.losses("gain-300")[:, -1] / evidence.silence("valid", report.GAIN)
-names = [f"seed {seed}" for seed in range(len(seeds))]
 lessons.table(
     pd.DataFrame([seeds], index=["the report's SGD"], columns=names),
     "{:.0%}",

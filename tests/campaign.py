@@ -387,15 +387,16 @@ def pairs(room: Room, chances: list[Random]) -> Result:
     (command, reads, *_), (seconds, expected) = TASKS[name], room.expected[name]
     room.fill(*reads)
     song = chances[0].choice(("plain.wav", "more/plain.wav")) if name == "separate" else ""
+    second = command
     if song:
-        command = (*SEPARATE, "plain.wav")
+        command, second = (*SEPARATE, "plain.wav"), (*SEPARATE, song)
         (room.case / "more").mkdir()
         shutil.copy2(room.case / "float.wav", room.case / "more/plain.wav")
     before = files(room.case)
     if room.keep.name:
         room.run(*command)
     here, there = FORK.Pipe(duplex=False)
-    process = FORK.Process(target=lambda: there.send(room.run(*command[:-1], song or command[-1], number=2)))
+    process = FORK.Process(target=lambda: there.send(room.run(*second, number=2)))
     process.start()
     there.close()
     time.sleep(chances[0].uniform(0, seconds))
@@ -533,7 +534,8 @@ def repeat(seed: int, kept: str) -> int:
     kind, first, count = kept.split("-")
     with new_room() as room:
         ((_, result),) = tried(room, seed, [(kind, int(first), int(count))])
-        print(*((room.path / name).read_text(errors="replace") for name in ("out1", "err1")), result, sep="\n")
+        texts = [path.read_text(errors="replace") for path in sorted(room.path.glob("???[12]"))]
+        print(*texts, result, sep="\n")
     return int(bool(result.faults))
 
 
